@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * weft/weft.h - everything weft has, in one include.
+ */
+#ifndef WEFT_WEFT_H
+#define WEFT_WEFT_H
+
+#include <weft/base.h>
+#include <weft/channel.h>
+#include <weft/system.h>
+#include <weft/version.h>
+
+#endif
