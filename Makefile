@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: MIT
+#
+# The face of the build: each target is one sentence that says what happens.
+# CMake does the work, in one folder below $(BUILD) for each preset.
+#
+#   make check JOBS=1        as many jobs as you like
+#   make install PREFIX=~/x  installs below ~/x instead of /usr/local
+#   make run BUILD=/tmp/b    builds elsewhere
+
+BUILD ?= build
+JOBS ?= $(shell nproc 2>/dev/null || echo 2)
+PREFIX ?= /usr/local
+CTEST_FLAGS ?=
+
+export WEFT_TOOLS ?= $(abspath build/tools)
+
+CTEST = ctest --output-on-failure --no-tests=error -j $(JOBS)
+
+# Configures a preset, again if the presets changed, and builds it:
+# $(call build,preset).
+define build
+	@test $(BUILD)/$(1)/build.ninja -nt CMakePresets.json || \
+	    cmake --preset $(1) -B $(BUILD)/$(1) --log-level=WARNING
+	@cmake --build $(BUILD)/$(1) -j $(JOBS)
+endef
+
+.DEFAULT_GOAL := build
+
+help: ## show this list
+	@sed -n 's/^\([a-z]*\): .*## /\1|/p' $(MAKEFILE_LIST) | \
+	    awk -F'|' '{ printf "  make %-10s %s\n", $$1, $$2 }'
+
+tools: # what every build needs; quiet when it is all there
+	@scripts/setup build
+
+build: tools ## build the libraries and the command, optimised
+	$(call build,release)
+
+run: build ## move a large real file through weft and show the figures
+	@scripts/run $(BUILD)/release
+
+check: tools ## build with assertions and run all tests
+	$(call build,dev)
+	@cd $(BUILD)/dev && $(CTEST) $(CTEST_FLAGS)
+
+bench: ## compare with other libraries; writes a table and a plot
+	@scripts/setup build bench
+	$(call build,bench)
+	@bench/compare $(BUILD)/bench
+
+windows: ## build the libraries and the command for Windows
+	@scripts/setup build windows
+	$(call build,windows)
+
+macos: ## build the libraries and the command for both kinds of Mac
+	@scripts/setup build macos
+	$(call build,macos-arm64)
+	$(call build,macos-x86_64)
+
+sanitize: ## run the tests under ASan, UBSan, TSan and valgrind
+	@scripts/setup build check sanitize
+	$(call build,asan)
+	@cd $(BUILD)/asan && $(CTEST) -LE 'slow|script' $(CTEST_FLAGS)
+	$(call build,tsan)
+	@cd $(BUILD)/tsan && $(CTEST) -L threads $(CTEST_FLAGS)
+	$(call build,valgrind)
+	@cd $(BUILD)/valgrind && $(CTEST) -L valgrind $(CTEST_FLAGS)
+
+fuzz: ## run the hostile peer for a million mutations
+	@scripts/setup build sanitize
+	$(call build,fuzz)
+	@cd $(BUILD)/fuzz && \
+	    WEFT_MUTATIONS=$${WEFT_MUTATIONS:-1000000} \
+	    $(CTEST) -L fuzz $(CTEST_FLAGS)
+
+model: ## check the models of the protocols with Spin
+	@scripts/setup model
+	@models/run
+
+lint: ## check form, layers, headers and symbols
+	@scripts/setup build lint
+	$(call build,release)
+	$(call build,dev)
+	@scripts/lint $(BUILD)
+
+format: ## let clang-format lay out every C file
+	@scripts/setup lint
+	@scripts/sources | xargs clang-format -i
+
+install: build ## install below PREFIX, by default /usr/local
+	@cmake --install $(BUILD)/release --prefix "$(abspath $(PREFIX))"
+
+clean: ## remove what was built, but not the tools
+	@find $(BUILD) -mindepth 1 -maxdepth 1 ! -name tools \
+	    -exec rm -rf {} + 2>/dev/null || true
+
+.PHONY: help tools build run check bench windows macos sanitize fuzz model \
+	lint format install clean

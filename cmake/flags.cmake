@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: MIT
+#
+# The flags that all of weft's own code is compiled with, as one interface
+# target, so that nothing leaks into a project that includes weft.
+add_library(weft_flags INTERFACE)
+
+if(MSVC)
+    target_compile_options(weft_flags INTERFACE
+        /W4 /experimental:c11atomics $<$<BOOL:${WEFT_WERROR}>:/WX>)
+else()
+    target_compile_options(weft_flags INTERFACE
+        -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wvla
+        $<$<COMPILE_LANGUAGE:C>:-Wstrict-prototypes>
+        $<$<COMPILE_LANGUAGE:C>:-Wmissing-prototypes>
+        $<$<BOOL:${WEFT_WERROR}>:-Werror>)
+endif()
+
+# A test that runs without its assertions proves less than it says.
+if(WEFT_TESTS)
+    foreach(flags CMAKE_C_FLAGS_RELEASE CMAKE_C_FLAGS_RELWITHDEBINFO
+                  CMAKE_C_FLAGS_MINSIZEREL)
+        string(REGEX REPLACE "[-/]DNDEBUG" "" ${flags} "${${flags}}")
+    endforeach()
+endif()
+
+if(WEFT_SANITIZE)
+    target_compile_options(weft_flags INTERFACE
+        -fsanitize=${WEFT_SANITIZE} -fno-sanitize-recover=all
+        -fno-omit-frame-pointer)
+    target_link_options(weft_flags INTERFACE -fsanitize=${WEFT_SANITIZE})
+endif()
+
+if(WEFT_TEST_HOOKS)
+    target_compile_definitions(weft_flags INTERFACE WEFT_TEST_HOOKS=1)
+endif()
+if(WEFT_GUARD)
+    target_compile_definitions(weft_flags INTERFACE WEFT_GUARD_PAGES=1)
+endif()

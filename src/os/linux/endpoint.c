@@ -1,0 +1,587 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Endpoints: the one thing that has a name.
+ *
+ * A name is a Unix socket in a directory that only its owner can change. That
+ * is checked each time (owner, mode, not a symbolic link), so nobody else can
+ * put a socket of his own there, or replace ours. A socket whose owner died
+ * refuses connections; the next owner removes it. Two of them that do so at
+ * once are kept apart by a lock on the directory itself, so that no lock file
+ * has to lie around.
+ */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/file.h>
+#include <sys/inotify.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "linux.h"
+
+/* Connections that the kernel holds until we look at them. */
+#define BACKLOG 128
+
+struct weftos_endpoint {
+    int socket;
+    int epoll;
+    struct sockaddr_un address;
+    struct stat bound; /* our socket file, to remove no other's */
+};
+
+/* ----------------------------------------------------------------- names --- */
+
+static bool is_path(const char *name)
+{
+    return strchr(name, '/') != NULL;
+}
+
+static bool is_plain_name(const char *name)
+{
+    static const char allowed[] = "abcdefghijklmnopqrstuvwxyz"
+                                  "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                  "0123456789._-";
+    size_t length = strlen(name);
+
+    return length > 0 && length <= WEFT_NAME_MAX && name[0] != '.' &&
+           strspn(name, allowed) == length;
+}
+
+/* The run-time directory; `*made` says that weft may make it. */
+static int runtime_directory(char *path, size_t bytes, bool *made)
+{
+    const char *own = getenv("WEFT_RUNTIME_DIR");
+    const char *session = getenv("XDG_RUNTIME_DIR");
+
+    *made = true;
+    if (own != NULL && own[0] == '/') {
+        return snprintf(path, bytes, "%s", own);
+    }
+    if (session != NULL && session[0] == '/') {
+        return snprintf(path, bytes, "%s/weft", session);
+    }
+    return snprintf(path, bytes, "/tmp/weft-%lu", (unsigned long)geteuid());
+}
+
+/*
+ * Opens and checks the directory of a name. Nobody but `owner` (and root) may
+ * be able to rename things in it, or a path through it proves nothing.
+ */
+static weft_status open_directory(const char *path, bool private, int *out,
+                                  weft_detail *detail)
+{
+    static const char step[] = "check the directory of the name";
+    struct stat info;
+    weft_status status = WEFT_OK;
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC |
+                            (private ? O_NOFOLLOW : 0));
+
+    if (fd < 0) {
+        return weftos_fail(detail,
+                           errno == ENOENT ? WEFT_ENOENT
+                           : errno == ELOOP || errno == ENOTDIR
+                               ? WEFT_EACCES
+                               : weftos_errno_status(errno),
+                           errno, "open the directory of the name");
+    }
+    if (fstat(fd, &info) != 0) {
+        status = weftos_fail_errno(detail, step);
+    } else if (info.st_uid != geteuid() && (private || info.st_uid != 0)) {
+        status = weftos_fail(detail, WEFT_EACCES, 0, step);
+    } else if (private && (info.st_mode & 077) != 0) {
+        status = weftos_fail(detail, WEFT_EACCES, 0, step);
+    } else if ((info.st_mode & 022) != 0 && (info.st_mode & S_ISVTX) == 0) {
+        status = weftos_fail(detail, WEFT_EACCES, 0, step);
+    }
+    if (status != WEFT_OK) {
+        (void)close(fd);
+        return status;
+    }
+    *out = fd;
+    return WEFT_OK;
+}
+
+/* Writes the directory part of a path that has a '/', cut to PATH_MAX. */
+static void parent_of(const char *path, char *parent)
+{
+    const char *slash = strrchr(path, '/');
+    int length = slash == path ? 1 : (int)(slash - path);
+
+    (void)snprintf(parent, PATH_MAX, "%.*s", length, path);
+}
+
+/* A name resolved: its socket's address and its directory, opened. */
+struct place {
+    struct sockaddr_un address;
+    char directory_path[PATH_MAX];
+    int directory;
+};
+
+static weft_status find_paths(const char *name, struct place *place,
+                              bool *private, weft_detail *detail)
+{
+    char path[PATH_MAX];
+    int length;
+
+    *private = !is_path(name);
+    if (*private) {
+        if (!is_plain_name(name)) {
+            return weftos_fail(detail, WEFT_ENAME, 0, "check the name");
+        }
+        length = runtime_directory(place->directory_path, PATH_MAX, private);
+        if (length < 0 || length >= PATH_MAX - WEFT_NAME_MAX - 8) {
+            return weftos_fail(detail, WEFT_ENAME, ENAMETOOLONG,
+                               "check the run-time directory");
+        }
+        length = snprintf(path, sizeof(path), "%s/%s.sock",
+                          place->directory_path, name);
+    } else {
+        length = snprintf(path, sizeof(path), "%s", name);
+        parent_of(name, place->directory_path);
+    }
+    if (length <= 0 || (size_t)length >= sizeof(place->address.sun_path)) {
+        return weftos_fail(detail, WEFT_ENAME, ENAMETOOLONG,
+                           "fit the path into a socket address");
+    }
+    memset(&place->address, 0, sizeof(place->address));
+    place->address.sun_family = AF_UNIX;
+    memcpy(place->address.sun_path, path, (size_t)length + 1);
+    return WEFT_OK;
+}
+
+/* Resolves a name; `create` makes the run-time directory if it is missing. */
+static weft_status find_place(const char *name, bool create,
+                              struct place *place, weft_detail *detail)
+{
+    bool private;
+    weft_status status = find_paths(name, place, &private, detail);
+
+    if (status != WEFT_OK) {
+        return status;
+    }
+    if (private && create && mkdir(place->directory_path, 0700) != 0 &&
+        errno != EEXIST) {
+        return weftos_fail(detail,
+                           errno == ENOENT ? WEFT_EACCES
+                                           : weftos_errno_status(errno),
+                           errno, "make the run-time directory");
+    }
+    return open_directory(place->directory_path, private, &place->directory,
+                          detail);
+}
+
+/* ----------------------------------------------------------------- listen --- */
+
+/*
+ * Whether anybody listens at the address. A full queue means yes. Called
+ * under the directory's lock.
+ */
+static bool is_alive(const struct sockaddr_un *address)
+{
+    bool alive;
+    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+    if (fd < 0) {
+        return true; /* unknown: remove nothing */
+    }
+    alive = connect(fd, (const struct sockaddr *)address,
+                    sizeof(*address)) == 0 ||
+            (errno != ECONNREFUSED && errno != ENOENT);
+    (void)close(fd);
+    return alive;
+}
+
+static weft_status bind_name(int fd, const struct place *place, unsigned mode,
+                             weft_detail *detail)
+{
+    const struct sockaddr *address = (const struct sockaddr *)&place->address;
+    const char *path = place->address.sun_path;
+    struct stat info;
+
+    if (lstat(path, &info) == 0) {
+        if (!S_ISSOCK(info.st_mode) || is_alive(&place->address)) {
+            return weftos_fail(detail, WEFT_EINUSE, EADDRINUSE,
+                               "take the name");
+        }
+        if (unlink(path) != 0) {
+            return weftos_fail_errno(detail, "remove a dead socket");
+        }
+    }
+    /* bind takes the mode, less the umask, from the unbound socket's. */
+    if (fchmod(fd, mode) != 0 ||
+        bind(fd, address, sizeof(place->address)) != 0) {
+        return weftos_fail(detail,
+                           errno == EADDRINUSE ? WEFT_EINUSE
+                                               : weftos_errno_status(errno),
+                           errno, "bind the name");
+    }
+    /* chmod comes last: those who wait for the name are told of it. */
+    if (listen(fd, BACKLOG) != 0 || chmod(path, mode) != 0) {
+        weft_status status = weftos_fail_errno(detail, "listen");
+
+        (void)unlink(path);
+        return status;
+    }
+    return WEFT_OK;
+}
+
+static weft_status start(weftos_endpoint *endpoint, const struct place *place,
+                         unsigned mode, weft_detail *detail)
+{
+    struct epoll_event event;
+    weft_status status;
+
+    endpoint->address = place->address;
+    endpoint->socket =
+        socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (endpoint->socket < 0) {
+        return weftos_fail_errno(detail, "socket");
+    }
+    endpoint->epoll = epoll_create1(EPOLL_CLOEXEC);
+    memset(&event, 0, sizeof(event));
+    event.events = EPOLLIN;
+    event.data.u64 = WEFTOS_NEW_CONNECTION;
+    if (endpoint->epoll < 0 || epoll_ctl(endpoint->epoll, EPOLL_CTL_ADD,
+                                         endpoint->socket, &event) != 0) {
+        return weftos_fail_errno(detail, "epoll");
+    }
+    if (flock(place->directory, LOCK_EX) != 0) {
+        return weftos_fail_errno(detail, "lock the directory of the name");
+    }
+    status = bind_name(endpoint->socket, place, mode, detail);
+    if (status == WEFT_OK &&
+        lstat(place->address.sun_path, &endpoint->bound) != 0) {
+        status = weftos_fail_errno(detail, "look at the bound name");
+    }
+    (void)flock(place->directory, LOCK_UN);
+    return status;
+}
+
+weft_status weftos_endpoint_open(const char *name, unsigned mode,
+                                 weftos_endpoint **out, weft_detail *detail)
+{
+    struct place place;
+    weftos_endpoint *endpoint;
+    weft_status status = find_place(name, true, &place, detail);
+
+    *out = NULL;
+    if (status != WEFT_OK) {
+        return status == WEFT_ENOENT
+                   ? weftos_fail(detail, WEFT_EACCES, ENOENT,
+                                 "open the directory of the name")
+                   : status;
+    }
+    endpoint = weftos_alloc(sizeof(*endpoint));
+    if (endpoint == NULL) {
+        status = weftos_fail(detail, WEFT_ENOMEM, 0, "allocate an endpoint");
+    } else {
+        endpoint->socket = -1;
+        endpoint->epoll = -1;
+        status = start(endpoint, &place, mode, detail);
+        if (status != WEFT_OK) {
+            weftos_endpoint_close(endpoint, true);
+            endpoint = NULL;
+        }
+    }
+    (void)close(place.directory);
+    *out = endpoint;
+    return status;
+}
+
+void weftos_endpoint_close(weftos_endpoint *endpoint, bool forked)
+{
+    struct stat found;
+
+    if (endpoint == NULL) {
+        return;
+    }
+    /* Only our own file: another owner may have replaced it by now. */
+    if (!forked && lstat(endpoint->address.sun_path, &found) == 0 &&
+        found.st_ino == endpoint->bound.st_ino &&
+        found.st_dev == endpoint->bound.st_dev) {
+        (void)unlink(endpoint->address.sun_path);
+    }
+    weftos_close(endpoint->socket);
+    weftos_close(endpoint->epoll);
+    weftos_free(endpoint);
+}
+
+weft_handle weftos_endpoint_handle(const weftos_endpoint *endpoint)
+{
+    return endpoint->epoll;
+}
+
+/* ----------------------------------------------------------------- accept --- */
+
+weft_status weftos_endpoint_wait(weftos_endpoint *endpoint,
+                                 uint64_t deadline_ns, bool interruptible,
+                                 uint64_t *id, weft_detail *detail)
+{
+    struct pollfd entry = {.fd = endpoint->epoll, .events = POLLIN};
+    struct epoll_event event;
+    struct timespec left;
+
+    for (;;) {
+        int count =
+            ppoll(&entry, 1, weftos_time_left(deadline_ns, &left), NULL);
+
+        if (count > 0) {
+            count = epoll_wait(endpoint->epoll, &event, 1, 0);
+            if (count > 0) {
+                *id = event.data.u64;
+                return WEFT_OK;
+            }
+        } else if (count == 0) {
+            return weftos_fail(
+                detail, deadline_ns == WEFT_NOW ? WEFT_EAGAIN : WEFT_ETIMEDOUT,
+                0, "wait for a connection");
+        }
+        if (count < 0 && (errno != EINTR || interruptible)) {
+            return weftos_fail_errno(detail, "wait for a connection");
+        }
+    }
+}
+
+weft_status weftos_endpoint_watch(weftos_endpoint *endpoint, weft_handle socket,
+                                  uint64_t id, weft_detail *detail)
+{
+    struct epoll_event event;
+
+    memset(&event, 0, sizeof(event));
+    event.events = EPOLLIN | EPOLLRDHUP;
+    event.data.u64 = id;
+    if (epoll_ctl(endpoint->epoll, EPOLL_CTL_ADD, (int)socket, &event) != 0) {
+        return weftos_fail_errno(detail, "watch a connection");
+    }
+    return WEFT_OK;
+}
+
+void weftos_endpoint_forget(weftos_endpoint *endpoint, weft_handle socket)
+{
+    (void)epoll_ctl(endpoint->epoll, EPOLL_CTL_DEL, (int)socket, NULL);
+}
+
+static weft_status ask_peer(int fd, weft_peer *peer, weft_detail *detail)
+{
+    struct ucred found;
+    socklen_t room = sizeof(found);
+
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &found, &room) != 0) {
+        return weftos_fail_errno(detail, "SO_PEERCRED");
+    }
+    peer->pid = found.pid;
+    peer->uid = found.uid;
+    peer->gid = found.gid;
+    return WEFT_OK;
+}
+
+weft_status weftos_endpoint_accept(weftos_endpoint *endpoint,
+                                   weft_handle *socket, weft_peer *peer,
+                                   weft_detail *detail)
+{
+    weft_status status;
+    int fd;
+
+    do {
+        fd = accept4(endpoint->socket, NULL, NULL,
+                     SOCK_CLOEXEC | SOCK_NONBLOCK);
+        /* ECONNABORTED: that one has gone again; the next may be there. */
+    } while (fd < 0 && (errno == EINTR || errno == ECONNABORTED));
+    if (fd < 0) {
+        return weftos_fail_errno(detail, "accept a connection");
+    }
+    status = ask_peer(fd, peer, detail);
+    if (status == WEFT_OK) {
+        status = weftos_socket_adopt(fd, detail);
+    }
+    if (status != WEFT_OK) {
+        (void)close(fd);
+        return status;
+    }
+    *socket = fd;
+    return WEFT_OK;
+}
+
+/* ---------------------------------------------------------------- connect --- */
+
+/* A place in the wait for a listener: by when, and what may end it early. */
+struct patience {
+    uint64_t deadline_ns;
+    bool interruptible;
+};
+
+/*
+ * connect waits while the listener's queue is full; SO_SNDTIMEO bounds that.
+ * 0 means for ever, so that the least bound is a microsecond.
+ */
+static int connect_by(int fd, const struct sockaddr_un *address,
+                      const struct patience *patience)
+{
+    struct timespec left;
+    int result;
+
+    do {
+        const struct timespec *bound =
+            weftos_time_left(patience->deadline_ns, &left);
+        struct timeval limit = {0, 0};
+
+        if (bound != NULL) {
+            limit.tv_sec = bound->tv_sec;
+            limit.tv_usec = bound->tv_nsec / 1000;
+            limit.tv_usec += limit.tv_sec == 0 && limit.tv_usec == 0;
+        }
+        (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
+        result = connect(fd, (const struct sockaddr *)address,
+                         sizeof(*address));
+    } while (result != 0 && errno == EINTR && !patience->interruptible);
+    return result;
+}
+
+static weft_status connect_status(int os_code, uint64_t deadline_ns)
+{
+    switch (os_code) {
+    case ENOENT:
+    case ECONNREFUSED:
+        return WEFT_ENOENT;
+    case EPROTOTYPE:
+    case ENOTSOCK:
+        return WEFT_EPROTO;
+    case EAGAIN:
+        return deadline_ns == WEFT_NOW ? WEFT_EAGAIN : WEFT_ETIMEDOUT;
+    default:
+        return weftos_errno_status(os_code);
+    }
+}
+
+static weft_status try_connect(const struct place *place,
+                               const struct patience *patience,
+                               weft_handle *socket_, weft_peer *peer,
+                               weft_detail *detail)
+{
+    weft_status status;
+    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+
+    if (fd < 0) {
+        return weftos_fail_errno(detail, "socket");
+    }
+    if (connect_by(fd, &place->address, patience) != 0) {
+        status = weftos_fail(detail,
+                             connect_status(errno, patience->deadline_ns),
+                             errno, "connect");
+        (void)close(fd);
+        return status;
+    }
+    status = ask_peer(fd, peer, detail);
+    if (status == WEFT_OK) {
+        status = weftos_socket_adopt(fd, detail);
+    }
+    if (status != WEFT_OK) {
+        (void)close(fd);
+        return status;
+    }
+    *socket_ = fd;
+    return WEFT_OK;
+}
+
+/*
+ * Waits until something is made, moved or changed in the directory of the
+ * name (a listener's chmod is the last step before it can be reached), or
+ * until that directory itself appears in its parent.
+ */
+static weft_status await_change(int watch, const struct patience *patience,
+                                weft_detail *detail)
+{
+    /* Room for one event with the longest name; aligned as the events are. */
+    _Alignas(struct inotify_event) char events[4096];
+    weft_status status =
+        weftos_socket_wait(watch, false, patience->deadline_ns,
+                           patience->interruptible, detail);
+
+    if (status == WEFT_OK) {
+        (void)!read(watch, events, sizeof(events)); /* only that it came */
+    }
+    return status;
+}
+
+static int watch_directory(const struct place *place)
+{
+    const uint32_t mask = IN_CREATE | IN_MOVED_TO | IN_ATTRIB;
+    char parent[PATH_MAX];
+    int watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+
+    if (watch < 0) {
+        return -1;
+    }
+    parent_of(place->directory_path, parent);
+    if (inotify_add_watch(watch, place->directory_path, mask) >= 0 ||
+        (errno == ENOENT && inotify_add_watch(watch, parent, mask) >= 0)) {
+        return watch;
+    }
+    (void)close(watch);
+    return -1;
+}
+
+static weft_status connect_once(const char *name,
+                                const struct patience *patience,
+                                weft_handle *socket, weft_peer *peer,
+                                weft_detail *detail)
+{
+    struct place place;
+    weft_status status = find_place(name, false, &place, detail);
+
+    if (status == WEFT_OK) {
+        status = try_connect(&place, patience, socket, peer, detail);
+        (void)close(place.directory);
+    }
+    return status;
+}
+
+/* The watch is set up before each try, so nothing is missed between them. */
+static weft_status await_name(const char *name, const struct patience *patience,
+                              weft_handle *socket, weft_peer *peer,
+                              weft_detail *detail)
+{
+    for (;;) {
+        struct place place;
+        bool private;
+        weft_status status = find_paths(name, &place, &private, detail);
+        int watch;
+
+        if (status != WEFT_OK) {
+            return status;
+        }
+        watch = watch_directory(&place);
+        if (watch < 0) {
+            return weftos_fail_errno(detail, "watch for the name");
+        }
+        status = connect_once(name, patience, socket, peer, detail);
+        if (status != WEFT_ENOENT) {
+            (void)close(watch);
+            return status;
+        }
+        status = await_change(watch, patience, detail);
+        (void)close(watch);
+        if (status != WEFT_OK) {
+            return status;
+        }
+    }
+}
+
+weft_status weftos_endpoint_connect(const char *name, bool await,
+                                    uint64_t deadline_ns, bool interruptible,
+                                    weft_handle *socket, weft_peer *peer,
+                                    weft_detail *detail)
+{
+    struct patience patience = {deadline_ns, interruptible};
+
+    return await ? await_name(name, &patience, socket, peer, detail)
+                 : connect_once(name, &patience, socket, peer, detail);
+}

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What this system offers, found out by trying it.
+ */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/utsname.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "bell.h"
+
+/* Linux 6.5. */
+#ifndef SO_PASSPIDFD
+#define SO_PASSPIDFD 76
+#endif
+
+static void set(weft_feature *feature, weft_feature_state state,
+                const char *note)
+{
+    feature->state = state;
+    (void)snprintf(feature->note, sizeof(feature->note), "%s", note);
+}
+
+/* Used if `ok`; else absent, and errno says why. */
+static void judge(weft_feature *feature, bool ok)
+{
+    char text[sizeof(feature->note)];
+
+    if (ok) {
+        set(feature, WEFT_FEATURE_USED, "");
+        return;
+    }
+    weftos_error_text(errno, text, sizeof(text));
+    set(feature, WEFT_FEATURE_ABSENT, text);
+}
+
+static void probe_kernel(weft_feature *feature)
+{
+    struct utsname name;
+    char text[sizeof(feature->note)];
+
+    if (uname(&name) != 0) {
+        judge(feature, false);
+        return;
+    }
+    (void)snprintf(text, sizeof(text), "%.60s %.60s, %.20s", name.sysname,
+                   name.release, name.machine);
+    set(feature, WEFT_FEATURE_USED, text);
+}
+
+static void probe_cpus(weft_feature *feature)
+{
+    const weftos_facts *facts = weftos_get_facts();
+    char text[sizeof(feature->note)];
+
+    (void)snprintf(text, sizeof(text), "%u%s, a pause takes about %u ns",
+                   facts->cpus, facts->cpus < 2 ? ": waits never spin" : "",
+                   1000 / facts->pauses_per_us);
+    set(feature,
+        facts->cpus < 2 ? WEFT_FEATURE_ABSENT : WEFT_FEATURE_USED, text);
+}
+
+static void probe_page(weft_feature *feature)
+{
+    char text[sizeof(feature->note)];
+
+    (void)snprintf(text, sizeof(text), "%zu bytes",
+                   weftos_get_facts()->page_bytes);
+    set(feature, WEFT_FEATURE_USED, text);
+}
+
+/* Makes a sealed object, and sees whether the seals hold. */
+static void probe_sealing(weft_feature *feature)
+{
+    size_t bytes = weftos_get_facts()->page_bytes;
+    weft_handle object;
+    void *base;
+    void *again;
+    weft_detail detail = {WEFT_OK, 0, NULL};
+
+    if (weftos_shm_create(bytes, &object, &base, &detail) != WEFT_OK) {
+        errno = detail.os_code;
+        judge(feature, false);
+        return;
+    }
+    again = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, (int)object,
+                 0);
+    if (again != MAP_FAILED) {
+        (void)munmap(again, bytes);
+        set(feature, WEFT_FEATURE_ABSENT, "a sealed object can be written");
+    } else {
+        set(feature, WEFT_FEATURE_USED, "");
+    }
+    weftos_shm_unmap(base, bytes);
+    weftos_close(object);
+}
+
+static uint64_t time_fences(void)
+{
+    const unsigned times = 16;
+    uint64_t start = weftos_now_ns();
+
+    for (unsigned i = 0; i < times; i++) {
+        (void)weftos_fence_remote(NULL);
+    }
+    return (weftos_now_ns() - start) / times;
+}
+
+static void probe_fence(weft_feature *feature)
+{
+    char text[sizeof(feature->note)];
+    weft_detail detail = {WEFT_OK, 0, NULL};
+
+    if (weftos_fence_remote(&detail) != WEFT_OK) {
+        errno = detail.os_code;
+        judge(feature, false);
+        return;
+    }
+    (void)snprintf(text, sizeof(text), "%llu ns while nobody spins",
+                   (unsigned long long)time_fences());
+    set(feature, WEFT_FEATURE_USED, text);
+}
+
+static void probe_pidfd(weft_feature *feature)
+{
+    weft_handle self;
+    weft_detail detail = {WEFT_OK, 0, NULL};
+
+    if (weftos_process_open(getpid(), &self, &detail) != WEFT_OK) {
+        errno = detail.os_code;
+        judge(feature, false);
+        return;
+    }
+    weftos_close(self);
+    set(feature, WEFT_FEATURE_USED, "");
+}
+
+static void probe_passpidfd(weft_feature *feature)
+{
+    int on = 1;
+    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+
+    judge(feature, fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_PASSPIDFD, &on,
+                                         sizeof(on)) == 0);
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+}
+
+static void probe_pwait2(weft_feature *feature)
+{
+    struct timespec none = {0, 0};
+    struct epoll_event event;
+    int fd = epoll_create1(EPOLL_CLOEXEC);
+
+    judge(feature, fd >= 0 && epoll_pwait2(fd, &event, 1, &none, NULL) >= 0);
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+}
+
+/* A doorbell that is rung twice and never read must wake its hearer twice. */
+static void probe_edges(weft_feature *feature)
+{
+    weftos_bell bell = {WEFTOS_NONE, false};
+    weft_handle mine = WEFTOS_NONE;
+    weft_handle theirs = WEFTOS_NONE;
+    struct epoll_event event = {.events = EPOLLIN | EPOLLET};
+    int fd = epoll_create1(EPOLL_CLOEXEC);
+    unsigned heard = 0;
+
+    if (fd >= 0 && weftos_bell_open(&mine, &theirs, NULL) == WEFT_OK &&
+        epoll_ctl(fd, EPOLL_CTL_ADD, (int)mine, &event) == 0 &&
+        weftos_bell_adopt(theirs, &bell, NULL) == WEFT_OK) {
+        for (int i = 0; i < 2; i++) {
+            (void)weftos_bell_ring(&bell, NULL);
+            heard += epoll_wait(fd, &event, 1, 0) == 1;
+        }
+    }
+    if (heard == 2) {
+        set(feature, WEFT_FEATURE_USED,
+            bell.shared ? "without /proc: a slower ring" : "");
+    } else {
+        set(feature, WEFT_FEATURE_ABSENT,
+            "rings of an unread pipe are lost: Linux 5.5 to 5.13");
+    }
+    weftos_close(mine);
+    weftos_close(bell.handle);
+    weftos_close(fd);
+}
+
+static void probe_descriptors(weft_feature *feature)
+{
+    struct rlimit limit;
+    char text[sizeof(feature->note)];
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) {
+        judge(feature, false);
+        return;
+    }
+    (void)snprintf(text, sizeof(text), "%llu: about %llu channels",
+                   (unsigned long long)limit.rlim_cur,
+                   (unsigned long long)limit.rlim_cur / 5);
+    set(feature, WEFT_FEATURE_USED, text);
+}
+
+static void probe_io_uring(weft_feature *feature)
+{
+    set(feature, WEFT_FEATURE_AVAILABLE,
+        access("/proc/sys/kernel/io_uring_disabled", F_OK) == 0
+            ? "not needed: epoll on a pipe is as fast as a futex wait on two"
+            : "not probed");
+}
+
+static const struct {
+    const char *name;
+    const char *use;
+    void (*probe)(weft_feature *feature);
+} features[] = {
+    {"kernel", "everything", probe_kernel},
+    {"cpus", "waits spin briefly before they sleep", probe_cpus},
+    {"page size", "each side of an idle channel holds one page", probe_page},
+    {"memfd seals", "memory that only its owner can write or resize",
+     probe_sealing},
+    {"membarrier", "a sender that streams leaves its fence to the sleeper",
+     probe_fence},
+    {"pidfd", "the kernel tells of the peer's death", probe_pidfd},
+    {"SO_PASSPIDFD", "the peer's process without a race on its number",
+     probe_passpidfd},
+    {"epoll_pwait2", "deadlines exact to the kernel's timer", probe_pwait2},
+    {"epoll edges on pipes", "doorbells that are never read", probe_edges},
+    {"descriptors", "five for each end of a channel", probe_descriptors},
+    {"io_uring", "nothing", probe_io_uring},
+};
+
+size_t weftos_features(weft_feature *found, size_t room)
+{
+    const size_t count = sizeof(features) / sizeof(features[0]);
+
+    for (size_t i = 0; i < count && i < room; i++) {
+        memset(&found[i], 0, sizeof(found[i]));
+        found[i].name = features[i].name;
+        found[i].use = features[i].use;
+        features[i].probe(&found[i]);
+    }
+    return count;
+}

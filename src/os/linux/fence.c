@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The remote fence: membarrier(2), GLOBAL_EXPEDITED (Linux 4.16), which is
+ * meant for memory that processes share. The kernel interrupts the CPUs that
+ * run an enrolled process. Enrolment is inherited by fork and cleared by exec.
+ * The numbers are the kernel's ABI; older headers lack them.
+ */
+#define _GNU_SOURCE
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "linux.h"
+
+#define COMMAND_GLOBAL_EXPEDITED (1 << 1)
+#define COMMAND_REGISTER_GLOBAL_EXPEDITED (1 << 2)
+
+weft_status weftos_fence_enroll(weft_detail *detail)
+{
+    if (syscall(SYS_membarrier, COMMAND_REGISTER_GLOBAL_EXPEDITED, 0, 0) != 0) {
+        return weftos_fail(detail, WEFT_ENOTSUP, errno,
+                           "membarrier registration");
+    }
+    return WEFT_OK;
+}
+
+weft_status weftos_fence_remote(weft_detail *detail)
+{
+    if (syscall(SYS_membarrier, COMMAND_GLOBAL_EXPEDITED, 0, 0) != 0) {
+        return weftos_fail(detail, WEFT_ENOTSUP, errno, "membarrier");
+    }
+    return WEFT_OK;
+}

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Facts, private memory, time, CPUs, and the token that tells a forked child
+ * from its parent.
+ */
+#define _GNU_SOURCE
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../atomic.h"
+#include "linux.h"
+
+void *weftos_alloc(size_t bytes)
+{
+    return calloc(1, bytes);
+}
+
+void weftos_free(void *memory)
+{
+    free(memory);
+}
+
+void weftos_environment_remove(const char *name)
+{
+    (void)unsetenv(name);
+}
+
+uint64_t weftos_now_ns(void)
+{
+    struct timespec now;
+
+    /* Can't fail: the clock exists and the address is good. */
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
+}
+
+struct timespec *weftos_time_left(uint64_t deadline_ns, struct timespec *room)
+{
+    uint64_t now;
+    uint64_t left;
+
+    if (deadline_ns == WEFT_FOREVER) {
+        return NULL;
+    }
+    now = deadline_ns == WEFT_NOW ? 0 : weftos_now_ns();
+    left = deadline_ns > now ? deadline_ns - now : 0;
+    room->tv_sec = (time_t)(left / UINT64_C(1000000000));
+    room->tv_nsec = (long)(left % UINT64_C(1000000000));
+    return room;
+}
+
+void weftos_error_text(int os_code, char *text, size_t bytes)
+{
+    char room[128];
+    /* The GNU variant: thread-safe, and may return a static string. */
+    const char *found = strerror_r(os_code, room, sizeof(room));
+
+    (void)snprintf(text, bytes, "%s", found);
+}
+
+weft_status weftos_errno_status(int os_code)
+{
+    switch (os_code) {
+    case ENOMEM:
+    case ENOSPC: /* a memory object that tmpfs's limit does not let grow */
+        return WEFT_ENOMEM;
+    case EMFILE:
+    case ENFILE:
+    case ETOOMANYREFS: /* descriptors in flight */
+        return WEFT_ELIMIT;
+    case EACCES:
+    case EPERM:
+        return WEFT_EACCES;
+    case ENOSYS:
+        return WEFT_ENOTSUP;
+    case EINTR:
+        return WEFT_EINTR;
+    case EAGAIN:
+        return WEFT_EAGAIN;
+    default:
+        return WEFT_EOS;
+    }
+}
+
+int weftos_cpu(void)
+{
+    return sched_getcpu();
+}
+
+void weftos_yield(void)
+{
+    (void)sched_yield();
+}
+
+/* --------------------------------------------------------------- facts --- */
+
+static unsigned count_cpus(void)
+{
+    cpu_set_t set;
+
+    if (sched_getaffinity(0, sizeof(set), &set) != 0) {
+        return 1; /* more CPUs than cpu_set_t has room for: spin less */
+    }
+    return (unsigned)CPU_COUNT(&set);
+}
+
+/* Times a burst of pauses; the shortest of three is the undisturbed one. */
+static unsigned measure_pauses(void)
+{
+    const unsigned burst = 256;
+    uint64_t best = UINT64_MAX;
+
+    for (int i = 0; i < 3; i++) {
+        uint64_t start = weftos_now_ns();
+
+        for (unsigned k = 0; k < burst; k++) {
+            weftos_pause();
+        }
+        uint64_t took = weftos_now_ns() - start;
+        best = took < best ? took : best;
+    }
+    unsigned per_us = (unsigned)(burst * UINT64_C(1000) / (best + 1));
+    return per_us > 0 ? per_us : 1;
+}
+
+const weftos_facts *weftos_get_facts(void)
+{
+    static weftos_facts facts;
+    /* 0: not filled; 1: being filled; 2: filled. */
+    static _Atomic unsigned state;
+    unsigned expected = 0;
+
+    if (atomic_load_explicit(&state, memory_order_acquire) == 2) {
+        return &facts;
+    }
+    if (atomic_compare_exchange_strong(&state, &expected, 1)) {
+        facts.page_bytes = (size_t)sysconf(_SC_PAGESIZE);
+        facts.cpus = count_cpus();
+        facts.fence_remote = weftos_fence_remote(NULL) == WEFT_OK;
+        facts.pauses_per_us = measure_pauses();
+        atomic_store_explicit(&state, 2, memory_order_release);
+        return &facts;
+    }
+    while (atomic_load_explicit(&state, memory_order_acquire) != 2) {
+        weftos_yield(); /* some microseconds, once in a process's life */
+    }
+    return &facts;
+}
+
+/* ---------------------------------------------------------------- fork --- */
+
+/*
+ * The token lives in a page that the kernel gives a child as zeroes
+ * (MADV_WIPEONFORK, Linux 4.14): this also holds for children made by a bare
+ * clone(), which run no pthread_atfork handler.
+ */
+static const uint64_t no_token;
+const volatile uint64_t *weftos_process_token = &no_token;
+
+static weft_status map_token(_Atomic uint64_t **out, weft_detail *detail)
+{
+    static _Atomic(_Atomic uint64_t *) page;
+    _Atomic uint64_t *found = atomic_load(&page);
+    size_t bytes = (size_t)sysconf(_SC_PAGESIZE);
+
+    if (found == NULL) {
+        void *map = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+                         MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+        if (map == MAP_FAILED) {
+            return weftos_fail_errno(detail, "mmap");
+        }
+        if (madvise(map, bytes, MADV_WIPEONFORK) != 0) {
+            weft_status status =
+                weftos_fail(detail, WEFT_ENOTSUP, errno, "MADV_WIPEONFORK");
+            (void)munmap(map, bytes);
+            return status;
+        }
+        if (atomic_compare_exchange_strong(&page, &found, map)) {
+            found = map;
+        } else {
+            (void)munmap(map, bytes); /* another thread was first */
+        }
+    }
+    *out = found;
+    return WEFT_OK;
+}
+
+weft_status weftos_process_mark(weft_detail *detail)
+{
+    _Atomic uint64_t *page = NULL;
+    uint64_t unmarked = 0;
+    weft_status status = map_token(&page, detail);
+
+    if (status != WEFT_OK) {
+        return status;
+    }
+    /* The time makes it differ from that of an ancestor with the same pid. */
+    (void)atomic_compare_exchange_strong(
+        page, &unmarked, (weftos_now_ns() << 22) | (uint64_t)getpid());
+    weftos_process_token = (const volatile uint64_t *)page;
+    return WEFT_OK;
+}

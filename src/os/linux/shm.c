@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Shared memory: nameless, sealed memfds.
+ *
+ * The owner maps the object writable and then seals it with FUTURE_WRITE
+ * (Linux 5.1): its own mapping stays writable, every later one, by anybody, is
+ * read-only, and write(), O_RDWR reopening through /proc, mprotect and hole
+ * punching fail. SHRINK and GROW keep the size, so that no reader can be made
+ * to fault beyond the end; SEAL keeps the seals.
+ *
+ * A reader checks the seals first: only then can nothing that it checks next
+ * change under it. Then the file system (a hugetlb object can fault when the
+ * pool is used up) and the allocation (touching a hole would charge the
+ * reader).
+ */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <linux/memfd.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "linux.h"
+
+/* Linux 6.3; older kernels answer EINVAL. Debian 12's headers lack it. */
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 0x0008U
+#endif
+
+#define SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE | F_SEAL_SEAL)
+
+/*
+ * Test builds put an inaccessible page on each side of every mapping, so that
+ * a step outside is a crash and not a silent read of a neighbour.
+ */
+#ifdef WEFT_GUARD_PAGES
+#define GUARD_PAGES 1
+#else
+#define GUARD_PAGES 0
+#endif
+
+static size_t guard_bytes(void)
+{
+    return GUARD_PAGES * weftos_get_facts()->page_bytes;
+}
+
+static void *map_object(int fd, size_t bytes, int protection, int flags)
+{
+    size_t guard = guard_bytes();
+    char *room;
+    void *map;
+
+    if (guard == 0) {
+        return mmap(NULL, bytes, protection, flags, fd, 0);
+    }
+    room = mmap(NULL, bytes + 2 * guard, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS,
+                -1, 0);
+    if (room == MAP_FAILED) {
+        return MAP_FAILED;
+    }
+    map = mmap(room + guard, bytes, protection, flags | MAP_FIXED, fd, 0);
+    if (map == MAP_FAILED) {
+        int cause = errno;
+
+        (void)munmap(room, bytes + 2 * guard);
+        errno = cause;
+    }
+    return map;
+}
+
+void weftos_shm_unmap(const void *base, size_t bytes)
+{
+    size_t guard = guard_bytes();
+
+    if (base != NULL) {
+        /* munmap takes a pointer to non-const, but writes nothing. */
+        (void)munmap((void *)((uintptr_t)base - guard), bytes + 2 * guard);
+    }
+}
+
+static int create_memfd(void)
+{
+    unsigned flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
+    int fd = memfd_create("weft", flags | MFD_NOEXEC_SEAL);
+
+    if (fd < 0 && errno == EINVAL) {
+        fd = memfd_create("weft", flags);
+    }
+    return fd;
+}
+
+/*
+ * fallocate before anything is shared: memory that is not to be had is an
+ * error here, not a SIGBUS later. A signal may interrupt it.
+ */
+static int allocate(int fd, size_t bytes)
+{
+    int result;
+
+    if (ftruncate(fd, (off_t)bytes) != 0) {
+        return -1;
+    }
+    do {
+        result = fallocate(fd, 0, 0, (off_t)bytes);
+    } while (result != 0 && errno == EINTR);
+    return result;
+}
+
+weft_status weftos_shm_create(size_t bytes, weft_handle *object, void **base,
+                              weft_detail *detail)
+{
+    void *map = MAP_FAILED;
+    const char *step = "memfd_create";
+    weft_status status;
+    int fd = create_memfd();
+
+    if (fd < 0) {
+        return weftos_fail_errno(detail, step);
+    }
+    step = "allocate shared memory";
+    if (allocate(fd, bytes) != 0) {
+        goto failed;
+    }
+    step = "map shared memory";
+    /* Populated, so that no first touch costs a fault later on. */
+    map = map_object(fd, bytes, PROT_READ | PROT_WRITE,
+                     MAP_SHARED | MAP_POPULATE);
+    if (map == MAP_FAILED) {
+        goto failed;
+    }
+    step = "seal shared memory";
+    if (madvise(map, bytes, MADV_DONTFORK) != 0 ||
+        fcntl(fd, F_ADD_SEALS, SEALS) != 0) {
+        goto failed;
+    }
+    *object = fd;
+    *base = map;
+    return WEFT_OK;
+
+failed:
+    status = weftos_fail_errno(detail, step);
+    if (map != MAP_FAILED) {
+        weftos_shm_unmap(map, bytes);
+    }
+    (void)close(fd);
+    return status;
+}
+
+/* Returns what is wrong with a peer's object, or NULL. */
+static const char *find_fault(int fd, size_t bytes)
+{
+    struct stat info;
+    struct statfs system;
+    int seals = fcntl(fd, F_GET_SEALS);
+
+    if (seals < 0 || (seals & SEALS) != SEALS) {
+        return "check the seals of the peer's memory";
+    }
+    if (fstat(fd, &info) != 0 || !S_ISREG(info.st_mode) || info.st_size < 0 ||
+        (uint64_t)info.st_size != bytes) {
+        return "check the size of the peer's memory";
+    }
+    if (fstatfs(fd, &system) != 0 || system.f_type != TMPFS_MAGIC) {
+        return "check the kind of the peer's memory";
+    }
+    /* POSIX does not say the unit; on Linux it is always 512 bytes. */
+    if ((uint64_t)info.st_blocks * 512 < bytes) {
+        return "check the allocation of the peer's memory";
+    }
+    return NULL;
+}
+
+weft_status weftos_shm_attach(weft_handle object, size_t bytes,
+                              const void **base, weft_detail *detail)
+{
+    const char *fault = find_fault((int)object, bytes);
+    void *map;
+
+    if (fault != NULL) {
+        return weftos_fail(detail, WEFT_EPROTO, 0, fault);
+    }
+    map = map_object((int)object, bytes, PROT_READ, MAP_SHARED | MAP_POPULATE);
+    if (map == MAP_FAILED) {
+        return weftos_fail_errno(detail, "map the peer's memory");
+    }
+    if (madvise(map, bytes, MADV_DONTFORK) != 0) {
+        weft_status status = weftos_fail_errno(detail, "MADV_DONTFORK");
+
+        weftos_shm_unmap(map, bytes);
+        return status;
+    }
+    *base = map;
+    return WEFT_OK;
+}
+
+void weftos_close(weft_handle handle)
+{
+    if (handle != WEFTOS_NONE) {
+        /* On Linux the descriptor is gone even when close reports EINTR. */
+        (void)close((int)handle);
+    }
+}

@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * os.h - the one contract between weft and the operating system.
+ *
+ * Everything above this file compiles alike on all systems; everything that
+ * differs is behind it, in one directory per system: linux/, posix/ (what
+ * Linux and macOS share), stub/ (every call "not supported": where a port
+ * starts). fake/ wraps a real back end for the tests, and fails or stops it
+ * at a chosen call.
+ *
+ * The promises are the weakest that all systems can keep. Above all: a wait
+ * may return early for any reason, so every caller loops on its own state
+ * with an absolute deadline.
+ *
+ * Unless a call says otherwise it does not block, may be called from any
+ * thread, returns WEFT_OK or a failure, fills `detail` (which may be NULL) on
+ * failure only, and leaves no resource behind when it fails. A handle that a
+ * call returns is closed over exec.
+ */
+#ifndef WEFTOS_OS_H
+#define WEFTOS_OS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <weft/base.h>
+#include <weft/channel.h>
+#include <weft/system.h>
+
+#define WEFTOS_NONE WEFT_HANDLE_NONE
+
+/* -------------------------------------------------------------- facts --- */
+
+/* What is true of this system; filled once, by the first call. */
+typedef struct weftos_facts {
+    size_t page_bytes;
+    unsigned cpus;         /* that this process may run on */
+    bool fence_remote;     /* weftos_fence_remote() works */
+    unsigned pauses_per_us; /* weftos_pause() calls in a microsecond, >= 1 */
+} weftos_facts;
+
+const weftos_facts *weftos_get_facts(void);
+
+/* ------------------------------------------------------ memory, clock --- */
+
+/* Private memory, zeroed; NULL when there is none. Free with weftos_free. */
+void *weftos_alloc(size_t bytes);
+void weftos_free(void *memory);
+
+/* Removes a variable from this process's environment. Not thread-safe. */
+void weftos_environment_remove(const char *name);
+
+/* The monotonic clock that weft_now_ns() documents. */
+uint64_t weftos_now_ns(void);
+
+/* The text of an errno or GetLastError() code, written to `text`. */
+void weftos_error_text(int os_code, char *text, size_t bytes);
+
+/* The CPU that the calling thread runs on now, or -1. A few ns. */
+int weftos_cpu(void);
+
+/* Lets another thread that is ready on this CPU run first. */
+void weftos_yield(void);
+
+/* --------------------------------------------------------------- fork --- */
+
+/*
+ * A number of this process's own that a forked child does not share: reading
+ * it costs one load, so every call on a handle can compare it. 0 in a child
+ * until weftos_process_mark() gives the child a number of its own.
+ */
+extern const volatile uint64_t *weftos_process_token;
+
+/* Makes sure that *weftos_process_token is not 0. */
+weft_status weftos_process_mark(weft_detail *detail);
+
+/* ------------------------------------------------------ shared memory --- */
+
+/*
+ * Makes a nameless memory object of `bytes` bytes (a multiple of the page),
+ * all of it allocated and zero, mapped read-write here and not inherited by
+ * fork; nobody can ever map it writable again, or change its size. `*object`
+ * is the handle to share; `*base` the mapping. WEFT_ENOMEM when memory, or
+ * the memory limit, is used up.
+ */
+weft_status weftos_shm_create(size_t bytes, weft_handle *object, void **base,
+                              weft_detail *detail);
+
+/*
+ * Maps a peer's object read-only, after checking that it is what
+ * weftos_shm_create makes: exactly `bytes` long, unable to change its size,
+ * allocated, and of a kind that can't fault. If not: WEFT_EPROTO. The object
+ * stays the caller's to close.
+ */
+weft_status weftos_shm_attach(weft_handle object, size_t bytes,
+                              const void **base, weft_detail *detail);
+
+/* Ends either kind of mapping. NULL is allowed. */
+void weftos_shm_unmap(const void *base, size_t bytes);
+
+/* Closes any handle but a waiter; WEFTOS_NONE is allowed. */
+void weftos_close(weft_handle handle);
+
+/* ------------------------------------------------------------- fences --- */
+
+/*
+ * Makes this process one whose threads weftos_fence_remote() of others
+ * reaches. WEFT_ENOTSUP where that does not exist.
+ */
+weft_status weftos_fence_enroll(weft_detail *detail);
+
+/*
+ * A full fence in this thread, and in every running thread of every enrolled
+ * process. May fail at any time (a system-call filter): then nothing was
+ * fenced.
+ */
+weft_status weftos_fence_remote(weft_detail *detail);
+
+/* -------------------------------------------------- the control socket --- */
+
+/* The most bytes and handles in one control message. */
+#define WEFTOS_SOCKET_BYTES 256
+#define WEFTOS_SOCKET_HANDLES 18
+
+/*
+ * Sends one control message whole or not at all. Never blocks, whatever the
+ * peer has done to the socket. WEFT_EAGAIN: no room. WEFT_ECLOSED: the peer
+ * is gone. WEFT_ELIMIT: too many handles in flight. The handles stay the
+ * caller's.
+ */
+weft_status weftos_socket_send(weft_handle socket, const void *data,
+                               size_t bytes, const weft_handle *handles,
+                               size_t handle_count, weft_detail *detail);
+
+/* One control message received. */
+typedef struct weftos_received {
+    unsigned char data[WEFTOS_SOCKET_BYTES];
+    size_t bytes;
+    weft_handle handles[WEFTOS_SOCKET_HANDLES];
+    size_t handle_count;
+    bool has_sender;      /* the next two are filled in by the kernel */
+    weft_peer sender;     /* who called send */
+    weft_handle process;  /* that process, or WEFTOS_NONE */
+} weftos_received;
+
+/*
+ * Receives one control message. Never blocks. On WEFT_OK the handles in it
+ * are the caller's (weftos_received_drop closes what is left). WEFT_EAGAIN:
+ * none is there. WEFT_ECLOSED: the peer is gone and all was read.
+ * WEFT_EPROTO: too many bytes or handles. WEFT_ELIMIT: handles were lost
+ * because this process has no free descriptor.
+ */
+weft_status weftos_socket_recv(weft_handle socket, weftos_received *received,
+                               weft_detail *detail);
+void weftos_received_drop(weftos_received *received);
+
+/* A connected pair of control sockets. */
+weft_status weftos_socket_pair(weft_handle ends[2], weft_detail *detail);
+
+/*
+ * Makes a handle of unknown origin fit to be a control socket: checks its
+ * kind, and asks the kernel to name the sender of each message received.
+ */
+weft_status weftos_socket_adopt(weft_handle socket, weft_detail *detail);
+
+/* Waits until a message can be received (or `room`: sent), or hang-up. */
+weft_status weftos_socket_wait(weft_handle socket, bool room,
+                               uint64_t deadline_ns, bool interruptible,
+                               weft_detail *detail);
+
+/* ----------------------------------------------------------- endpoint --- */
+
+typedef struct weftos_endpoint weftos_endpoint;
+
+/* Binds the name, as weft_channel_listen says. */
+weft_status weftos_endpoint_open(const char *name, unsigned mode,
+                                 weftos_endpoint **out, weft_detail *detail);
+
+/* Stops listening and removes the name. In a forked child: only frees. */
+void weftos_endpoint_close(weftos_endpoint *endpoint, bool forked);
+
+/*
+ * Ready, level-triggered, while weftos_endpoint_wait would return at once.
+ * Owned by the endpoint.
+ */
+weft_handle weftos_endpoint_handle(const weftos_endpoint *endpoint);
+
+/* The id that stands for a new connection. */
+#define WEFTOS_NEW_CONNECTION UINT64_MAX
+
+/*
+ * Waits until a connection is pending (`*id` is WEFTOS_NEW_CONNECTION), or
+ * until a watched socket has a message or has hung up (`*id` is its own).
+ * WEFT_ETIMEDOUT, or WEFT_EAGAIN with WEFT_NOW: nothing happened.
+ */
+weft_status weftos_endpoint_wait(weftos_endpoint *endpoint,
+                                 uint64_t deadline_ns, bool interruptible,
+                                 uint64_t *id, weft_detail *detail);
+
+/* Watches a socket too, until it is forgotten. It stays the caller's. */
+weft_status weftos_endpoint_watch(weftos_endpoint *endpoint, weft_handle socket,
+                                  uint64_t id, weft_detail *detail);
+void weftos_endpoint_forget(weftos_endpoint *endpoint, weft_handle socket);
+
+/*
+ * Takes one pending connection, adopted as a control socket, and says who
+ * made it. WEFT_EAGAIN: none.
+ */
+weft_status weftos_endpoint_accept(weftos_endpoint *endpoint,
+                                   weft_handle *socket, weft_peer *peer,
+                                   weft_detail *detail);
+
+/*
+ * Connects to a name, and says who listens there. Blocks until `deadline_ns`
+ * at most, for a free place in the listener's queue, and if `await` also for
+ * the name to appear.
+ */
+weft_status weftos_endpoint_connect(const char *name, bool await,
+                                    uint64_t deadline_ns, bool interruptible,
+                                    weft_handle *socket, weft_peer *peer,
+                                    weft_detail *detail);
+
+/*
+ * Whether a peer is this process's own effective user. An id that only says
+ * "somebody of another user namespace" is nobody's.
+ */
+bool weftos_is_same_user(const weft_peer *peer);
+
+/* ------------------------------------------------- processes, doorbells --- */
+
+/*
+ * A handle on a process that becomes ready when it ends. WEFT_ENOENT: it has
+ * ended; WEFT_ENOTSUP: it can't be watched from here.
+ */
+weft_status weftos_process_open(int64_t pid, weft_handle *process,
+                                weft_detail *detail);
+
+/*
+ * A doorbell: `*mine` hears it, `*theirs` is for the peer, who rings it.
+ * Rings may merge.
+ */
+weft_status weftos_bell_open(weft_handle *mine, weft_handle *theirs,
+                             weft_detail *detail);
+
+/* The ringing end of a peer's doorbell. `handle` is weftos_close's to end. */
+typedef struct weftos_bell {
+    weft_handle handle;
+    bool shared; /* the peer may change how the handle behaves */
+} weftos_bell;
+
+/*
+ * Checks a peer's ringing end and makes one of our own from it. The handle
+ * passed in is used up, after success and after failure. WEFT_EPROTO: it is
+ * no doorbell.
+ */
+weft_status weftos_bell_adopt(weft_handle theirs, weftos_bell *bell,
+                              weft_detail *detail);
+
+/*
+ * Rings. Never blocks, whatever the peer has done to the other end, and never
+ * raises a signal. If the ring can't be heard because rings that were not yet
+ * heard fill the doorbell, that is success.
+ */
+weft_status weftos_bell_ring(const weftos_bell *bell, weft_detail *detail);
+
+/* Why a wait returned; several may be set, or none. */
+#define WEFTOS_EVENT_BELL 1u    /* the doorbell, or a poke */
+#define WEFTOS_EVENT_SOCKET 2u  /* a control message may be there */
+#define WEFTOS_EVENT_HANGUP 4u  /* the control socket's other end is closed */
+#define WEFTOS_EVENT_DEATH 8u   /* the process has ended */
+#define WEFTOS_EVENT_SIGNAL 16u /* interruptible only: a signal handler ran */
+
+/* Something that hears a doorbell, a control socket and a process. */
+typedef struct weftos_waiter weftos_waiter;
+
+/*
+ * `process` may be WEFTOS_NONE. The three handles stay the caller's and must
+ * outlive the waiter. Two waiters may share a doorbell: each hears each ring.
+ */
+weft_status weftos_waiter_open(weft_handle bell, weft_handle socket,
+                               weft_handle process, weftos_waiter **out,
+                               weft_detail *detail);
+void weftos_waiter_close(weftos_waiter *waiter);
+
+/*
+ * Sleeps until something happens or the deadline passes (events 0). WEFT_NOW
+ * only looks. What has happened is told once, but for HANGUP and DEATH, which
+ * may be told again.
+ */
+weft_status weftos_waiter_wait(weftos_waiter *waiter, uint64_t deadline_ns,
+                               bool interruptible, unsigned *events,
+                               weft_detail *detail);
+
+/*
+ * The handle that is ready, level-triggered, while a wait would return at
+ * once. After this call `weftos_waiter_poke(waiter, true)` makes it ready
+ * until `weftos_waiter_poke(waiter, false)`.
+ */
+weft_status weftos_waiter_expose(weftos_waiter *waiter, weft_handle *handle,
+                                 weft_detail *detail);
+void weftos_waiter_poke(weftos_waiter *waiter, bool on);
+
+/* ------------------------------------------------------------ features --- */
+
+/* The work of weft_system_features. */
+size_t weftos_features(weft_feature *features, size_t room);
+
+#endif
