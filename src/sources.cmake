@@ -10,6 +10,12 @@ set(WEFT_BASE_SOURCES
 )
 
 set(WEFT_IPC_SOURCES
+    ipc/channel.c
+    ipc/handshake.c
+    ipc/listener.c
+    ipc/park.c
+    ipc/rx.c
+    ipc/tx.c
 )
 
 # Added when WEFT_TEST_HOOKS is on.

@@ -1,0 +1,557 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Channels: the two halves of a handshake put together, and the public calls.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "handshake.h"
+#include "ring.h"
+
+/* A channel of weft_channel_pair begins pending. */
+enum phase { READY, PENDING, FINISHING };
+
+struct weft_channel {
+    /* The two directions belong to two threads: no line of one is shared. */
+    alignas(WEFTI_APART) struct wefti_tx tx;
+    alignas(WEFTI_APART) struct wefti_rx rx;
+    alignas(WEFTI_APART) struct wefti_line line;
+    uint64_t token; /* of the process that opened it */
+    _Atomic int phase;
+    struct wefti_offer offer;
+    struct wefti_answer answer;
+    struct wefti_settings settings;
+    weft_detail detail; /* of the handshake */
+    void *memory;       /* what to free: the struct is aligned within */
+};
+
+/* --------------------------------------------------------------- creation --- */
+
+static weft_channel *allocate(void)
+{
+    void *memory = weftos_alloc(sizeof(weft_channel) + WEFTI_APART);
+    uintptr_t at = ((uintptr_t)memory + WEFTI_APART - 1) &
+                   ~(uintptr_t)(WEFTI_APART - 1);
+    weft_channel *channel = (weft_channel *)at;
+
+    if (memory == NULL) {
+        return NULL;
+    }
+    channel->memory = memory;
+    channel->line.socket = WEFTOS_NONE;
+    channel->answer.process = WEFTOS_NONE;
+    channel->answer.bell.handle = WEFTOS_NONE;
+    channel->token = *weftos_process_token;
+    return channel;
+}
+
+static uint64_t least(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Both halves are here: sets up the two directions. */
+static void assemble(weft_channel *channel)
+{
+    const struct wefti_settings *settings = &channel->settings;
+    const struct wefti_answer *answer = &channel->answer;
+    struct wefti_line *line = &channel->line;
+    struct wefti_limits sending = {
+        least(settings->ring_bytes, answer->ring_max_bytes),
+        least(settings->ring_max_bytes, answer->ring_max_bytes),
+        least(settings->message_max_bytes, answer->message_max_bytes)};
+    struct wefti_limits receiving = {0, settings->peer_ring_max_bytes,
+                                     settings->message_max_bytes};
+
+    line->own = channel->offer.home;
+    line->peer = answer->home;
+    line->hear = channel->offer.hear;
+    line->process = answer->process;
+    line->bell = answer->bell;
+    line->wait = settings->wait;
+    line->interruptible = settings->interruptible;
+    wefti_tx_init(&channel->tx, line, channel->offer.home_bytes, &sending,
+                  channel->offer.can_fence_remote && answer->can_fence_remote,
+                  settings->full == WEFT_FULL_DROP);
+    wefti_rx_init(&channel->rx, line, answer->home_bytes, &receiving);
+}
+
+weft_status wefti_channel_create(weft_handle socket, struct wefti_offer *offer,
+                                 struct wefti_answer *answer,
+                                 const struct wefti_settings *settings,
+                                 weft_channel **out, weft_detail *detail)
+{
+    weft_channel *channel = allocate();
+
+    *out = NULL;
+    if (channel == NULL) {
+        return wefti_fail(detail, WEFT_ENOMEM, "allocate a channel");
+    }
+    channel->line.socket = socket;
+    channel->offer = *offer;
+    channel->settings = *settings;
+    if (answer != NULL) {
+        channel->answer = *answer;
+        assemble(channel);
+    }
+    atomic_store(&channel->phase, answer != NULL ? READY : PENDING);
+    *out = channel;
+    return WEFT_OK;
+}
+
+/* The connecting side, on a socket that it takes whatever happens. */
+static weft_status greet(weft_handle socket,
+                         const struct wefti_settings *settings,
+                         uint64_t deadline_ns, weft_channel **out,
+                         weft_detail *detail)
+{
+    struct wefti_offer offer;
+    struct wefti_answer answer;
+    weft_status status = wefti_offer_init(&offer, detail);
+
+    if (status != WEFT_OK) {
+        weftos_close(socket);
+        return status;
+    }
+    status = wefti_offer_send(&offer, socket, WEFTI_HELLO, settings, detail);
+    if (status == WEFT_OK || status == WEFT_EPEERDIED) {
+        /* A listener that turned us away before this still left its answer. */
+        status = wefti_answer_receive(
+            &answer, socket, WEFTI_WELCOME, settings,
+            wefti_within(deadline_ns, settings->handshake_ns), detail);
+        if (status == WEFT_OK) {
+            status = wefti_channel_create(socket, &offer, &answer, settings,
+                                          out, detail);
+            if (status == WEFT_OK) {
+                return WEFT_OK;
+            }
+            wefti_answer_deinit(&answer, false);
+        }
+    }
+    wefti_offer_deinit(&offer, false);
+    weftos_close(socket);
+    return status;
+}
+
+weft_status weft_channel_connect(const char *name,
+                                 const weft_channel_options *options,
+                                 uint64_t deadline_ns, weft_channel **out,
+                                 weft_detail *detail)
+{
+    struct wefti_settings settings;
+    weft_handle socket;
+    weft_peer peer;
+    weft_status status;
+
+    if (out == NULL || name == NULL) {
+        return wefti_fail(detail, WEFT_EINVAL, "check the arguments");
+    }
+    *out = NULL;
+    status = wefti_settings_init(&settings, options, detail);
+    if (status == WEFT_OK) {
+        status = weftos_endpoint_connect(name, settings.await_name, deadline_ns,
+                                         settings.interruptible, &socket, &peer,
+                                         detail);
+    }
+    if (status != WEFT_OK) {
+        return status;
+    }
+    status = wefti_check_peer(&settings, &peer, detail);
+    if (status != WEFT_OK) {
+        weftos_close(socket);
+        return status;
+    }
+    return greet(socket, &settings, deadline_ns, out, detail);
+}
+
+weft_status weft_channel_pair(const weft_channel_options *options,
+                              weft_channel **mine, weft_handle *theirs,
+                              weft_detail *detail)
+{
+    struct wefti_settings settings;
+    struct wefti_offer offer;
+    weft_handle ends[2];
+    weft_status status;
+
+    if (mine == NULL || theirs == NULL) {
+        return wefti_fail(detail, WEFT_EINVAL, "check the arguments");
+    }
+    *mine = NULL;
+    *theirs = WEFT_HANDLE_NONE;
+    status = wefti_settings_init(&settings, options, detail);
+    if (status == WEFT_OK) {
+        status = wefti_offer_init(&offer, detail);
+    }
+    if (status != WEFT_OK) {
+        return status;
+    }
+    status = weftos_socket_pair(ends, detail);
+    if (status == WEFT_OK) {
+        status = wefti_channel_create(ends[0], &offer, NULL, &settings, mine,
+                                      detail);
+        if (status == WEFT_OK) {
+            *theirs = ends[1];
+            return WEFT_OK;
+        }
+        weftos_close(ends[0]);
+        weftos_close(ends[1]);
+    }
+    wefti_offer_deinit(&offer, false);
+    return status;
+}
+
+/* Reads WEFT_CHANNEL_ENV and removes it: it is for one reader. */
+static weft_status inherited_handle(weft_handle *handle, weft_detail *detail)
+{
+    const char *text = getenv(WEFT_CHANNEL_ENV);
+    char *end;
+    long long number;
+
+    if (text == NULL) {
+        return wefti_fail(detail, WEFT_ENOENT, "find " WEFT_CHANNEL_ENV);
+    }
+    number = strtoll(text, &end, 10);
+    if (end == text || *end != '\0' || number < 0 || number > INTPTR_MAX) {
+        return wefti_fail(detail, WEFT_EINVAL, "read " WEFT_CHANNEL_ENV);
+    }
+    *handle = (weft_handle)number;
+    weftos_environment_remove(WEFT_CHANNEL_ENV);
+    return WEFT_OK;
+}
+
+weft_status weft_channel_adopt(weft_handle theirs,
+                               const weft_channel_options *options,
+                               uint64_t deadline_ns, weft_channel **out,
+                               weft_detail *detail)
+{
+    struct wefti_settings settings;
+    weft_status status;
+
+    if (out == NULL) {
+        return wefti_fail(detail, WEFT_EINVAL, "check the arguments");
+    }
+    *out = NULL;
+    status = theirs == WEFT_HANDLE_NONE ? inherited_handle(&theirs, detail)
+                                        : WEFT_OK;
+    if (status != WEFT_OK) {
+        return status;
+    }
+    status = wefti_settings_init(&settings, options, detail);
+    if (status == WEFT_OK) {
+        status = weftos_socket_adopt(theirs, detail);
+    }
+    if (status != WEFT_OK) {
+        weftos_close(theirs);
+        return status;
+    }
+    return greet(theirs, &settings, deadline_ns, out, detail);
+}
+
+/* ------------------------------------------------------------------ entry --- */
+
+/* Does the accepting side's part of the handshake of a pair. */
+static weft_status finish_handshake(weft_channel *channel,
+                                    uint64_t deadline_ns)
+{
+    weft_status status = wefti_answer_receive(
+        &channel->answer, channel->line.socket, WEFTI_HELLO, &channel->settings,
+        deadline_ns, &channel->detail);
+
+    if (status == WEFT_OK) {
+        status = wefti_offer_send(&channel->offer, channel->line.socket,
+                                  WEFTI_WELCOME, &channel->settings,
+                                  &channel->detail);
+        if (status != WEFT_OK) {
+            wefti_answer_deinit(&channel->answer, false);
+        }
+    } else if (status == WEFT_EACCES || status == WEFT_EVERSION) {
+        wefti_refuse(channel->line.socket, status);
+    }
+    if (status == WEFT_OK) {
+        memset(&channel->detail, 0, sizeof(channel->detail));
+        assemble(channel);
+    }
+    return status;
+}
+
+static weft_status finish(weft_channel *channel, uint64_t deadline_ns)
+{
+    int expected = PENDING;
+    weft_status status;
+
+    if (!atomic_compare_exchange_strong(&channel->phase, &expected,
+                                        FINISHING)) {
+        return expected == READY ? WEFT_OK : WEFT_EBUSY;
+    }
+    status = finish_handshake(channel, deadline_ns);
+    atomic_store(&channel->phase, status == WEFT_OK ? READY : PENDING);
+    return status;
+}
+
+/* What every call on a channel checks first. */
+static inline weft_status enter(weft_channel *channel, uint64_t deadline_ns)
+{
+    if (channel == NULL) {
+        return WEFT_EINVAL;
+    }
+    if (*weftos_process_token != channel->token) {
+        return WEFT_EFORKED;
+    }
+    if (atomic_load_explicit(&channel->phase, memory_order_acquire) != READY) {
+        return finish(channel, deadline_ns);
+    }
+    return WEFT_OK;
+}
+
+/* ---------------------------------------------------------------- sending --- */
+
+weft_status weft_channel_send_until(weft_channel *channel, const void *data,
+                                    size_t bytes, uint64_t deadline_ns)
+{
+    weft_message message; /* not cleared: the handles are not looked at */
+    weft_status status = enter(channel, deadline_ns);
+
+    if (status != WEFT_OK) {
+        return status;
+    }
+    if (data == NULL && bytes > 0) {
+        return WEFT_EINVAL;
+    }
+    /* The producer only reads through it. */
+    message.data = (void *)(uintptr_t)data;
+    message.bytes = bytes;
+    message.tag = 0;
+    message.handle_count = 0;
+    return wefti_tx_send(&channel->tx, &message, deadline_ns);
+}
+
+weft_status weft_channel_send_message(weft_channel *channel,
+                                      const weft_message *message,
+                                      uint64_t deadline_ns)
+{
+    weft_status status = enter(channel, deadline_ns);
+
+    if (status != WEFT_OK) {
+        return status;
+    }
+    if (message == NULL || (message->data == NULL && message->bytes > 0)) {
+        return WEFT_EINVAL;
+    }
+    return wefti_tx_send(&channel->tx, message, deadline_ns);
+}
+
+weft_status weft_channel_reserve(weft_channel *channel, size_t bytes,
+                                 void **space, uint64_t deadline_ns)
+{
+    weft_status status = enter(channel, deadline_ns);
+
+    if (status != WEFT_OK) {
+        return status;
+    }
+    return space == NULL ? WEFT_EINVAL
+                         : wefti_tx_reserve(&channel->tx, bytes, space,
+                                            deadline_ns);
+}
+
+weft_status weft_channel_commit(weft_channel *channel, size_t bytes)
+{
+    weft_status status = enter(channel, WEFT_NOW);
+
+    return status != WEFT_OK ? status : wefti_tx_commit(&channel->tx, bytes);
+}
+
+void weft_channel_cancel(weft_channel *channel)
+{
+    if (enter(channel, WEFT_NOW) == WEFT_OK) {
+        wefti_tx_cancel(&channel->tx);
+    }
+}
+
+weft_status weft_channel_flush(weft_channel *channel, uint64_t deadline_ns)
+{
+    weft_status status = enter(channel, deadline_ns);
+
+    return status != WEFT_OK ? status
+                             : wefti_tx_flush(&channel->tx, deadline_ns);
+}
+
+weft_status weft_channel_shutdown(weft_channel *channel)
+{
+    weft_status status = enter(channel, WEFT_NOW);
+
+    if (status == WEFT_OK) {
+        wefti_tx_end(&channel->tx);
+    }
+    return status;
+}
+
+weft_status weft_channel_trim(weft_channel *channel, uint64_t deadline_ns)
+{
+    weft_status status = enter(channel, deadline_ns);
+
+    return status != WEFT_OK ? status
+                             : wefti_tx_trim(&channel->tx, deadline_ns);
+}
+
+/* -------------------------------------------------------------- receiving --- */
+
+weft_status weft_channel_recv_until(weft_channel *channel, void *buffer,
+                                    size_t room, size_t *bytes,
+                                    uint64_t deadline_ns)
+{
+    weft_message message;
+    weft_status status = enter(channel, deadline_ns);
+
+    if (status != WEFT_OK) {
+        return status;
+    }
+    if (bytes == NULL || (buffer == NULL && room > 0)) {
+        return WEFT_EINVAL;
+    }
+    message.data = buffer;
+    message.bytes = room;
+    status = wefti_rx_receive(&channel->rx, &message, false, deadline_ns);
+    if (status == WEFT_OK || status == WEFT_EMSGSIZE) {
+        *bytes = message.bytes;
+    }
+    return status;
+}
+
+weft_status weft_channel_recv_message(weft_channel *channel,
+                                      weft_message *message,
+                                      uint64_t deadline_ns)
+{
+    weft_status status = enter(channel, deadline_ns);
+
+    if (status != WEFT_OK) {
+        return status;
+    }
+    if (message == NULL || (message->data == NULL && message->bytes > 0)) {
+        return WEFT_EINVAL;
+    }
+    return wefti_rx_receive(&channel->rx, message, true, deadline_ns);
+}
+
+weft_status weft_channel_peek(weft_channel *channel, const void **data,
+                              size_t *bytes, uint64_t deadline_ns)
+{
+    weft_status status = enter(channel, deadline_ns);
+
+    if (status != WEFT_OK) {
+        return status;
+    }
+    return data == NULL || bytes == NULL
+               ? WEFT_EINVAL
+               : wefti_rx_peek(&channel->rx, data, bytes, deadline_ns);
+}
+
+void weft_channel_release(weft_channel *channel)
+{
+    if (enter(channel, WEFT_NOW) == WEFT_OK) {
+        wefti_rx_release(&channel->rx);
+    }
+}
+
+/* ------------------------------------------------------------- inspection --- */
+
+/* A pair's handshake must be finished before there is anything to poll. */
+static weft_status enter_to_poll(weft_channel *channel, weft_handle *handle)
+{
+    if (handle == NULL || channel == NULL) {
+        return WEFT_EINVAL;
+    }
+    *handle = WEFT_HANDLE_NONE;
+    return enter(channel,
+                 wefti_within(WEFT_FOREVER, channel->settings.handshake_ns));
+}
+
+weft_status weft_channel_recv_handle(weft_channel *channel, weft_handle *handle)
+{
+    weft_status status = enter_to_poll(channel, handle);
+
+    return status != WEFT_OK ? status : wefti_rx_expose(&channel->rx, handle);
+}
+
+weft_status weft_channel_send_handle(weft_channel *channel, weft_handle *handle)
+{
+    weft_status status = enter_to_poll(channel, handle);
+
+    return status != WEFT_OK ? status : wefti_tx_expose(&channel->tx, handle);
+}
+
+weft_status weft_channel_get_stats(const weft_channel *channel,
+                                   weft_channel_stats *stats)
+{
+    size_t size = sizeof(*stats);
+
+    if (channel == NULL || stats == NULL || stats->size != size) {
+        return WEFT_EINVAL;
+    }
+    if (*weftos_process_token != channel->token) {
+        return WEFT_EFORKED;
+    }
+    memset(stats, 0, sizeof(*stats));
+    stats->size = size;
+    if (atomic_load(&channel->phase) == READY) {
+        wefti_tx_stats(&channel->tx, &stats->sent);
+        wefti_rx_stats(&channel->rx, &stats->received);
+    }
+    return WEFT_OK;
+}
+
+weft_status weft_channel_get_peer(const weft_channel *channel, weft_peer *peer)
+{
+    if (channel == NULL || peer == NULL) {
+        return WEFT_EINVAL;
+    }
+    if (*weftos_process_token != channel->token) {
+        return WEFT_EFORKED;
+    }
+    if (atomic_load(&channel->phase) != READY) {
+        return WEFT_EAGAIN;
+    }
+    *peer = channel->answer.peer;
+    return WEFT_OK;
+}
+
+void weft_channel_get_detail(const weft_channel *channel, weft_detail *detail)
+{
+    if (channel == NULL || detail == NULL) {
+        return;
+    }
+    *detail = channel->detail;
+    if (detail->status == WEFT_OK) {
+        *detail = channel->rx.site.detail;
+    }
+    if (detail->status == WEFT_OK) {
+        *detail = channel->tx.site.detail;
+    }
+}
+
+/* ---------------------------------------------------------------- closing --- */
+
+void weft_channel_close(weft_channel **channel_)
+{
+    weft_channel *channel;
+    bool forked;
+
+    if (channel_ == NULL || *channel_ == NULL) {
+        return;
+    }
+    channel = *channel_;
+    *channel_ = NULL;
+    forked = *weftos_process_token != channel->token;
+    if (atomic_load(&channel->phase) == READY) {
+        if (!forked) {
+            wefti_tx_end(&channel->tx);
+            wefti_rx_leave(&channel->rx);
+            /* The closing of the socket, below, wakes the peer. */
+        }
+        wefti_tx_deinit(&channel->tx, forked);
+        wefti_rx_deinit(&channel->rx, forked);
+        wefti_answer_deinit(&channel->answer, forked);
+    }
+    wefti_offer_deinit(&channel->offer, forked);
+    weftos_close(channel->line.socket);
+    weftos_free(channel->memory);
+}

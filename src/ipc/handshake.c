@@ -1,0 +1,411 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Options, greetings and their checks; handshake.h has the order of things.
+ */
+#include <string.h>
+
+#include "base/checked.h"
+#include "handshake.h"
+
+#define DEFAULT_RING_MAX (UINT64_C(4) << 20)
+#define DEFAULT_PEER_RING_MAX (UINT64_C(64) << 20)
+#define DEFAULT_HANDSHAKE_NS UINT64_C(5000000000)
+#define LARGEST_RING (UINT64_C(1) << 30)
+
+weft_status wefti_fail(weft_detail *detail, weft_status status,
+                       const char *operation)
+{
+    if (detail != NULL) {
+        detail->status = status;
+        detail->os_code = 0;
+        detail->operation = operation;
+    }
+    return status;
+}
+
+uint64_t wefti_within(uint64_t deadline_ns, uint64_t ns)
+{
+    uint64_t bound = weft_after_ns(ns);
+
+    return deadline_ns < bound ? deadline_ns : bound;
+}
+
+/* ---------------------------------------------------------------- options --- */
+
+/*
+ * Copies the options of a caller who may have been compiled against an older
+ * or a newer header. What we do not know must be zero.
+ */
+static bool copy_options(weft_channel_options *copy,
+                         const weft_channel_options *options)
+{
+    static const weft_channel_options defaults = WEFT_CHANNEL_OPTIONS_INIT;
+    const unsigned char *bytes = (const unsigned char *)options;
+
+    *copy = defaults;
+    if (options == NULL) {
+        return true;
+    }
+    if (options->size < offsetof(weft_channel_options, ring_bytes)) {
+        return false;
+    }
+    for (size_t i = sizeof(*copy); i < options->size; i++) {
+        if (bytes[i] != 0) {
+            return false;
+        }
+    }
+    memcpy(copy, options,
+           options->size < sizeof(*copy) ? options->size : sizeof(*copy));
+    return true;
+}
+
+static const char *find_fault(const weft_channel_options *options)
+{
+    const unsigned known = WEFT_CHANNEL_INTERRUPTIBLE | WEFT_CHANNEL_AWAIT_NAME;
+
+    if ((unsigned)options->wait > WEFT_WAIT_BLOCK) {
+        return "check the option wait";
+    }
+    if ((unsigned)options->full > WEFT_FULL_DROP) {
+        return "check the option full";
+    }
+    if ((options->flags & ~known) != 0) {
+        return "check the option flags";
+    }
+    if ((options->mode & ~0777u) != 0) {
+        return "check the option mode";
+    }
+    if ((options->ring_bytes != 0 &&
+         !wefti_is_power_of_two(options->ring_bytes)) ||
+        options->ring_bytes > LARGEST_RING) {
+        return "check the option ring_bytes";
+    }
+    if ((options->ring_max_bytes != 0 &&
+         !wefti_is_power_of_two(options->ring_max_bytes)) ||
+        options->ring_max_bytes > LARGEST_RING ||
+        (options->ring_max_bytes != 0 &&
+         options->ring_bytes > options->ring_max_bytes)) {
+        return "check the option ring_max_bytes";
+    }
+    if (options->message_max_bytes > WEFT_MESSAGE_MAX) {
+        return "check the option message_max_bytes";
+    }
+    return NULL;
+}
+
+static uint64_t or_default(uint64_t value, uint64_t instead)
+{
+    return value != 0 ? value : instead;
+}
+
+weft_status wefti_settings_init(struct wefti_settings *settings,
+                                const weft_channel_options *options,
+                                weft_detail *detail)
+{
+    weft_channel_options copy;
+    const char *fault;
+
+    if (!copy_options(&copy, options)) {
+        return wefti_fail(detail, WEFT_EINVAL, "check the option size");
+    }
+    fault = find_fault(&copy);
+    if (fault != NULL) {
+        return wefti_fail(detail, WEFT_EINVAL, fault);
+    }
+    settings->wait =
+        copy.wait == WEFT_WAIT_DEFAULT ? WEFT_WAIT_ADAPTIVE : copy.wait;
+    settings->full = copy.full;
+    settings->interruptible = (copy.flags & WEFT_CHANNEL_INTERRUPTIBLE) != 0;
+    settings->await_name = (copy.flags & WEFT_CHANNEL_AWAIT_NAME) != 0;
+    settings->mode = copy.mode != 0 ? copy.mode : 0600;
+    settings->ring_bytes = copy.ring_bytes;
+    settings->ring_max_bytes = or_default(copy.ring_max_bytes, DEFAULT_RING_MAX);
+    if (settings->ring_bytes > settings->ring_max_bytes) {
+        settings->ring_max_bytes = settings->ring_bytes;
+    }
+    settings->message_max_bytes =
+        or_default(copy.message_max_bytes, WEFT_MESSAGE_MAX);
+    settings->peer_ring_max_bytes =
+        or_default(copy.peer_ring_max_bytes, DEFAULT_PEER_RING_MAX);
+    settings->handshake_ns = or_default(copy.handshake_ns, DEFAULT_HANDSHAKE_NS);
+    settings->allow = copy.allow;
+    settings->allow_context = copy.allow_context;
+    return WEFT_OK;
+}
+
+weft_status wefti_check_peer(const struct wefti_settings *settings,
+                             const weft_peer *peer, weft_detail *detail)
+{
+    bool allowed = settings->allow != NULL
+                       ? settings->allow(settings->allow_context, peer) != 0
+                       : weftos_is_same_user(peer);
+
+    return allowed ? WEFT_OK
+                   : wefti_fail(detail, WEFT_EACCES, "trust the peer's user");
+}
+
+/* ------------------------------------------------------------------ offer --- */
+
+weft_status wefti_offer_init(struct wefti_offer *offer, weft_detail *detail)
+{
+    void *home = NULL;
+    weft_status status;
+
+    memset(offer, 0, sizeof(*offer));
+    offer->object = WEFTOS_NONE;
+    offer->hear = WEFTOS_NONE;
+    offer->ring = WEFTOS_NONE;
+    status = weftos_process_mark(detail);
+    if (status != WEFT_OK) {
+        return status;
+    }
+    offer->home_bytes = weftos_get_facts()->page_bytes;
+    status = weftos_shm_create((size_t)offer->home_bytes, &offer->object, &home,
+                               detail);
+    if (status != WEFT_OK) {
+        return status;
+    }
+    offer->home = home;
+    offer->home->magic = WEFTI_MAGIC;
+    weftos_store_relaxed(&offer->home->parked_at, WEFTI_NONE);
+    weftos_store_relaxed(&offer->home->space_at, WEFTI_NONE);
+    weftos_store_relaxed(&offer->home->closed_at, WEFTI_NONE);
+    status = weftos_bell_open(&offer->hear, &offer->ring, detail);
+    if (status != WEFT_OK) {
+        wefti_offer_deinit(offer, false);
+        return status;
+    }
+    offer->can_fence_remote = weftos_get_facts()->fence_remote &&
+                              weftos_fence_enroll(NULL) == WEFT_OK;
+    return WEFT_OK;
+}
+
+static void close_sent(struct wefti_offer *offer)
+{
+    weftos_close(offer->object);
+    weftos_close(offer->ring);
+    offer->object = WEFTOS_NONE;
+    offer->ring = WEFTOS_NONE;
+}
+
+void wefti_offer_deinit(struct wefti_offer *offer, bool forked)
+{
+    close_sent(offer);
+    weftos_close(offer->hear);
+    offer->hear = WEFTOS_NONE;
+    if (!forked) {
+        weftos_shm_unmap(offer->home, (size_t)offer->home_bytes);
+    }
+    offer->home = NULL;
+}
+
+weft_status wefti_offer_send(struct wefti_offer *offer, weft_handle socket,
+                             enum wefti_kind kind,
+                             const struct wefti_settings *settings,
+                             weft_detail *detail)
+{
+    weft_handle handles[WEFTI_GREETING_HANDLES];
+    struct wefti_greeting greeting;
+    weft_status status;
+
+    memset(&greeting, 0, sizeof(greeting));
+    greeting.magic = WEFTI_MAGIC;
+    greeting.protocol = WEFTI_PROTOCOL;
+    greeting.kind = (uint16_t)kind;
+    greeting.capabilities =
+        offer->can_fence_remote ? WEFTI_CAN_FENCE_REMOTE : 0;
+    greeting.home_bytes = offer->home_bytes;
+    greeting.ring_max_bytes = settings->peer_ring_max_bytes;
+    greeting.message_max_bytes = settings->message_max_bytes;
+    handles[WEFTI_GREETING_HOME] = offer->object;
+    handles[WEFTI_GREETING_BELL] = offer->ring;
+    wefti_step("send greeting");
+    status = weftos_socket_send(socket, &greeting, sizeof(greeting), handles,
+                                WEFTI_GREETING_HANDLES, detail);
+    if (status == WEFT_OK) {
+        close_sent(offer);
+    }
+    return status == WEFT_ECLOSED
+               ? wefti_fail(detail, WEFT_EPEERDIED, "send the greeting")
+               : status;
+}
+
+void wefti_refuse(weft_handle socket, weft_status status)
+{
+    struct wefti_greeting greeting;
+
+    memset(&greeting, 0, sizeof(greeting));
+    greeting.magic = WEFTI_MAGIC;
+    greeting.protocol = WEFTI_PROTOCOL;
+    greeting.kind = WEFTI_REFUSE;
+    greeting.status = (int32_t)status;
+    (void)weftos_socket_send(socket, &greeting, sizeof(greeting), NULL, 0,
+                             NULL);
+}
+
+/* ----------------------------------------------------------------- answer --- */
+
+static weft_status refusal(const struct wefti_greeting *greeting,
+                           weft_detail *detail)
+{
+    static const weft_status known[] = {WEFT_EACCES, WEFT_EVERSION, WEFT_ENOMEM,
+                                        WEFT_ELIMIT, WEFT_EPROTO};
+
+    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+        if (greeting->status == (int32_t)known[i]) {
+            return wefti_fail(detail, known[i], "be let in by the peer");
+        }
+    }
+    return wefti_fail(detail, WEFT_EPROTO, "read the peer's refusal");
+}
+
+static weft_status check_greeting(const struct wefti_greeting *greeting,
+                                  const weftos_received *received,
+                                  enum wefti_kind kind, weft_detail *detail)
+{
+    bool sound;
+
+    if (received->bytes < 8 || greeting->magic != WEFTI_MAGIC) {
+        return wefti_fail(detail, WEFT_EPROTO, "recognise the peer's greeting");
+    }
+    if (greeting->protocol != WEFTI_PROTOCOL) {
+        return wefti_fail(detail, WEFT_EVERSION, "speak the peer's protocol");
+    }
+    if (received->bytes == sizeof(*greeting) &&
+        greeting->kind == WEFTI_REFUSE && kind == WEFTI_WELCOME) {
+        return refusal(greeting, detail);
+    }
+    sound = received->bytes == sizeof(*greeting) &&
+            greeting->kind == (uint16_t)kind && greeting->status == 0 &&
+            (greeting->capabilities & ~WEFTI_CAPABILITIES_KNOWN) == 0 &&
+            (greeting->reserved[0] | greeting->reserved[1] |
+             greeting->reserved[2]) == 0 &&
+            received->handle_count == WEFTI_GREETING_HANDLES &&
+            wefti_is_power_of_two((size_t)greeting->home_bytes) &&
+            greeting->home_bytes >= WEFTI_HOME_MIN &&
+            greeting->home_bytes <= WEFTI_HOME_MAX;
+    return sound ? WEFT_OK
+                 : wefti_fail(detail, WEFT_EPROTO, "check the peer's greeting");
+}
+
+/* Takes the process out of what was received, or finds it by its number. */
+static weft_status find_process(weftos_received *received,
+                                weft_handle *process, weft_detail *detail)
+{
+    weft_status status = WEFT_OK;
+
+    *process = received->process;
+    received->process = WEFTOS_NONE;
+    if (*process == WEFTOS_NONE) {
+        status = weftos_process_open(received->sender.pid, process, detail);
+    }
+    /* Where a process can't be watched, its socket's hang-up has to do. */
+    if (status == WEFT_ENOENT) {
+        return wefti_fail(detail, WEFT_EPEERDIED, "watch the peer");
+    }
+    return status == WEFT_ENOTSUP ? WEFT_OK : status;
+}
+
+static weft_status take_answer(struct wefti_answer *answer,
+                               const struct wefti_greeting *greeting,
+                               weftos_received *received, weft_detail *detail)
+{
+    const void *home = NULL;
+    weft_status status = find_process(received, &answer->process, detail);
+
+    if (status != WEFT_OK) {
+        return status;
+    }
+    wefti_step("map home");
+    status = weftos_shm_attach(received->handles[WEFTI_GREETING_HOME],
+                               (size_t)greeting->home_bytes, &home, detail);
+    if (status != WEFT_OK) {
+        return status;
+    }
+    answer->home = home;
+    answer->home_bytes = greeting->home_bytes;
+    if (answer->home->magic != WEFTI_MAGIC) {
+        return wefti_fail(detail, WEFT_EPROTO, "recognise the peer's memory");
+    }
+    status = weftos_bell_adopt(received->handles[WEFTI_GREETING_BELL],
+                               &answer->bell, detail);
+    received->handle_count = WEFTI_GREETING_BELL; /* that one is used up */
+    answer->peer = received->sender;
+    answer->ring_max_bytes = greeting->ring_max_bytes;
+    answer->message_max_bytes = greeting->message_max_bytes;
+    answer->can_fence_remote =
+        (greeting->capabilities & WEFTI_CAN_FENCE_REMOTE) != 0;
+    return status;
+}
+
+static weft_status receive(weft_handle socket, bool interruptible,
+                           uint64_t deadline_ns, weftos_received *received,
+                           weft_detail *detail)
+{
+    for (;;) {
+        weft_status status =
+            weftos_socket_recv(socket, received, detail);
+
+        if (status == WEFT_ECLOSED) {
+            return wefti_fail(detail, WEFT_EPEERDIED, "wait for the greeting");
+        }
+        if (status != WEFT_EAGAIN) {
+            return status;
+        }
+        status = weftos_socket_wait(socket, false, deadline_ns, interruptible,
+                                    detail);
+        if (status != WEFT_OK) {
+            return status;
+        }
+    }
+}
+
+weft_status wefti_answer_receive(struct wefti_answer *answer,
+                                 weft_handle socket, enum wefti_kind kind,
+                                 const struct wefti_settings *settings,
+                                 uint64_t deadline_ns, weft_detail *detail)
+{
+    struct wefti_greeting greeting;
+    weftos_received received;
+    weft_status status;
+
+    memset(answer, 0, sizeof(*answer));
+    answer->process = WEFTOS_NONE;
+    answer->bell.handle = WEFTOS_NONE;
+    status = receive(socket, settings->interruptible, deadline_ns, &received,
+                     detail);
+    if (status != WEFT_OK) {
+        return status;
+    }
+    wefti_step("received greeting");
+    memset(&greeting, 0, sizeof(greeting));
+    memcpy(&greeting, received.data,
+           received.bytes < sizeof(greeting) ? received.bytes
+                                             : sizeof(greeting));
+    status = received.has_sender
+                 ? wefti_check_peer(settings, &received.sender, detail)
+                 : wefti_fail(detail, WEFT_EPROTO, "learn who the peer is");
+    if (status == WEFT_OK) {
+        status = check_greeting(&greeting, &received, kind, detail);
+    }
+    if (status == WEFT_OK) {
+        status = take_answer(answer, &greeting, &received, detail);
+    }
+    weftos_received_drop(&received);
+    if (status != WEFT_OK) {
+        wefti_answer_deinit(answer, false);
+    }
+    return status;
+}
+
+void wefti_answer_deinit(struct wefti_answer *answer, bool forked)
+{
+    if (!forked) {
+        weftos_shm_unmap(answer->home, (size_t)answer->home_bytes);
+    }
+    answer->home = NULL;
+    weftos_close(answer->bell.handle);
+    answer->bell.handle = WEFTOS_NONE;
+    weftos_close(answer->process);
+    answer->process = WEFTOS_NONE;
+}

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * handshake.h - how two processes agree on a channel.
+ *
+ * The connecting side sends HELLO, the accepting side answers WELCOME or
+ * REFUSE. Both greetings carry the same: the sender's home, the ringing end
+ * of its doorbell, and its limits. Nothing of the peer's is mapped before the
+ * kernel has said who it is and that user is allowed.
+ */
+#ifndef WEFTI_HANDSHAKE_H
+#define WEFTI_HANDSHAKE_H
+
+#include "park.h"
+#include "ring.h"
+
+/* The options of a channel, checked and with the defaults filled in. */
+struct wefti_settings {
+    weft_wait wait;
+    weft_full full;
+    bool interruptible;
+    bool await_name;
+    unsigned mode;
+    uint64_t ring_bytes;
+    uint64_t ring_max_bytes;
+    uint64_t message_max_bytes;
+    uint64_t peer_ring_max_bytes;
+    uint64_t handshake_ns;
+    weft_peer_policy *allow;
+    void *allow_context;
+};
+
+/* WEFT_EINVAL, with the option's name in `detail`. */
+weft_status wefti_settings_init(struct wefti_settings *settings,
+                                const weft_channel_options *options,
+                                weft_detail *detail);
+
+/* Is this peer allowed? WEFT_EACCES if not. */
+weft_status wefti_check_peer(const struct wefti_settings *settings,
+                             const weft_peer *peer, weft_detail *detail);
+
+/* What this side brings to a channel. */
+struct wefti_offer {
+    struct wefti_home *home;
+    uint64_t home_bytes;
+    weft_handle object; /* the home's, until it is sent */
+    weft_handle hear;   /* our doorbell */
+    weft_handle ring;   /* its other end, until it is sent */
+    bool can_fence_remote;
+};
+
+weft_status wefti_offer_init(struct wefti_offer *offer, weft_detail *detail);
+void wefti_offer_deinit(struct wefti_offer *offer, bool forked);
+
+/* Sends our greeting; the peer then has its handles, and we no longer. */
+weft_status wefti_offer_send(struct wefti_offer *offer, weft_handle socket,
+                             enum wefti_kind kind,
+                             const struct wefti_settings *settings,
+                             weft_detail *detail);
+
+/* Tells a peer why it is turned away. That it hears it is not certain. */
+void wefti_refuse(weft_handle socket, weft_status status);
+
+/* What the peer brings, checked. */
+struct wefti_answer {
+    const struct wefti_home *home;
+    uint64_t home_bytes;
+    weftos_bell bell;
+    weft_handle process;
+    weft_peer peer;
+    uint64_t ring_max_bytes;
+    uint64_t message_max_bytes;
+    bool can_fence_remote;
+};
+
+/*
+ * Waits for the peer's greeting, checks it and maps what it brings.
+ * WEFT_EPEERDIED: it has hung up.
+ */
+weft_status wefti_answer_receive(struct wefti_answer *answer,
+                                 weft_handle socket, enum wefti_kind kind,
+                                 const struct wefti_settings *settings,
+                                 uint64_t deadline_ns, weft_detail *detail);
+void wefti_answer_deinit(struct wefti_answer *answer, bool forked);
+
+/* Both halves make a channel, which takes the socket, the offer and answer. */
+weft_status wefti_channel_create(weft_handle socket, struct wefti_offer *offer,
+                                 struct wefti_answer *answer,
+                                 const struct wefti_settings *settings,
+                                 weft_channel **out, weft_detail *detail);
+
+/* The earlier of a deadline and `ns` from now. */
+uint64_t wefti_within(uint64_t deadline_ns, uint64_t ns);
+
+/* Fills in a detail, if there is one, and returns the status. */
+weft_status wefti_fail(weft_detail *detail, weft_status status,
+                       const char *operation);
+
+#endif

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * layout.h - every byte that two processes share, in memory and on the
+ * control socket.
+ *
+ * Each side of a channel owns one "home": a page whose first half holds the
+ * words below and whose second half is the smallest ring. Larger rings are
+ * segments of their own, without a header. The owner maps its home writable;
+ * the peer maps it read-only, so that each word has exactly one writer.
+ *
+ * Nothing here is a pointer, a size or a bound that anybody relies on: sizes
+ * travel over the control socket, are checked against the real object, and
+ * are kept in private memory.
+ */
+#ifndef WEFTI_LAYOUT_H
+#define WEFTI_LAYOUT_H
+
+#include <stdalign.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "os/atomic.h"
+
+/* ---------------------------------------------------------------- home --- */
+
+#define WEFTI_MAGIC UINT32_C(0x74666577) /* "weft" */
+
+/*
+ * Words that different sides poll lie 128 bytes apart: a cache line on
+ * Apple's CPUs, and two lines, which x86 fetches in pairs, elsewhere.
+ */
+#define WEFTI_APART 128
+
+/* parked_at, space_at, closed_at: nothing of the kind. */
+#define WEFTI_NONE UINT64_MAX
+/* parked_at: this side has closed and will read no more. */
+#define WEFTI_GONE (UINT64_MAX - 1)
+
+/* Values of fence_mode; see park.h. */
+#define WEFTI_FENCE_PLAIN 0
+#define WEFTI_FENCE_REMOTE 1
+
+/*
+ * Word by word, what the owner writes and with which order:
+ *
+ * cursor      The position up to which the owner has consumed the peer's
+ *             ring. Only grows, never beyond what was written. Release: all
+ *             reads of the freed bytes come before it. The peer acquires it
+ *             before it writes there.
+ * parked_at   The position whose record the owner sleeps for; WEFTI_NONE while
+ *             it is awake; WEFTI_GONE for good. Relaxed, between fences.
+ * cpu         The CPU on which the owner last began to wait, plus 1; 0 if
+ *             unknown. A hint, relaxed.
+ * space_at    The value that the peer's cursor must reach before the owner,
+ *             asleep because the peer has not read, goes on; WEFTI_NONE while
+ *             it is awake. Relaxed, between fences.
+ * closed_at   The final position of the owner's stream; WEFTI_NONE while it
+ *             is open. Release: after the last record.
+ * fence_mode  How the owner orders its commits against its reading of
+ *             parked_at. Release, with a full fence after a change to REMOTE;
+ *             the peer acquires it before its last look at the record.
+ */
+struct wefti_home {
+    uint32_t magic;
+    uint32_t reserved;
+
+    alignas(WEFTI_APART) weftos_word cursor;
+
+    alignas(WEFTI_APART) weftos_word parked_at;
+    weftos_word cpu;
+
+    alignas(WEFTI_APART) weftos_word space_at;
+    weftos_word closed_at;
+    weftos_word fence_mode;
+};
+
+_Static_assert(offsetof(struct wefti_home, cursor) == 128, "layout");
+_Static_assert(offsetof(struct wefti_home, parked_at) == 256, "layout");
+_Static_assert(offsetof(struct wefti_home, cpu) == 264, "layout");
+_Static_assert(offsetof(struct wefti_home, space_at) == 384, "layout");
+_Static_assert(offsetof(struct wefti_home, closed_at) == 392, "layout");
+_Static_assert(offsetof(struct wefti_home, fence_mode) == 400, "layout");
+_Static_assert(sizeof(struct wefti_home) == 512, "layout");
+
+/* A home is one page of the owner's, within these. */
+#define WEFTI_HOME_MIN 4096
+#define WEFTI_HOME_MAX 65536
+
+/* ---------------------------------------------------------------- ring --- */
+
+/*
+ * A record: one header, then the payload, then up to 15 bytes of nothing, so
+ * that each header is 16-byte aligned. The first word of the header is
+ *
+ *   bits  0..31  length: 16 + payload bytes, so never 0
+ *   bits 32..39  type
+ *   bits 40..47  flags
+ *   bits 48..55  handles that ride with it
+ *   bits 56..63  0
+ *
+ * It is stored last, with release order, and read once, with acquire order.
+ * 0 means "not yet": the producer zeroes the next record's word before it
+ * stores this one.
+ */
+struct wefti_header {
+    weftos_word word;
+    uint64_t tag;
+};
+
+_Static_assert(sizeof(struct wefti_header) == 16, "layout");
+
+#define WEFTI_HEADER 16
+#define WEFTI_LENGTH_MASK UINT64_C(0xffffffff)
+#define WEFTI_TYPE_SHIFT 32
+#define WEFTI_FLAGS_SHIFT 40
+#define WEFTI_COUNT_SHIFT 48
+#define WEFTI_RESERVED_SHIFT 56
+
+enum wefti_type {
+    WEFTI_DATA = 1,  /* a message, or a piece of one */
+    WEFTI_WRAP = 2,  /* nothing until the end of the ring */
+    WEFTI_RESEAT = 3 /* the stream goes on in another ring */
+};
+
+/* Flags of WEFTI_DATA. A message that is whole has the first two. */
+#define WEFTI_FIRST 1u
+#define WEFTI_LAST 2u
+/* Handles ride with the last record of this message; on its first too. */
+#define WEFTI_HANDLES 4u
+#define WEFTI_FLAGS_KNOWN 7u
+
+/*
+ * The first piece of a message in pieces begins with its total length: 64
+ * bits, before the payload.
+ */
+#define WEFTI_TOTAL_BYTES 8
+
+/* Large messages are published in pieces that fill this much of the ring. */
+#define WEFTI_PIECE_BYTES 16384
+
+/* The payload of WEFTI_RESEAT: the new ring's size; 0 is the home's ring. */
+#define WEFTI_RESEAT_BYTES 8
+
+static inline uint64_t wefti_round_up(uint64_t bytes)
+{
+    return (bytes + 15) & ~UINT64_C(15);
+}
+
+/* A consumer publishes its cursor once for this much of the ring. */
+static inline uint64_t wefti_batch(uint64_t ring_bytes)
+{
+    return ring_bytes / 8;
+}
+
+/*
+ * Kept free by every other record, so that a producer can always leave a full
+ * ring: 16 for a wrap marker, 32 for the RESEAT record, 16 for the zero ahead.
+ */
+#define WEFTI_EXIT_BYTES 64
+
+/*
+ * The largest record, header included, of a ring of R bytes. With M this, B
+ * the cursor batch and E the exit: a record needs at most M - 16 for the wrap
+ * marker, M for itself, 16 for the zero ahead and E, while up to B consumed
+ * bytes are unpublished. So 2M + B + E + 16 <= R, or a producer could wait
+ * for room in a ring that is empty.
+ */
+static inline uint64_t wefti_record_max(uint64_t ring_bytes)
+{
+    return ((ring_bytes - 16 - WEFTI_EXIT_BYTES - wefti_batch(ring_bytes)) /
+            2) &
+           ~UINT64_C(15);
+}
+
+/* ------------------------------------------------------- control socket --- */
+
+/* Changes with every change of this file. */
+#define WEFTI_PROTOCOL 1
+
+enum wefti_kind {
+    WEFTI_HELLO = 1,   /* the connecting side's first word */
+    WEFTI_WELCOME = 2, /* the answer; both carry the home and the doorbell */
+    WEFTI_REFUSE = 3   /* the other answer; `status` says why */
+};
+
+#define WEFTI_CAN_FENCE_REMOTE 1u
+#define WEFTI_CAPABILITIES_KNOWN 1u
+
+struct wefti_greeting {
+    uint32_t magic;
+    uint16_t protocol;
+    uint16_t kind;
+    uint32_t capabilities; /* as a sleeper and as an enrolled process */
+    int32_t status;        /* WEFTI_REFUSE: a weft_status */
+    uint64_t home_bytes;
+    uint64_t ring_max_bytes;    /* the largest ring the sender will map */
+    uint64_t message_max_bytes; /* the largest message it will receive */
+    uint64_t reserved[3];       /* 0 */
+};
+
+_Static_assert(sizeof(struct wefti_greeting) == 64, "layout");
+_Static_assert(offsetof(struct wefti_greeting, home_bytes) == 16, "layout");
+
+/* The handles of a greeting, in this order. */
+#define WEFTI_GREETING_HOME 0
+#define WEFTI_GREETING_BELL 1
+#define WEFTI_GREETING_HANDLES 2
+
+/* Carries handles for the record at `position`; sent before its commit. */
+struct wefti_rider {
+    uint32_t magic;
+    uint32_t type; /* enum wefti_type of the record */
+    uint64_t position;
+};
+
+_Static_assert(sizeof(struct wefti_rider) == 16, "layout");
+
+#endif

@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Listeners: let peers in, many handshakes at a time.
+ *
+ * A peer that has connected and says nothing only takes up one of the places
+ * for pending handshakes until its time is up. When all are taken, the
+ * longest-waiting one makes room: an honest peer greets at once, so it is
+ * never the one that waits.
+ */
+#include <string.h>
+
+#include "base/log.h"
+#include "handshake.h"
+
+#define PENDING_MOST 64
+
+struct pending {
+    weft_handle socket; /* WEFTOS_NONE: a free place */
+    uint64_t until_ns;
+    weft_peer peer;
+};
+
+struct weft_listener {
+    uint64_t token;
+    weftos_endpoint *endpoint;
+    struct wefti_settings settings;
+    struct pending pending[PENDING_MOST];
+};
+
+weft_status weft_channel_listen(const char *name,
+                                const weft_channel_options *options,
+                                weft_listener **out, weft_detail *detail)
+{
+    weft_listener *listener;
+    weft_status status;
+
+    if (out == NULL || name == NULL) {
+        return wefti_fail(detail, WEFT_EINVAL, "check the arguments");
+    }
+    *out = NULL;
+    status = weftos_process_mark(detail);
+    if (status != WEFT_OK) {
+        return status;
+    }
+    listener = weftos_alloc(sizeof(*listener));
+    if (listener == NULL) {
+        return wefti_fail(detail, WEFT_ENOMEM, "allocate a listener");
+    }
+    listener->token = *weftos_process_token;
+    for (size_t i = 0; i < PENDING_MOST; i++) {
+        listener->pending[i].socket = WEFTOS_NONE;
+    }
+    status = wefti_settings_init(&listener->settings, options, detail);
+    if (status == WEFT_OK) {
+        status = weftos_endpoint_open(name, listener->settings.mode,
+                                      &listener->endpoint, detail);
+    }
+    if (status != WEFT_OK) {
+        weftos_free(listener);
+        return status;
+    }
+    *out = listener;
+    return WEFT_OK;
+}
+
+weft_handle weft_listener_handle(const weft_listener *listener)
+{
+    return listener != NULL ? weftos_endpoint_handle(listener->endpoint)
+                            : WEFT_HANDLE_NONE;
+}
+
+void weft_listener_close(weft_listener **listener_)
+{
+    weft_listener *listener;
+
+    if (listener_ == NULL || *listener_ == NULL) {
+        return;
+    }
+    listener = *listener_;
+    *listener_ = NULL;
+    for (size_t i = 0; i < PENDING_MOST; i++) {
+        weftos_close(listener->pending[i].socket);
+    }
+    weftos_endpoint_close(listener->endpoint,
+                          *weftos_process_token != listener->token);
+    weftos_free(listener);
+}
+
+/* ---------------------------------------------------------------- pending --- */
+
+static void drop_pending(weft_listener *listener, struct pending *pending,
+                         const char *why)
+{
+    wefti_log(WEFT_LOG_WARNING, "turned away pid %lld, uid %lld: %s",
+              (long long)pending->peer.pid, (long long)pending->peer.uid, why);
+    weftos_endpoint_forget(listener->endpoint, pending->socket);
+    weftos_close(pending->socket);
+    pending->socket = WEFTOS_NONE;
+}
+
+/* The place with the least time left; NULL if no handshake is pending. */
+static struct pending *oldest(weft_listener *listener)
+{
+    struct pending *found = NULL;
+
+    for (size_t i = 0; i < PENDING_MOST; i++) {
+        struct pending *pending = &listener->pending[i];
+
+        if (pending->socket != WEFTOS_NONE &&
+            (found == NULL || pending->until_ns < found->until_ns)) {
+            found = pending;
+        }
+    }
+    return found;
+}
+
+static struct pending *free_place(weft_listener *listener)
+{
+    for (size_t i = 0; i < PENDING_MOST; i++) {
+        if (listener->pending[i].socket == WEFTOS_NONE) {
+            return &listener->pending[i];
+        }
+    }
+    drop_pending(listener, oldest(listener), "too many handshakes");
+    return free_place(listener);
+}
+
+/* Drops those whose time is up; returns when the next one's is. */
+static uint64_t drop_late(weft_listener *listener)
+{
+    for (;;) {
+        struct pending *first = oldest(listener);
+
+        if (first == NULL) {
+            return WEFT_FOREVER;
+        }
+        if (first->until_ns > weftos_now_ns()) {
+            return first->until_ns;
+        }
+        drop_pending(listener, first, "the handshake took too long");
+    }
+}
+
+/* ----------------------------------------------------------------- accept --- */
+
+/* Gives a new connection a place, if its user is allowed. */
+static weft_status take_connection(weft_listener *listener, weft_detail *detail)
+{
+    struct pending *place = free_place(listener);
+    weft_handle socket;
+    weft_peer peer;
+    weft_status status = weftos_endpoint_accept(listener->endpoint, &socket,
+                                                &peer, detail);
+
+    if (status != WEFT_OK) {
+        return status == WEFT_EAGAIN ? WEFT_OK : status;
+    }
+    place->peer = peer;
+    if (wefti_check_peer(&listener->settings, &peer, NULL) != WEFT_OK) {
+        wefti_refuse(socket, WEFT_EACCES);
+        place->socket = socket;
+        drop_pending(listener, place, "not an allowed user");
+        return WEFT_OK;
+    }
+    status = weftos_endpoint_watch(listener->endpoint, socket,
+                                   (uint64_t)(place - listener->pending),
+                                   detail);
+    if (status != WEFT_OK) {
+        weftos_close(socket);
+        return status;
+    }
+    place->until_ns = weft_after_ns(listener->settings.handshake_ns);
+    place->socket = socket;
+    return WEFT_OK;
+}
+
+/* Our half of the handshake, when the peer's greeting is there. */
+static weft_status welcome(weft_listener *listener, weft_handle socket,
+                           weft_channel **out, weft_detail *detail)
+{
+    const struct wefti_settings *settings = &listener->settings;
+    struct wefti_answer answer;
+    struct wefti_offer offer;
+    weft_status status = wefti_answer_receive(&answer, socket, WEFTI_HELLO,
+                                              settings, WEFT_NOW, detail);
+
+    if (status != WEFT_OK) {
+        return status;
+    }
+    status = wefti_offer_init(&offer, detail);
+    if (status == WEFT_OK) {
+        status =
+            wefti_offer_send(&offer, socket, WEFTI_WELCOME, settings, detail);
+        if (status == WEFT_OK) {
+            status = wefti_channel_create(socket, &offer, &answer, settings,
+                                          out, detail);
+        }
+        if (status != WEFT_OK) {
+            wefti_offer_deinit(&offer, false);
+        }
+    }
+    if (status != WEFT_OK) {
+        wefti_answer_deinit(&answer, false);
+    }
+    return status;
+}
+
+/* Is this failure ours, and not the one peer's who was being let in? */
+static bool is_own_failure(weft_status status)
+{
+    return status == WEFT_ENOMEM || status == WEFT_ELIMIT ||
+           status == WEFT_ENOTSUP || status == WEFT_EOS;
+}
+
+/*
+ * Lets in the peer of a place that has something to say. WEFT_EAGAIN: it was
+ * turned away, or only seemed to have something.
+ */
+static weft_status let_in(weft_listener *listener, struct pending *pending,
+                          weft_channel **out, weft_detail *detail)
+{
+    weft_status status = welcome(listener, pending->socket, out, detail);
+
+    if (status == WEFT_OK) {
+        weftos_endpoint_forget(listener->endpoint, pending->socket);
+        pending->socket = WEFTOS_NONE; /* it is the channel's */
+        return WEFT_OK;
+    }
+    if (status == WEFT_EAGAIN) {
+        return WEFT_EAGAIN;
+    }
+    wefti_refuse(pending->socket, status);
+    drop_pending(listener, pending, weft_status_text(status));
+    return is_own_failure(status) ? status : WEFT_EAGAIN;
+}
+
+/*
+ * Peers that come and fail without end may not keep the caller for longer
+ * than it wants: what it did so far, it did in vain.
+ */
+static bool is_flooded(unsigned events, uint64_t deadline_ns)
+{
+    if (deadline_ns == WEFT_NOW) {
+        return events >= 2 * PENDING_MOST;
+    }
+    return events > 0 && deadline_ns != WEFT_FOREVER &&
+           weftos_now_ns() >= deadline_ns;
+}
+
+weft_status weft_channel_accept(weft_listener *listener, uint64_t deadline_ns,
+                                weft_channel **out, weft_detail *detail)
+{
+    if (listener == NULL || out == NULL) {
+        return wefti_fail(detail, WEFT_EINVAL, "check the arguments");
+    }
+    *out = NULL;
+    if (*weftos_process_token != listener->token) {
+        return wefti_fail(detail, WEFT_EFORKED, "accept");
+    }
+    for (unsigned events = 0;; events++) {
+        uint64_t id = 0;
+        uint64_t late_ns = drop_late(listener);
+        weft_status status = weftos_endpoint_wait(
+            listener->endpoint, deadline_ns < late_ns ? deadline_ns : late_ns,
+            listener->settings.interruptible, &id, detail);
+
+        if (status == WEFT_ETIMEDOUT && late_ns < deadline_ns) {
+            continue; /* somebody's handshake took too long */
+        }
+        if (status == WEFT_OK && is_flooded(events, deadline_ns)) {
+            return wefti_fail(
+                detail, deadline_ns == WEFT_NOW ? WEFT_EAGAIN : WEFT_ETIMEDOUT,
+                "accept a peer among many that fail");
+        }
+        if (status == WEFT_OK && id == WEFTOS_NEW_CONNECTION) {
+            status = take_connection(listener, detail);
+        } else if (status == WEFT_OK) {
+            status = let_in(listener, &listener->pending[id], out, detail);
+            if (status == WEFT_OK) {
+                return WEFT_OK;
+            }
+            status = status == WEFT_EAGAIN ? WEFT_OK : status;
+        }
+        if (status != WEFT_OK) {
+            return status;
+        }
+    }
+}

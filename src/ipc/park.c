@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Spinning and sleeping; park.h has the theory.
+ */
+#include <string.h>
+
+#include "park.h"
+
+/*
+ * Microseconds. Waking a sleeper costs 5 us on idle real hardware and 20 to
+ * 45 us in a virtual machine, so more than 25 us of spinning is never repaid.
+ * A site whose spins end asleep halves them, down to the least; one whose
+ * spins are answered doubles them. Each 16th wait tries the full length, to
+ * notice a peer that has become prompt again.
+ */
+#define SPIN_MOST_US 25
+#define SPIN_LEAST_US 2
+#define SPIN_RETRY_WAITS 16
+
+/* Looks at the state without a pause: about the first half microsecond. */
+#define EAGER_LOOKS 128
+
+/* A spinner asks the kernel about the peer this often: 0.3 us in 50. */
+#define SPIN_CHECK_US 50
+
+/*
+ * An honest peer rings once for each sleep, and late rings are few. So many
+ * wakes in a row without any progress are an attack or a defect.
+ */
+#define IDLE_WAKES_MOST 1000
+
+void wefti_site_init(struct wefti_site *site, struct wefti_line *line,
+                     weftos_word *mark, bool heeds_fence_mode)
+{
+    memset(site, 0, sizeof(*site));
+    site->line = line;
+    site->mark = mark;
+    site->exposed = WEFTOS_NONE;
+    site->heeds_fence_mode = heeds_fence_mode;
+    site->spin_us = SPIN_MOST_US;
+}
+
+void wefti_site_deinit(struct wefti_site *site)
+{
+    weftos_waiter_close(site->waiter);
+    site->waiter = NULL;
+}
+
+static weft_status open_waiter(struct wefti_site *site)
+{
+    struct wefti_line *line = site->line;
+
+    if (site->waiter != NULL) {
+        return WEFT_OK;
+    }
+    return weftos_waiter_open(line->hear, line->socket, line->process,
+                              &site->waiter, &site->detail);
+}
+
+/* -------------------------------------------------------------- spinning --- */
+
+/* Publishes where this side waits, and says whether the peer was here too. */
+static bool shares_cpu_with_peer(struct wefti_line *line)
+{
+    uint64_t here = (uint64_t)(weftos_cpu() + 1);
+
+    if (weftos_load_relaxed(&line->own->cpu) != here) {
+        weftos_store_relaxed(&line->own->cpu, here);
+    }
+    return here != 0 && weftos_load_relaxed(&line->peer->cpu) == here;
+}
+
+static uint64_t spin_budget_us(struct wefti_site *site)
+{
+    bool together = shares_cpu_with_peer(site->line);
+
+    switch (site->line->wait) {
+    case WEFT_WAIT_SPIN:
+        return UINT64_MAX;
+    case WEFT_WAIT_BLOCK:
+        return 0;
+    case WEFT_WAIT_DEFAULT:
+    case WEFT_WAIT_ADAPTIVE:
+        break;
+    }
+    /* On the peer's own CPU, spinning only keeps the answer from coming. */
+    if (together || weftos_get_facts()->cpus < 2) {
+        return 0;
+    }
+    return ++site->waits % SPIN_RETRY_WAITS == 0 ? SPIN_MOST_US
+                                                 : site->spin_us;
+}
+
+/* Spins for `us` microseconds. True: ready. */
+static bool spin_for(wefti_ready *ready, void *context, uint64_t us)
+{
+    uint64_t pauses = us * weftos_get_facts()->pauses_per_us;
+
+    for (uint64_t i = 0; i < pauses; i++) {
+        if (ready(context)) {
+            return true;
+        }
+        weftos_pause();
+    }
+    return false;
+}
+
+/* WEFT_WAIT_SPIN: until it is ready, the deadline, or the peer's end. */
+static bool spin_on(struct wefti_site *site, wefti_ready *ready, void *context,
+                    uint64_t deadline_ns)
+{
+    bool together = shares_cpu_with_peer(site->line);
+
+    for (;;) {
+        if (spin_for(ready, context, together ? 1 : SPIN_CHECK_US)) {
+            return true;
+        }
+        /* Only to learn of a hang-up or death; a failure shows in the sleep. */
+        if (wefti_site_sleep(site, WEFT_NOW) != WEFT_OK || site->hung_up ||
+            (deadline_ns != WEFT_FOREVER && weftos_now_ns() >= deadline_ns)) {
+            return ready(context);
+        }
+        if (together) {
+            weftos_yield();
+        }
+    }
+}
+
+bool wefti_site_spin(struct wefti_site *site, wefti_ready *ready,
+                     void *context, uint64_t deadline_ns)
+{
+    uint64_t budget = spin_budget_us(site);
+
+    if (budget == 0) {
+        return ready(context);
+    }
+    for (unsigned i = 0; i < EAGER_LOOKS; i++) {
+        if (ready(context)) {
+            return true;
+        }
+    }
+    if (budget == UINT64_MAX) {
+        return spin_on(site, ready, context, deadline_ns);
+    }
+    if (spin_for(ready, context, budget)) {
+        site->spin_us = site->spin_us * 2 < SPIN_MOST_US ? site->spin_us * 2
+                                                         : SPIN_MOST_US;
+        return true;
+    }
+    site->spin_us = site->spin_us / 2 > SPIN_LEAST_US ? site->spin_us / 2
+                                                      : SPIN_LEAST_US;
+    return false;
+}
+
+/* -------------------------------------------------------------- sleeping --- */
+
+weft_status wefti_site_arm(struct wefti_site *site, uint64_t position)
+{
+    const struct wefti_home *peer = site->line->peer;
+    weft_status status = open_waiter(site);
+
+    if (status != WEFT_OK) {
+        return status;
+    }
+    weftos_store_relaxed(site->mark, position);
+    weftos_fence_full();
+    /*
+     * Acquire: if a producer has just gone back to PLAIN, then what it
+     * committed without a fence before that is visible to the next look.
+     */
+    if (site->heeds_fence_mode &&
+        weftos_load_acquire(&peer->fence_mode) != WEFTI_FENCE_PLAIN) {
+        status = weftos_fence_remote(&site->detail);
+        if (status != WEFT_OK) {
+            /* Agreed upon and refused now: to sleep could be for ever. */
+            wefti_site_disarm(site);
+            return status;
+        }
+    }
+    return WEFT_OK;
+}
+
+void wefti_site_disarm(struct wefti_site *site)
+{
+    /* Relaxed: a ring that comes for the old mark is only a wake for nothing */
+    weftos_store_relaxed(site->mark, WEFTI_NONE);
+}
+
+static weft_status count_idle_wake(struct wefti_site *site)
+{
+    uint64_t progress = weftos_load_relaxed(&site->line->progress);
+
+    if (progress != site->progress) {
+        site->progress = progress;
+        site->idle_wakes = 0;
+        return WEFT_OK;
+    }
+    if (++site->idle_wakes < IDLE_WAKES_MOST) {
+        return WEFT_OK;
+    }
+    site->detail.status = WEFT_EPROTO;
+    site->detail.os_code = 0;
+    site->detail.operation = "bear with the peer's endless ringing";
+    return WEFT_EPROTO;
+}
+
+weft_status wefti_site_sleep(struct wefti_site *site, uint64_t deadline_ns)
+{
+    unsigned events = 0;
+    weft_status status = open_waiter(site);
+
+    if (status != WEFT_OK) {
+        return status;
+    }
+    site->parks += deadline_ns != WEFT_NOW;
+    status = weftos_waiter_wait(site->waiter, deadline_ns,
+                                site->line->interruptible, &events,
+                                &site->detail);
+    if (status != WEFT_OK) {
+        return status;
+    }
+    if ((events & (WEFTOS_EVENT_HANGUP | WEFTOS_EVENT_DEATH)) != 0) {
+        site->hung_up = true;
+        return WEFT_OK;
+    }
+    if ((events & WEFTOS_EVENT_SIGNAL) != 0) {
+        return WEFT_EINTR;
+    }
+    return events != 0 ? count_idle_wake(site) : WEFT_OK;
+}
+
+/* --------------------------------------------------------------- exposed --- */
+
+void wefti_site_poke(struct wefti_site *site, bool on)
+{
+    if (site->exposed != WEFTOS_NONE && site->poked != on) {
+        weftos_waiter_poke(site->waiter, on);
+        site->poked = on;
+    }
+}
+
+weft_status wefti_site_expose(struct wefti_site *site, weft_handle *handle)
+{
+    weft_status status = open_waiter(site);
+
+    if (status != WEFT_OK || site->exposed != WEFTOS_NONE) {
+        *handle = site->exposed;
+        return status;
+    }
+    status = weftos_waiter_expose(site->waiter, handle, &site->detail);
+    if (status == WEFT_OK) {
+        site->exposed = *handle;
+        wefti_site_poke(site, true); /* until somebody has looked */
+    }
+    return status;
+}

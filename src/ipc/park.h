@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * park.h - how one side waits for the other: spin briefly, then sleep.
+ *
+ * A channel end has two sites to wait at: for a record to read, and for room
+ * to write. Both use the same protocol. The sleeper announces *what* it
+ * sleeps for, a 64-bit position, in a word of its own page (its mark); the
+ * waker rings the doorbell only if the mark lies in the range that it has
+ * just made true. A mere flag would make every commit ring until the sleeper
+ * has run again.
+ *
+ *      sleeper                        waker
+ *      store mark = position          store record (or cursor)
+ *      FULL FENCE                     FULL FENCE
+ *      load record (or cursor)        load mark
+ *      sleep if not there             ring if it is in the range
+ *
+ * Without both fences each side's load may pass its own store, both see the
+ * old state, and the wake-up is lost (models/ shows it).
+ *
+ * A producer's fence for every message costs more than the message, in a
+ * stream. So a producer that streams declares WEFTI_FENCE_REMOTE in its page
+ * and drops its fence; a sleeper that finds it so runs weftos_fence_remote(),
+ * which fences both. The declaration itself is followed by a full fence:
+ * either the sleeper, after its own fence, sees the declaration, or the
+ * producer, after its fence, sees the mark.
+ *
+ * A ring of the bell is never lost: it stays in the doorbell until the
+ * sleeper's next wait. It may come late or for no reason, so every caller
+ * loops on the state itself.
+ */
+#ifndef WEFTI_PARK_H
+#define WEFTI_PARK_H
+
+#include "os/os.h"
+#include "layout.h"
+
+/* What the waits of one channel end share. */
+struct wefti_line {
+    struct wefti_home *own;        /* writable */
+    const struct wefti_home *peer; /* read-only, and hostile */
+    weft_handle socket;
+    weft_handle hear;       /* our doorbell */
+    weft_handle process;    /* the peer, or WEFTOS_NONE */
+    weftos_bell bell;       /* the peer's doorbell */
+    weft_wait wait;
+    bool interruptible;
+    /*
+     * Grows whenever either direction gets on. Two threads add to it; it only
+     * serves to tell a flood of rings from work done.
+     */
+    weftos_word progress;
+};
+
+/* One place to wait. Private to the thread that uses the direction. */
+struct wefti_site {
+    struct wefti_line *line;
+    weftos_word *mark;
+    weftos_waiter *waiter; /* opened by the first wait */
+    weft_handle exposed;   /* WEFTOS_NONE until somebody polls */
+    bool poked;
+    bool heeds_fence_mode; /* the waker is a producer: see above */
+    bool hung_up;          /* the kernel says that the peer is gone */
+    uint32_t spin_us;      /* how long the next wait spins at most */
+    uint32_t waits;
+    uint32_t idle_wakes; /* in a row, without progress */
+    uint64_t progress;   /* as of the last wake */
+    uint64_t parks;
+    weft_detail detail;
+};
+
+void wefti_site_init(struct wefti_site *site, struct wefti_line *line,
+                     weftos_word *mark, bool heeds_fence_mode);
+void wefti_site_deinit(struct wefti_site *site);
+
+/*
+ * Says whether what the site waits for is there. Called in the spin loop: it
+ * should be one load.
+ */
+typedef bool wefti_ready(void *context);
+
+/* Spins as the wait mode allows. True: it is ready. */
+bool wefti_site_spin(struct wefti_site *site, wefti_ready *ready,
+                     void *context, uint64_t deadline_ns);
+
+/*
+ * The sleeper's half of the table above, up to its load: announces that this
+ * side sleeps for `position`. The caller looks at the state again, then
+ * calls wefti_site_sleep or wefti_site_disarm.
+ */
+weft_status wefti_site_arm(struct wefti_site *site, uint64_t position);
+void wefti_site_disarm(struct wefti_site *site);
+
+/*
+ * Sleeps until a ring, a hang-up, the peer's death or the deadline. WEFT_OK:
+ * look again. WEFT_NOW: only collects what has happened. WEFT_EPROTO: the peer
+ * rings and rings, and nothing ever comes of it.
+ */
+weft_status wefti_site_sleep(struct wefti_site *site, uint64_t deadline_ns);
+
+/* Makes an exposed site ready (or not) for whoever polls it. */
+void wefti_site_poke(struct wefti_site *site, bool on);
+
+/* Opens the waiter of the site, if it is not, and gives its handle. */
+weft_status wefti_site_expose(struct wefti_site *site, weft_handle *handle);
+
+/* Counts progress in either direction. */
+static inline void wefti_line_advance(struct wefti_line *line)
+{
+    /* Relaxed, and not atomic as a whole: it only must not stand still. */
+    weftos_store_relaxed(&line->progress,
+                         weftos_load_relaxed(&line->progress) + 1);
+}
+
+#endif
