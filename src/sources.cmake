@@ -13,7 +13,9 @@ set(WEFT_IPC_SOURCES
     ipc/channel.c
     ipc/handshake.c
     ipc/listener.c
+    ipc/message.c
     ipc/park.c
+    ipc/room.c
     ipc/rx.c
     ipc/tx.c
 )

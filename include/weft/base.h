@@ -31,7 +31,7 @@
 extern "C" {
 #endif
 
-/* ------------------------------------------------------------- status --- */
+/* --------------------------------------------------------------- status --- */
 
 /*
  * Every status a call can return: symbol, value, text. The values are the
@@ -95,7 +95,7 @@ typedef struct weft_detail {
 WEFT_API int weft_detail_text(const weft_detail *detail, char *text,
                               size_t bytes);
 
-/* ---------------------------------------------------------------- log --- */
+/* ------------------------------------------------------------------ log --- */
 
 typedef enum weft_log_level {
     WEFT_LOG_ERROR = 1,
@@ -117,7 +117,7 @@ typedef void weft_log_function(void *context, weft_log_level level,
  */
 WEFT_API void weft_log_set(weft_log_function *function, void *context);
 
-/* --------------------------------------------------------------- time --- */
+/* ----------------------------------------------------------------- time --- */
 
 /*
  * A deadline is a reading of weft_now_ns() at which a wait gives up: absolute

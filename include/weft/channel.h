@@ -54,7 +54,7 @@ typedef intptr_t weft_handle;
 /* The environment variable in which a child looks for its inherited end. */
 #define WEFT_CHANNEL_ENV "WEFT_CHANNEL"
 
-/* ------------------------------------------------------------ options --- */
+/* -------------------------------------------------------------- options --- */
 
 /* How a call waits when it has to. */
 typedef enum weft_wait {
@@ -134,7 +134,7 @@ typedef struct weft_channel_options {
  * WEFT_EINVAL. `detail` may be NULL. On failure `*out` is set to NULL.
  */
 
-/* --------------------------------------------------------- rendezvous --- */
+/* ----------------------------------------------------------- rendezvous --- */
 
 /*
  * Listens at `name`. A name has 1 to WEFT_NAME_MAX letters, digits, '.', '_'
@@ -386,7 +386,7 @@ static inline weft_status weft_channel_try_recv(weft_channel *channel,
     return weft_channel_recv_until(channel, buffer, room, bytes, WEFT_NOW);
 }
 
-/* ------------------------------------------------------- event loops --- */
+/* ---------------------------------------------------------- event loops --- */
 
 /*
  * Handles for poll, epoll, kqueue and the like. The first is readable while
@@ -402,7 +402,7 @@ WEFT_API weft_status weft_channel_recv_handle(weft_channel *channel,
 WEFT_API weft_status weft_channel_send_handle(weft_channel *channel,
                                               weft_handle *handle);
 
-/* --------------------------------------------------------- inspection --- */
+/* ----------------------------------------------------------- inspection --- */
 
 /* One direction of a channel, since it was opened. */
 typedef struct weft_flow_stats {

@@ -25,13 +25,13 @@ struct weft_channel {
     void *memory;       /* what to free: the struct is aligned within */
 };
 
-/* --------------------------------------------------------------- creation --- */
+/* ------------------------------------------------------------- creation --- */
 
 static weft_channel *allocate(void)
 {
     void *memory = weftos_alloc(sizeof(weft_channel) + WEFTI_APART);
-    uintptr_t at = ((uintptr_t)memory + WEFTI_APART - 1) &
-                   ~(uintptr_t)(WEFTI_APART - 1);
+    uintptr_t at =
+        ((uintptr_t)memory + WEFTI_APART - 1) & ~(uintptr_t)(WEFTI_APART - 1);
     weft_channel *channel = (weft_channel *)at;
 
     if (memory == NULL) {
@@ -247,11 +247,10 @@ weft_status weft_channel_adopt(weft_handle theirs,
     return greet(theirs, &settings, deadline_ns, out, detail);
 }
 
-/* ------------------------------------------------------------------ entry --- */
+/* ---------------------------------------------------------------- entry --- */
 
 /* Does the accepting side's part of the handshake of a pair. */
-static weft_status finish_handshake(weft_channel *channel,
-                                    uint64_t deadline_ns)
+static weft_status finish_handshake(weft_channel *channel, uint64_t deadline_ns)
 {
     weft_status status = wefti_answer_receive(
         &channel->answer, channel->line.socket, WEFTI_HELLO, &channel->settings,
@@ -303,7 +302,7 @@ static inline weft_status enter(weft_channel *channel, uint64_t deadline_ns)
     return WEFT_OK;
 }
 
-/* ---------------------------------------------------------------- sending --- */
+/* -------------------------------------------------------------- sending --- */
 
 weft_status weft_channel_send_until(weft_channel *channel, const void *data,
                                     size_t bytes, uint64_t deadline_ns)
@@ -348,9 +347,9 @@ weft_status weft_channel_reserve(weft_channel *channel, size_t bytes,
     if (status != WEFT_OK) {
         return status;
     }
-    return space == NULL ? WEFT_EINVAL
-                         : wefti_tx_reserve(&channel->tx, bytes, space,
-                                            deadline_ns);
+    return space == NULL
+               ? WEFT_EINVAL
+               : wefti_tx_reserve(&channel->tx, bytes, space, deadline_ns);
 }
 
 weft_status weft_channel_commit(weft_channel *channel, size_t bytes)
@@ -393,7 +392,7 @@ weft_status weft_channel_trim(weft_channel *channel, uint64_t deadline_ns)
                              : wefti_tx_trim(&channel->tx, deadline_ns);
 }
 
-/* -------------------------------------------------------------- receiving --- */
+/* ------------------------------------------------------------ receiving --- */
 
 weft_status weft_channel_recv_until(weft_channel *channel, void *buffer,
                                     size_t room, size_t *bytes,
@@ -452,7 +451,7 @@ void weft_channel_release(weft_channel *channel)
     }
 }
 
-/* ------------------------------------------------------------- inspection --- */
+/* ----------------------------------------------------------- inspection --- */
 
 /* A pair's handshake must be finished before there is anything to poll. */
 static weft_status enter_to_poll(weft_channel *channel, weft_handle *handle)
@@ -528,7 +527,7 @@ void weft_channel_get_detail(const weft_channel *channel, weft_detail *detail)
     }
 }
 
-/* ---------------------------------------------------------------- closing --- */
+/* -------------------------------------------------------------- closing --- */
 
 void weft_channel_close(weft_channel **channel_)
 {

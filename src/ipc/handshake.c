@@ -30,7 +30,7 @@ uint64_t wefti_within(uint64_t deadline_ns, uint64_t ns)
     return deadline_ns < bound ? deadline_ns : bound;
 }
 
-/* ---------------------------------------------------------------- options --- */
+/* -------------------------------------------------------------- options --- */
 
 /*
  * Copies the options of a caller who may have been compiled against an older
@@ -119,7 +119,8 @@ weft_status wefti_settings_init(struct wefti_settings *settings,
     settings->await_name = (copy.flags & WEFT_CHANNEL_AWAIT_NAME) != 0;
     settings->mode = copy.mode != 0 ? copy.mode : 0600;
     settings->ring_bytes = copy.ring_bytes;
-    settings->ring_max_bytes = or_default(copy.ring_max_bytes, DEFAULT_RING_MAX);
+    settings->ring_max_bytes =
+        or_default(copy.ring_max_bytes, DEFAULT_RING_MAX);
     if (settings->ring_bytes > settings->ring_max_bytes) {
         settings->ring_max_bytes = settings->ring_bytes;
     }
@@ -127,7 +128,8 @@ weft_status wefti_settings_init(struct wefti_settings *settings,
         or_default(copy.message_max_bytes, WEFT_MESSAGE_MAX);
     settings->peer_ring_max_bytes =
         or_default(copy.peer_ring_max_bytes, DEFAULT_PEER_RING_MAX);
-    settings->handshake_ns = or_default(copy.handshake_ns, DEFAULT_HANDSHAKE_NS);
+    settings->handshake_ns =
+        or_default(copy.handshake_ns, DEFAULT_HANDSHAKE_NS);
     settings->allow = copy.allow;
     settings->allow_context = copy.allow_context;
     return WEFT_OK;
@@ -144,7 +146,7 @@ weft_status wefti_check_peer(const struct wefti_settings *settings,
                    : wefti_fail(detail, WEFT_EACCES, "trust the peer's user");
 }
 
-/* ------------------------------------------------------------------ offer --- */
+/* ---------------------------------------------------------------- offer --- */
 
 weft_status wefti_offer_init(struct wefti_offer *offer, weft_detail *detail)
 {
@@ -243,7 +245,7 @@ void wefti_refuse(weft_handle socket, weft_status status)
                              NULL);
 }
 
-/* ----------------------------------------------------------------- answer --- */
+/* --------------------------------------------------------------- answer --- */
 
 static weft_status refusal(const struct wefti_greeting *greeting,
                            weft_detail *detail)
@@ -289,8 +291,8 @@ static weft_status check_greeting(const struct wefti_greeting *greeting,
 }
 
 /* Takes the process out of what was received, or finds it by its number. */
-static weft_status find_process(weftos_received *received,
-                                weft_handle *process, weft_detail *detail)
+static weft_status find_process(weftos_received *received, weft_handle *process,
+                                weft_detail *detail)
 {
     weft_status status = WEFT_OK;
 
@@ -343,8 +345,7 @@ static weft_status receive(weft_handle socket, bool interruptible,
                            weft_detail *detail)
 {
     for (;;) {
-        weft_status status =
-            weftos_socket_recv(socket, received, detail);
+        weft_status status = weftos_socket_recv(socket, received, detail);
 
         if (status == WEFT_ECLOSED) {
             return wefti_fail(detail, WEFT_EPEERDIED, "wait for the greeting");

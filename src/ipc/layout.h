@@ -21,7 +21,7 @@
 
 #include "os/atomic.h"
 
-/* ---------------------------------------------------------------- home --- */
+/* ----------------------------------------------------------------- home --- */
 
 #define WEFTI_MAGIC UINT32_C(0x74666577) /* "weft" */
 
@@ -86,7 +86,7 @@ _Static_assert(sizeof(struct wefti_home) == 512, "layout");
 #define WEFTI_HOME_MIN 4096
 #define WEFTI_HOME_MAX 65536
 
-/* ---------------------------------------------------------------- ring --- */
+/* ----------------------------------------------------------------- ring --- */
 
 /*
  * A record: one header, then the payload, then up to 15 bytes of nothing, so

@@ -86,7 +86,7 @@ void weft_listener_close(weft_listener **listener_)
     weftos_free(listener);
 }
 
-/* ---------------------------------------------------------------- pending --- */
+/* -------------------------------------------------------------- pending --- */
 
 static void drop_pending(weft_listener *listener, struct pending *pending,
                          const char *why)
@@ -141,7 +141,7 @@ static uint64_t drop_late(weft_listener *listener)
     }
 }
 
-/* ----------------------------------------------------------------- accept --- */
+/* --------------------------------------------------------------- accept --- */
 
 /* Gives a new connection a place, if its user is allowed. */
 static weft_status take_connection(weft_listener *listener, weft_detail *detail)
@@ -149,8 +149,8 @@ static weft_status take_connection(weft_listener *listener, weft_detail *detail)
     struct pending *place = free_place(listener);
     weft_handle socket;
     weft_peer peer;
-    weft_status status = weftos_endpoint_accept(listener->endpoint, &socket,
-                                                &peer, detail);
+    weft_status status =
+        weftos_endpoint_accept(listener->endpoint, &socket, &peer, detail);
 
     if (status != WEFT_OK) {
         return status == WEFT_EAGAIN ? WEFT_OK : status;
@@ -162,9 +162,9 @@ static weft_status take_connection(weft_listener *listener, weft_detail *detail)
         drop_pending(listener, place, "not an allowed user");
         return WEFT_OK;
     }
-    status = weftos_endpoint_watch(listener->endpoint, socket,
-                                   (uint64_t)(place - listener->pending),
-                                   detail);
+    status =
+        weftos_endpoint_watch(listener->endpoint, socket,
+                              (uint64_t)(place - listener->pending), detail);
     if (status != WEFT_OK) {
         weftos_close(socket);
         return status;

@@ -57,7 +57,7 @@ static weft_status open_waiter(struct wefti_site *site)
                               &site->waiter, &site->detail);
 }
 
-/* -------------------------------------------------------------- spinning --- */
+/* ------------------------------------------------------------- spinning --- */
 
 /* Publishes where this side waits, and says whether the peer was here too. */
 static bool shares_cpu_with_peer(struct wefti_line *line)
@@ -87,8 +87,7 @@ static uint64_t spin_budget_us(struct wefti_site *site)
     if (together || weftos_get_facts()->cpus < 2) {
         return 0;
     }
-    return ++site->waits % SPIN_RETRY_WAITS == 0 ? SPIN_MOST_US
-                                                 : site->spin_us;
+    return ++site->waits % SPIN_RETRY_WAITS == 0 ? SPIN_MOST_US : site->spin_us;
 }
 
 /* Spins for `us` microseconds. True: ready. */
@@ -126,8 +125,8 @@ static bool spin_on(struct wefti_site *site, wefti_ready *ready, void *context,
     }
 }
 
-bool wefti_site_spin(struct wefti_site *site, wefti_ready *ready,
-                     void *context, uint64_t deadline_ns)
+bool wefti_site_spin(struct wefti_site *site, wefti_ready *ready, void *context,
+                     uint64_t deadline_ns)
 {
     uint64_t budget = spin_budget_us(site);
 
@@ -143,16 +142,16 @@ bool wefti_site_spin(struct wefti_site *site, wefti_ready *ready,
         return spin_on(site, ready, context, deadline_ns);
     }
     if (spin_for(ready, context, budget)) {
-        site->spin_us = site->spin_us * 2 < SPIN_MOST_US ? site->spin_us * 2
-                                                         : SPIN_MOST_US;
+        site->spin_us =
+            site->spin_us * 2 < SPIN_MOST_US ? site->spin_us * 2 : SPIN_MOST_US;
         return true;
     }
-    site->spin_us = site->spin_us / 2 > SPIN_LEAST_US ? site->spin_us / 2
-                                                      : SPIN_LEAST_US;
+    site->spin_us =
+        site->spin_us / 2 > SPIN_LEAST_US ? site->spin_us / 2 : SPIN_LEAST_US;
     return false;
 }
 
-/* -------------------------------------------------------------- sleeping --- */
+/* ------------------------------------------------------------- sleeping --- */
 
 weft_status wefti_site_arm(struct wefti_site *site, uint64_t position)
 {
@@ -213,9 +212,9 @@ weft_status wefti_site_sleep(struct wefti_site *site, uint64_t deadline_ns)
         return status;
     }
     site->parks += deadline_ns != WEFT_NOW;
-    status = weftos_waiter_wait(site->waiter, deadline_ns,
-                                site->line->interruptible, &events,
-                                &site->detail);
+    status =
+        weftos_waiter_wait(site->waiter, deadline_ns, site->line->interruptible,
+                           &events, &site->detail);
     if (status != WEFT_OK) {
         return status;
     }
@@ -229,7 +228,7 @@ weft_status wefti_site_sleep(struct wefti_site *site, uint64_t deadline_ns)
     return events != 0 ? count_idle_wake(site) : WEFT_OK;
 }
 
-/* --------------------------------------------------------------- exposed --- */
+/* -------------------------------------------------------------- exposed --- */
 
 void wefti_site_poke(struct wefti_site *site, bool on)
 {

@@ -32,17 +32,17 @@
 #ifndef WEFTI_PARK_H
 #define WEFTI_PARK_H
 
-#include "os/os.h"
 #include "layout.h"
+#include "os/os.h"
 
 /* What the waits of one channel end share. */
 struct wefti_line {
     struct wefti_home *own;        /* writable */
     const struct wefti_home *peer; /* read-only, and hostile */
     weft_handle socket;
-    weft_handle hear;       /* our doorbell */
-    weft_handle process;    /* the peer, or WEFTOS_NONE */
-    weftos_bell bell;       /* the peer's doorbell */
+    weft_handle hear;    /* our doorbell */
+    weft_handle process; /* the peer, or WEFTOS_NONE */
+    weftos_bell bell;    /* the peer's doorbell */
     weft_wait wait;
     bool interruptible;
     /*
@@ -80,8 +80,8 @@ void wefti_site_deinit(struct wefti_site *site);
 typedef bool wefti_ready(void *context);
 
 /* Spins as the wait mode allows. True: it is ready. */
-bool wefti_site_spin(struct wefti_site *site, wefti_ready *ready,
-                     void *context, uint64_t deadline_ns);
+bool wefti_site_spin(struct wefti_site *site, wefti_ready *ready, void *context,
+                     uint64_t deadline_ns);
 
 /*
  * The sleeper's half of the table above, up to its load: announces that this

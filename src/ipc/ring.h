@@ -27,7 +27,7 @@ struct wefti_limits {
     uint64_t message_max_bytes; /* larger ones are refused */
 };
 
-/* -------------------------------------------------------------- producer --- */
+/* ------------------------------------------------------------- producer --- */
 
 struct wefti_tx {
     /* The hot part: what each send of a stream touches. */
@@ -37,18 +37,18 @@ struct wefti_tx {
     uint64_t limit;   /* written may go so far before the cursor is read */
     uint64_t unrung;  /* the first position not yet tested for a sleeper */
     const struct wefti_home *peer;
-    bool fenced;      /* WEFTI_FENCE_PLAIN: a fence after each commit */
-    bool ended;       /* shut down */
-    uint16_t streak;  /* commits since the peer last slept */
+    bool fenced;     /* WEFTI_FENCE_PLAIN: a fence after each commit */
+    bool ended;      /* shut down */
+    uint16_t streak; /* commits since the peer last slept */
     weft_status failed;
     uint64_t messages;
     uint64_t bytes;
 
-    uint64_t reserved;  /* payload bytes of the open reservation */
+    uint64_t reserved; /* payload bytes of the open reservation */
     bool is_reserved;
     bool can_fence_remote;
-    bool drops;         /* WEFT_FULL_DROP */
-    unsigned stale;     /* sends since the peer should have woken */
+    bool drops;     /* WEFT_FULL_DROP */
+    unsigned stale; /* sends since the peer should have woken */
 
     struct wefti_line *line;
     struct wefti_site site;
@@ -59,7 +59,7 @@ struct wefti_tx {
     uint64_t base;       /* where the stream entered this ring */
     uint64_t ring_bytes;
     uint64_t full_at_ns; /* when the ring was last full */
-    unsigned fulls;         /* in a row, close together */
+    unsigned fulls;      /* in a row, close together */
     uint64_t full;
     uint64_t wakes;
     uint64_t dropped;
@@ -85,7 +85,7 @@ void wefti_tx_end(struct wefti_tx *tx);
 weft_status wefti_tx_expose(struct wefti_tx *tx, weft_handle *handle);
 void wefti_tx_stats(const struct wefti_tx *tx, weft_flow_stats *stats);
 
-/* -------------------------------------------------------------- consumer --- */
+/* ------------------------------------------------------------- consumer --- */
 
 struct wefti_rx {
     /* The hot part. */
@@ -97,7 +97,7 @@ struct wefti_rx {
     uint64_t peeked;    /* bytes to skip on release */
     bool is_peeked;
     weft_status failed;
-    uint64_t taken;     /* records since the ring was last found empty */
+    uint64_t taken; /* records since the ring was last found empty */
     uint64_t messages;
     uint64_t bytes;
 
@@ -131,15 +131,15 @@ void wefti_rx_deinit(struct wefti_rx *rx, bool forked);
 /* `handles`: the message may carry some, and the caller takes them. */
 weft_status wefti_rx_receive(struct wefti_rx *rx, weft_message *message,
                              bool handles, uint64_t deadline_ns);
-weft_status wefti_rx_peek(struct wefti_rx *rx, const void **data,
-                          size_t *bytes, uint64_t deadline_ns);
+weft_status wefti_rx_peek(struct wefti_rx *rx, const void **data, size_t *bytes,
+                          uint64_t deadline_ns);
 void wefti_rx_release(struct wefti_rx *rx);
 /* Says that nothing more will be read. */
 void wefti_rx_leave(struct wefti_rx *rx);
 weft_status wefti_rx_expose(struct wefti_rx *rx, weft_handle *handle);
 void wefti_rx_stats(const struct wefti_rx *rx, weft_flow_stats *stats);
 
-/* --------------------------------------------------------------- testing --- */
+/* -------------------------------------------------------------- testing --- */
 
 /*
  * Marks a step of the protocol. Test builds count the steps of a process and

@@ -30,19 +30,19 @@
 
 #define WEFTOS_NONE WEFT_HANDLE_NONE
 
-/* -------------------------------------------------------------- facts --- */
+/* ---------------------------------------------------------------- facts --- */
 
 /* What is true of this system; filled once, by the first call. */
 typedef struct weftos_facts {
     size_t page_bytes;
-    unsigned cpus;         /* that this process may run on */
-    bool fence_remote;     /* weftos_fence_remote() works */
+    unsigned cpus;          /* that this process may run on */
+    bool fence_remote;      /* weftos_fence_remote() works */
     unsigned pauses_per_us; /* weftos_pause() calls in a microsecond, >= 1 */
 } weftos_facts;
 
 const weftos_facts *weftos_get_facts(void);
 
-/* ------------------------------------------------------ memory, clock --- */
+/* -------------------------------------------------------- memory, clock --- */
 
 /* Private memory, zeroed; NULL when there is none. Free with weftos_free. */
 void *weftos_alloc(size_t bytes);
@@ -63,7 +63,7 @@ int weftos_cpu(void);
 /* Lets another thread that is ready on this CPU run first. */
 void weftos_yield(void);
 
-/* --------------------------------------------------------------- fork --- */
+/* ----------------------------------------------------------------- fork --- */
 
 /*
  * A number of this process's own that a forked child does not share: reading
@@ -75,7 +75,7 @@ extern const volatile uint64_t *weftos_process_token;
 /* Makes sure that *weftos_process_token is not 0. */
 weft_status weftos_process_mark(weft_detail *detail);
 
-/* ------------------------------------------------------ shared memory --- */
+/* -------------------------------------------------------- shared memory --- */
 
 /*
  * Makes a nameless memory object of `bytes` bytes (a multiple of the page),
@@ -102,7 +102,7 @@ void weftos_shm_unmap(const void *base, size_t bytes);
 /* Closes any handle but a waiter; WEFTOS_NONE is allowed. */
 void weftos_close(weft_handle handle);
 
-/* ------------------------------------------------------------- fences --- */
+/* --------------------------------------------------------------- fences --- */
 
 /*
  * Makes this process one whose threads weftos_fence_remote() of others
@@ -117,7 +117,7 @@ weft_status weftos_fence_enroll(weft_detail *detail);
  */
 weft_status weftos_fence_remote(weft_detail *detail);
 
-/* -------------------------------------------------- the control socket --- */
+/* --------------------------------------------------- the control socket --- */
 
 /* The most bytes and handles in one control message. */
 #define WEFTOS_SOCKET_BYTES 256
@@ -139,9 +139,9 @@ typedef struct weftos_received {
     size_t bytes;
     weft_handle handles[WEFTOS_SOCKET_HANDLES];
     size_t handle_count;
-    bool has_sender;      /* the next two are filled in by the kernel */
-    weft_peer sender;     /* who called send */
-    weft_handle process;  /* that process, or WEFTOS_NONE */
+    bool has_sender;     /* the next two are filled in by the kernel */
+    weft_peer sender;    /* who called send */
+    weft_handle process; /* that process, or WEFTOS_NONE */
 } weftos_received;
 
 /*
@@ -169,7 +169,7 @@ weft_status weftos_socket_wait(weft_handle socket, bool room,
                                uint64_t deadline_ns, bool interruptible,
                                weft_detail *detail);
 
-/* ----------------------------------------------------------- endpoint --- */
+/* ------------------------------------------------------------- endpoint --- */
 
 typedef struct weftos_endpoint weftos_endpoint;
 
@@ -301,7 +301,7 @@ weft_status weftos_waiter_expose(weftos_waiter *waiter, weft_handle *handle,
                                  weft_detail *detail);
 void weftos_waiter_poke(weftos_waiter *waiter, bool on);
 
-/* ------------------------------------------------------------ features --- */
+/* ------------------------------------------------------------- features --- */
 
 /* The work of weft_system_features. */
 size_t weftos_features(weft_feature *features, size_t room);

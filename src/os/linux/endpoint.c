@@ -37,7 +37,7 @@ struct weftos_endpoint {
     struct stat bound; /* our socket file, to remove no other's */
 };
 
-/* ----------------------------------------------------------------- names --- */
+/* ---------------------------------------------------------------- names --- */
 
 static bool is_path(const char *name)
 {
@@ -169,16 +169,15 @@ static weft_status find_place(const char *name, bool create,
     }
     if (private && create && mkdir(place->directory_path, 0700) != 0 &&
         errno != EEXIST) {
-        return weftos_fail(detail,
-                           errno == ENOENT ? WEFT_EACCES
-                                           : weftos_errno_status(errno),
-                           errno, "make the run-time directory");
+        return weftos_fail(
+            detail, errno == ENOENT ? WEFT_EACCES : weftos_errno_status(errno),
+            errno, "make the run-time directory");
     }
     return open_directory(place->directory_path, private, &place->directory,
                           detail);
 }
 
-/* ----------------------------------------------------------------- listen --- */
+/* --------------------------------------------------------------- listen --- */
 
 /*
  * Whether anybody listens at the address. A full queue means yes. Called
@@ -192,9 +191,9 @@ static bool is_alive(const struct sockaddr_un *address)
     if (fd < 0) {
         return true; /* unknown: remove nothing */
     }
-    alive = connect(fd, (const struct sockaddr *)address,
-                    sizeof(*address)) == 0 ||
-            (errno != ECONNREFUSED && errno != ENOENT);
+    alive =
+        connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0 ||
+        (errno != ECONNREFUSED && errno != ENOENT);
     (void)close(fd);
     return alive;
 }
@@ -319,7 +318,7 @@ weft_handle weftos_endpoint_handle(const weftos_endpoint *endpoint)
     return endpoint->epoll;
 }
 
-/* ----------------------------------------------------------------- accept --- */
+/* --------------------------------------------------------------- accept --- */
 
 weft_status weftos_endpoint_wait(weftos_endpoint *endpoint,
                                  uint64_t deadline_ns, bool interruptible,
@@ -391,8 +390,8 @@ weft_status weftos_endpoint_accept(weftos_endpoint *endpoint,
     int fd;
 
     do {
-        fd = accept4(endpoint->socket, NULL, NULL,
-                     SOCK_CLOEXEC | SOCK_NONBLOCK);
+        fd =
+            accept4(endpoint->socket, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
         /* ECONNABORTED: that one has gone again; the next may be there. */
     } while (fd < 0 && (errno == EINTR || errno == ECONNABORTED));
     if (fd < 0) {
@@ -410,7 +409,7 @@ weft_status weftos_endpoint_accept(weftos_endpoint *endpoint,
     return WEFT_OK;
 }
 
-/* ---------------------------------------------------------------- connect --- */
+/* -------------------------------------------------------------- connect --- */
 
 /* A place in the wait for a listener: by when, and what may end it early. */
 struct patience {
@@ -439,8 +438,8 @@ static int connect_by(int fd, const struct sockaddr_un *address,
             limit.tv_usec += limit.tv_sec == 0 && limit.tv_usec == 0;
         }
         (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
-        result = connect(fd, (const struct sockaddr *)address,
-                         sizeof(*address));
+        result =
+            connect(fd, (const struct sockaddr *)address, sizeof(*address));
     } while (result != 0 && errno == EINTR && !patience->interruptible);
     return result;
 }
@@ -473,9 +472,9 @@ static weft_status try_connect(const struct place *place,
         return weftos_fail_errno(detail, "socket");
     }
     if (connect_by(fd, &place->address, patience) != 0) {
-        status = weftos_fail(detail,
-                             connect_status(errno, patience->deadline_ns),
-                             errno, "connect");
+        status =
+            weftos_fail(detail, connect_status(errno, patience->deadline_ns),
+                        errno, "connect");
         (void)close(fd);
         return status;
     }
@@ -501,9 +500,8 @@ static weft_status await_change(int watch, const struct patience *patience,
 {
     /* Room for one event with the longest name; aligned as the events are. */
     _Alignas(struct inotify_event) char events[4096];
-    weft_status status =
-        weftos_socket_wait(watch, false, patience->deadline_ns,
-                           patience->interruptible, detail);
+    weft_status status = weftos_socket_wait(watch, false, patience->deadline_ns,
+                                            patience->interruptible, detail);
 
     if (status == WEFT_OK) {
         (void)!read(watch, events, sizeof(events)); /* only that it came */

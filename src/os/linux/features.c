@@ -63,8 +63,8 @@ static void probe_cpus(weft_feature *feature)
     (void)snprintf(text, sizeof(text), "%u%s, a pause takes about %u ns",
                    facts->cpus, facts->cpus < 2 ? ": waits never spin" : "",
                    1000 / facts->pauses_per_us);
-    set(feature,
-        facts->cpus < 2 ? WEFT_FEATURE_ABSENT : WEFT_FEATURE_USED, text);
+    set(feature, facts->cpus < 2 ? WEFT_FEATURE_ABSENT : WEFT_FEATURE_USED,
+        text);
 }
 
 static void probe_page(weft_feature *feature)
@@ -90,8 +90,8 @@ static void probe_sealing(weft_feature *feature)
         judge(feature, false);
         return;
     }
-    again = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, (int)object,
-                 0);
+    again =
+        mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, (int)object, 0);
     if (again != MAP_FAILED) {
         (void)munmap(again, bytes);
         set(feature, WEFT_FEATURE_ABSENT, "a sealed object can be written");

@@ -97,7 +97,7 @@ void weftos_yield(void)
     (void)sched_yield();
 }
 
-/* --------------------------------------------------------------- facts --- */
+/* ---------------------------------------------------------------- facts --- */
 
 static unsigned count_cpus(void)
 {
@@ -152,7 +152,7 @@ const weftos_facts *weftos_get_facts(void)
     return &facts;
 }
 
-/* ---------------------------------------------------------------- fork --- */
+/* ----------------------------------------------------------------- fork --- */
 
 /*
  * The token lives in a page that the kernel gives a child as zeroes

@@ -89,7 +89,7 @@ weft_status weftos_socket_send(weft_handle socket, const void *data,
     return WEFT_OK;
 }
 
-/* --------------------------------------------------------------- receive --- */
+/* -------------------------------------------------------------- receive --- */
 
 static void take_descriptors(weftos_received *received, struct cmsghdr *control)
 {
@@ -191,7 +191,7 @@ weft_status weftos_socket_recv(weft_handle socket, weftos_received *received,
     return status;
 }
 
-/* -------------------------------------------------------------- set-up --- */
+/* --------------------------------------------------------------- set-up --- */
 
 static weft_status name_senders(int fd, weft_detail *detail)
 {

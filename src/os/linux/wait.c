@@ -141,8 +141,8 @@ weft_status weftos_waiter_wait(weftos_waiter *waiter, uint64_t deadline_ns,
     int count;
 
     *events = 0;
-    count = wait_events(waiter->epoll, found,
-                        weftos_time_left(deadline_ns, &left));
+    count =
+        wait_events(waiter->epoll, found, weftos_time_left(deadline_ns, &left));
     if (count < 0 && errno == EINTR) {
         *events = interruptible ? WEFTOS_EVENT_SIGNAL : 0;
         return WEFT_OK;

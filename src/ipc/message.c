@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The consumer's messages: whole ones out of one record, large ones out of
+ * pieces, with what rides on them.
+ */
+#include <string.h>
+
+#include "rx.h"
+
+/* A stash this large is kept for the next message. */
+#define STASH_KEPT_BYTES (UINT64_C(1) << 20)
+
+/* Makes the stash hold `bytes` bytes. What it held is kept. */
+static weft_status grow_stash(struct wefti_rx *rx, uint64_t bytes)
+{
+    unsigned char *larger;
+
+    if (bytes <= rx->stash_bytes) {
+        return WEFT_OK;
+    }
+    larger = weftos_alloc((size_t)bytes);
+    if (larger == NULL) {
+        return WEFT_ENOMEM;
+    }
+    weftos_free(rx->stash);
+    rx->stash = larger;
+    rx->stash_bytes = bytes;
+    return WEFT_OK;
+}
+
+static void forget_stash(struct wefti_rx *rx)
+{
+    if (rx->stash_bytes > STASH_KEPT_BYTES) {
+        weftos_free(rx->stash);
+        rx->stash = NULL;
+        rx->stash_bytes = 0;
+    }
+}
+
+/* Where a message goes, and what comes of it. */
+struct sink {
+    unsigned char *room;
+    uint64_t room_bytes;
+    bool into_stash;          /* not to `room` */
+    weft_handle *handle_room; /* NULL: the caller takes none */
+    uint64_t bytes;
+    uint64_t tag;
+    unsigned handle_count;
+};
+
+static unsigned char *room_of(const struct wefti_rx *rx,
+                              const struct sink *sink)
+{
+    return sink->into_stash ? rx->stash : sink->room;
+}
+
+/* May a message like this be given to the caller? */
+static inline weft_status check_sink(struct sink *sink, uint64_t bytes,
+                                     bool carries)
+{
+    if (carries && sink->handle_room == NULL) {
+        return WEFT_EHANDLES;
+    }
+    if (!sink->into_stash && bytes > sink->room_bytes) {
+        sink->bytes = bytes;
+        return WEFT_EMSGSIZE;
+    }
+    return WEFT_OK;
+}
+
+static inline weft_status take_handles(struct wefti_rx *rx,
+                                       const struct wefti_record *record,
+                                       struct sink *sink)
+{
+    sink->handle_count = record->handles;
+    return record->handles == 0
+               ? WEFT_OK
+               : wefti_rx_take_rider(rx, WEFTI_DATA, record->handles,
+                                     sink->handle_room);
+}
+
+/*
+ * Begins a message that comes in pieces. The stash is there before anything
+ * is taken out of the ring: if the deadline passes in the middle, what has
+ * come so far must have a place to stay.
+ */
+static weft_status begin_pieces(struct wefti_rx *rx,
+                                const struct wefti_record *record,
+                                struct sink *sink)
+{
+    uint64_t total;
+    weft_status status;
+
+    if (record->bytes < WEFTI_TOTAL_BYTES) {
+        return wefti_rx_corrupt(rx, "read the length of a message");
+    }
+    memcpy(&total, record->header + 1, sizeof(total));
+    if (total > rx->limits.message_max_bytes) {
+        return wefti_rx_fail(rx, WEFT_EPROTO, "accept the length of a message");
+    }
+    rx->carries = (record->flags & WEFTI_HANDLES) != 0;
+    status = check_sink(sink, total, rx->carries);
+    if (status == WEFT_OK) {
+        status = grow_stash(rx, total);
+    }
+    if (status == WEFT_OK) {
+        rx->total = total;
+        rx->have = 0;
+        rx->assembling = true;
+    }
+    return status;
+}
+
+/* Copies one piece to its place in the message. */
+static weft_status copy_piece(struct wefti_rx *rx,
+                              const struct wefti_record *record,
+                              const struct sink *sink)
+{
+    uint64_t skip = (record->flags & WEFTI_FIRST) != 0 ? WEFTI_TOTAL_BYTES : 0;
+    uint64_t bytes = record->bytes - skip;
+    bool last = (record->flags & WEFTI_LAST) != 0;
+
+    if (bytes > rx->total - rx->have ||
+        (last && bytes != rx->total - rx->have)) {
+        return wefti_rx_corrupt(rx, "fit the pieces of a message");
+    }
+    if (bytes > 0) {
+        memcpy(room_of(rx, sink) + rx->have,
+               (const unsigned char *)(record->header + 1) + skip, bytes);
+    }
+    rx->have += bytes;
+    return WEFT_OK;
+}
+
+/*
+ * Takes a piece of a message in several. A first one ends a message that the
+ * sender gave up half-way.
+ */
+static weft_status take_piece(struct wefti_rx *rx,
+                              const struct wefti_record *record,
+                              struct sink *sink)
+{
+    weft_status status = WEFT_OK;
+
+    if ((record->flags & WEFTI_FIRST) != 0) {
+        rx->assembling = false;
+        status = begin_pieces(rx, record, sink);
+    } else if (!rx->assembling) {
+        status = wefti_rx_corrupt(rx, "find the beginning of a message");
+    }
+    if (status == WEFT_OK) {
+        status = copy_piece(rx, record, sink);
+    }
+    if (status == WEFT_OK && (record->flags & WEFTI_LAST) != 0) {
+        sink->tag = record->header->tag;
+        sink->bytes = rx->total;
+        status = take_handles(rx, record, sink);
+        rx->assembling = false;
+    }
+    if (status == WEFT_OK) {
+        wefti_rx_finish(rx, record->advance);
+    }
+    return status;
+}
+
+/* Takes a message that is one record. */
+static inline weft_status take_whole(struct wefti_rx *rx,
+                                     const struct wefti_record *record,
+                                     struct sink *sink)
+{
+    weft_status status =
+        check_sink(sink, record->bytes, (record->flags & WEFTI_HANDLES) != 0);
+
+    if (status == WEFT_OK) {
+        status = take_handles(rx, record, sink);
+    }
+    if (status != WEFT_OK) {
+        return status;
+    }
+    rx->assembling = false;
+    sink->bytes = record->bytes;
+    sink->tag = record->header->tag;
+    if (record->bytes > 0) {
+        memcpy(sink->room, record->header + 1, record->bytes);
+    }
+    wefti_rx_finish(rx, record->advance);
+    return WEFT_OK;
+}
+
+#define WHOLE (WEFTI_FIRST | WEFTI_LAST)
+
+/* Takes up a message of which a part is in the stash. */
+static weft_status resume(struct wefti_rx *rx, const struct sink *sink)
+{
+    struct sink wanted = *sink;
+    weft_status status = check_sink(&wanted, rx->total, rx->carries);
+
+    if (status == WEFT_OK && !sink->into_stash && rx->have > 0) {
+        memcpy(sink->room, rx->stash, rx->have);
+    }
+    return status;
+}
+
+/* Puts by what has come of a message. */
+static void put_by(struct wefti_rx *rx, const struct sink *sink)
+{
+    if (rx->assembling && !sink->into_stash && rx->have > 0) {
+        memcpy(rx->stash, sink->room, rx->have);
+    }
+}
+
+/*
+ * Takes the next message, or stops before one that is whole if the sink is
+ * the stash: a peek shows that in place.
+ */
+static inline weft_status take_message(struct wefti_rx *rx,
+                                       struct wefti_record *record,
+                                       struct sink *sink, uint64_t deadline_ns)
+{
+    if (rx->assembling) {
+        weft_status status = resume(rx, sink);
+
+        if (status != WEFT_OK) {
+            sink->bytes = rx->total;
+            return status;
+        }
+    }
+    for (;;) {
+        weft_status status = wefti_rx_next(rx, record, deadline_ns);
+
+        if (status == WEFT_OK && (record->flags & WHOLE) == WHOLE) {
+            return sink->into_stash
+                       ? check_sink(sink, 0,
+                                    (record->flags & WEFTI_HANDLES) != 0)
+                       : take_whole(rx, record, sink);
+        }
+        if (status == WEFT_OK) {
+            status = take_piece(rx, record, sink);
+        }
+        if (status != WEFT_OK) {
+            put_by(rx, sink);
+            return status;
+        }
+        if ((record->flags & WEFTI_LAST) != 0) {
+            return WEFT_OK;
+        }
+    }
+}
+
+weft_status wefti_rx_receive(struct wefti_rx *rx, weft_message *message,
+                             bool handles, uint64_t deadline_ns)
+{
+    struct sink sink;
+    struct wefti_record record;
+    weft_status status;
+
+    if (rx->failed != WEFT_OK || rx->is_peeked) {
+        return rx->failed != WEFT_OK ? rx->failed : WEFT_EBUSY;
+    }
+    sink.room = message->data;
+    sink.room_bytes = message->bytes;
+    sink.into_stash = false;
+    sink.handle_room = handles ? message->handles : NULL;
+    sink.handle_count = 0;
+    status = take_message(rx, &record, &sink, deadline_ns);
+    message->handle_count = 0;
+    if (status == WEFT_OK) {
+        message->bytes = (size_t)sink.bytes;
+        message->tag = sink.tag;
+        message->handle_count = sink.handle_count;
+        rx->messages++;
+        rx->bytes += sink.bytes;
+        forget_stash(rx);
+    } else if (status == WEFT_EMSGSIZE) {
+        message->bytes = (size_t)sink.bytes;
+    }
+    return status;
+}
+
+weft_status wefti_rx_peek(struct wefti_rx *rx, const void **data, size_t *bytes,
+                          uint64_t deadline_ns)
+{
+    struct sink sink;
+    struct wefti_record record;
+    weft_status status;
+
+    if (rx->failed != WEFT_OK || rx->is_peeked) {
+        return rx->failed != WEFT_OK ? rx->failed : WEFT_EBUSY;
+    }
+    memset(&sink, 0, sizeof(sink));
+    sink.into_stash = true;
+    status = take_message(rx, &record, &sink, deadline_ns);
+    if (status != WEFT_OK) {
+        return status;
+    }
+    if ((record.flags & WHOLE) == WHOLE) {
+        rx->assembling = false;
+        rx->peeked = record.advance;
+        *data = record.header + 1;
+        *bytes = (size_t)record.bytes;
+    } else {
+        rx->peeked = 0;
+        *data = rx->stash;
+        *bytes = (size_t)rx->total;
+    }
+    rx->is_peeked = true;
+    rx->bytes += *bytes;
+    return WEFT_OK;
+}
+
+void wefti_rx_release(struct wefti_rx *rx)
+{
+    if (!rx->is_peeked) {
+        return;
+    }
+    rx->is_peeked = false;
+    rx->messages++;
+    if (rx->peeked > 0) {
+        wefti_rx_finish(rx, rx->peeked);
+    } else {
+        forget_stash(rx);
+    }
+}

@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The producer's room: waiting for the consumer's cursor, and moving to a
+ * larger ring when there is never enough.
+ */
+#include <string.h>
+
+#include "base/log.h"
+#include "tx.h"
+
+/* The first ring after the home's: holds a burst, and whole pieces. */
+#define SECOND_RING_BYTES 65536
+
+/* So many times full, each within so long of the last: the ring is small. */
+#define FULLS_TO_GROW 8
+#define FULLS_WITHIN_NS UINT64_C(10000000)
+
+void wefti_tx_enter_ring(struct wefti_tx *tx, void *ring, uint64_t bytes)
+{
+    tx->ring = ring;
+    tx->ring_bytes = bytes;
+    tx->mask = bytes - 1;
+    tx->base = tx->written;
+    tx->limit = tx->base + bytes - WEFTI_EXIT_BYTES;
+    tx->fulls = 0;
+}
+
+void wefti_tx_leave_ring(const struct wefti_tx *tx)
+{
+    if (tx->ring != tx->home_ring) {
+        weftos_shm_unmap(tx->ring, tx->ring_bytes);
+    }
+}
+
+/* ----------------------------------------------------------------- room --- */
+
+/* Reads the peer's cursor, which may be any number at all. */
+static weft_status refresh(struct wefti_tx *tx)
+{
+    /* Acquire: the consumer has done with the bytes before its cursor. */
+    uint64_t cursor = weftos_load_acquire(&tx->peer->cursor);
+
+    if (cursor - tx->cursor > tx->written - tx->cursor) {
+        return wefti_tx_fail(tx, WEFT_ECORRUPT, "check the peer's cursor");
+    }
+    if (cursor != tx->cursor) {
+        tx->cursor = cursor;
+        wefti_line_advance(tx->line);
+    }
+    tx->limit = (cursor > tx->base ? cursor : tx->base) + tx->ring_bytes -
+                WEFTI_EXIT_BYTES;
+    return WEFT_OK;
+}
+
+/* The caller looks at the cursor after this: it may be the last one. */
+static bool is_gone(const struct wefti_tx *tx)
+{
+    return tx->site.hung_up || wefti_tx_has_left(tx);
+}
+
+struct goal {
+    const struct wefti_home *peer;
+    uint64_t position;
+};
+
+static bool is_reached(void *context)
+{
+    const struct goal *goal = context;
+
+    return weftos_load_acquire(&goal->peer->cursor) >= goal->position;
+}
+
+/* One sleep, unless the cursor has got there meanwhile. */
+static weft_status sleep_for_cursor(struct wefti_tx *tx, uint64_t position,
+                                    uint64_t deadline_ns)
+{
+    /* Do not wake for each small batch: half a ring, if that is written. */
+    uint64_t half = tx->cursor + tx->ring_bytes / 2;
+    uint64_t mark = half < tx->written ? half : tx->written;
+    weft_status status =
+        wefti_site_arm(&tx->site, mark > position ? mark : position);
+
+    if (status != WEFT_OK) {
+        return status;
+    }
+    wefti_step("armed for room");
+    status = refresh(tx);
+    if (status == WEFT_OK && tx->cursor < position && !is_gone(tx)) {
+        status = wefti_site_sleep(&tx->site, deadline_ns);
+    }
+    wefti_site_disarm(&tx->site);
+    return status;
+}
+
+/* With WEFT_NOW: leaves the mark set if somebody polls for room. */
+static weft_status look_for_cursor(struct wefti_tx *tx, uint64_t position)
+{
+    weft_status status;
+
+    if (tx->site.exposed == WEFTOS_NONE) {
+        return WEFT_EAGAIN;
+    }
+    wefti_site_poke(&tx->site, false);
+    status = wefti_site_sleep(&tx->site, WEFT_NOW);
+    if (status == WEFT_OK) {
+        status = wefti_site_arm(&tx->site, position);
+    }
+    if (status == WEFT_OK) {
+        status = refresh(tx);
+    }
+    if (status != WEFT_OK) {
+        wefti_site_poke(&tx->site, true);
+        return status;
+    }
+    if (tx->cursor >= position) {
+        wefti_site_disarm(&tx->site);
+        wefti_site_poke(&tx->site, true);
+        return WEFT_OK;
+    }
+    return is_gone(tx) ? wefti_tx_fail_gone(tx) : WEFT_EAGAIN;
+}
+
+/* Waits until the peer's cursor has reached a position. */
+static weft_status await_cursor(struct wefti_tx *tx, uint64_t position,
+                                uint64_t deadline_ns)
+{
+    struct goal goal = {tx->peer, position};
+
+    if (tx->unrung != tx->written) {
+        wefti_tx_wake_peer(
+            tx); /* for a wrap marker, or it could sleep before it */
+    }
+    for (;;) {
+        bool gone = is_gone(tx);
+        weft_status status = refresh(tx);
+
+        if (status != WEFT_OK || tx->cursor >= position) {
+            wefti_site_poke(&tx->site, true);
+            return status;
+        }
+        if (gone) {
+            return wefti_tx_fail_gone(tx);
+        }
+        if (deadline_ns == WEFT_NOW) {
+            return look_for_cursor(tx, position);
+        }
+        if (wefti_site_spin(&tx->site, is_reached, &goal, deadline_ns)) {
+            continue;
+        }
+        if (tx->line->wait != WEFT_WAIT_SPIN) {
+            status = sleep_for_cursor(tx, position, deadline_ns);
+        }
+        if (status == WEFT_OK && deadline_ns != WEFT_FOREVER &&
+            weftos_now_ns() >= deadline_ns && !is_reached(&goal)) {
+            status = WEFT_ETIMEDOUT;
+        }
+        if (status == WEFT_EPROTO || status == WEFT_EOS) {
+            return wefti_tx_fail(tx, status, "wait for room");
+        }
+        if (status != WEFT_OK) {
+            return status;
+        }
+    }
+}
+/* -------------------------------------------------------------- growing --- */
+
+/* Commits the record that sends the consumer to another ring. */
+static weft_status commit_reseat(struct wefti_tx *tx, weft_handle object,
+                                 uint64_t bytes)
+{
+    const uint64_t length = WEFTI_HEADER + WEFTI_RESEAT_BYTES;
+    struct wefti_rider rider = {WEFTI_MAGIC, WEFTI_RESEAT, 0};
+    weft_status status;
+
+    wefti_tx_wrap_for(tx, wefti_round_up(length));
+    if (bytes != 0) {
+        rider.position = tx->written;
+        wefti_step("send segment");
+        status = weftos_socket_send(tx->line->socket, &rider, sizeof(rider),
+                                    &object, 1, NULL);
+        if (status != WEFT_OK) {
+            return status;
+        }
+    }
+    wefti_tx_header(tx, tx->written)->tag = 0;
+    memcpy(wefti_tx_header(tx, tx->written) + 1, &bytes, sizeof(bytes));
+    wefti_tx_publish(tx, length, WEFTI_RESEAT, 0, bytes != 0);
+    return WEFT_OK;
+}
+
+/*
+ * Goes on in a new ring. The exit is kept free in every ring, so this waits
+ * for nothing. Whatever fails, the stream stays where it is, intact.
+ */
+static weft_status reseat(struct wefti_tx *tx, uint64_t bytes)
+{
+    weft_handle object;
+    void *ring;
+    weft_status status =
+        weftos_shm_create((size_t)bytes, &object, &ring, &tx->site.detail);
+
+    if (status != WEFT_OK) {
+        return status;
+    }
+    status = commit_reseat(tx, object, bytes);
+    weftos_close(object);
+    if (status != WEFT_OK) {
+        weftos_shm_unmap(ring, (size_t)bytes);
+        return status;
+    }
+    wefti_tx_leave_ring(tx);
+    wefti_tx_enter_ring(tx, ring, bytes);
+    tx->reseats++;
+    wefti_tx_wake_peer(tx);
+    return WEFT_OK;
+}
+
+/* Growing is for speed: if it can't be done, the stream goes on as it is. */
+static void try_reseat(struct wefti_tx *tx, uint64_t bytes)
+{
+    weft_status status = reseat(tx, bytes);
+
+    if (status == WEFT_EAGAIN || status == WEFT_ECLOSED) {
+        return; /* the peer has not taken its last handles, or is gone */
+    }
+    if (status != WEFT_OK) {
+        wefti_log(WEFT_LOG_WARNING, "cannot grow a ring to %llu bytes: %s",
+                  (unsigned long long)bytes, weft_status_text(status));
+        tx->limits.ring_max_bytes = tx->ring_bytes;
+        memset(&tx->site.detail, 0, sizeof(tx->site.detail));
+    }
+}
+
+/* The least ring up to the maximum that takes a record, or the maximum. */
+static uint64_t ring_for(const struct wefti_tx *tx, uint64_t record)
+{
+    uint64_t bytes = SECOND_RING_BYTES;
+
+    while (bytes < tx->limits.ring_max_bytes &&
+           wefti_record_max(bytes) < record) {
+        bytes *= 2;
+    }
+    return bytes < tx->limits.ring_max_bytes ? bytes
+                                             : tx->limits.ring_max_bytes;
+}
+
+/* The ring is full: is it full so often that a larger one pays? */
+static bool is_cramped(struct wefti_tx *tx)
+{
+    uint64_t now = weftos_now_ns();
+    bool close = now - tx->full_at_ns < FULLS_WITHIN_NS;
+
+    tx->full_at_ns = now;
+    tx->fulls = close ? tx->fulls + 1 : 1;
+    return tx->ring == tx->home_ring || tx->fulls >= FULLS_TO_GROW;
+}
+
+void wefti_tx_fit_ring(struct wefti_tx *tx, uint64_t record)
+{
+    if (tx->ring_bytes < tx->limits.ring_max_bytes &&
+        (record > wefti_record_max(tx->ring_bytes) ||
+         tx->ring_bytes < tx->limits.ring_bytes)) {
+        uint64_t bytes = ring_for(tx, record);
+
+        try_reseat(tx, bytes > tx->limits.ring_bytes ? bytes
+                                                     : tx->limits.ring_bytes);
+    }
+}
+/* ---------------------------------------------------------------- claim --- */
+
+weft_status wefti_tx_make_room(struct wefti_tx *tx, uint64_t record,
+                               uint64_t deadline_ns)
+{
+    weft_status status;
+
+    wefti_tx_fit_ring(tx, record);
+    status = refresh(tx);
+    if (status != WEFT_OK || wefti_tx_has_room(tx, record)) {
+        return status;
+    }
+    tx->full++;
+    if (tx->ring_bytes < tx->limits.ring_max_bytes && is_cramped(tx)) {
+        bool first = tx->ring == tx->home_ring;
+
+        try_reseat(tx,
+                   first ? ring_for(tx, record) : tx->limits.ring_max_bytes);
+        if (wefti_tx_has_room(tx, record)) {
+            return WEFT_OK;
+        }
+    }
+    if (tx->drops) {
+        return WEFT_EAGAIN;
+    }
+    /* The limit follows the cursor at a fixed distance. */
+    return await_cursor(tx,
+                        tx->written + wefti_tx_extent(tx, record) + 16 +
+                            WEFTI_EXIT_BYTES - tx->ring_bytes,
+                        deadline_ns);
+}
+
+weft_status wefti_tx_flush(struct wefti_tx *tx, uint64_t deadline_ns)
+{
+    if (tx->failed != WEFT_OK) {
+        return tx->failed;
+    }
+    return await_cursor(tx, tx->written, deadline_ns);
+}
+
+/*
+ * The home's ring may only be entered again when the consumer has left it,
+ * and it is full of old records: the first header is zeroed first.
+ */
+weft_status wefti_tx_trim(struct wefti_tx *tx, uint64_t deadline_ns)
+{
+    const uint64_t record = wefti_round_up(WEFTI_HEADER + WEFTI_RESEAT_BYTES);
+    uint64_t after;
+    weft_status status;
+
+    if (tx->failed != WEFT_OK || tx->is_reserved) {
+        return tx->failed != WEFT_OK ? tx->failed : WEFT_EBUSY;
+    }
+    if (tx->ring == tx->home_ring) {
+        return WEFT_OK;
+    }
+    status = await_cursor(tx, tx->base, deadline_ns);
+    if (status != WEFT_OK) {
+        return status;
+    }
+    after = tx->written + wefti_tx_extent(tx, record);
+    weftos_store_relaxed(
+        &((struct wefti_header *)(void *)(tx->home_ring +
+                                          (after & (tx->home_bytes - 1))))
+             ->word,
+        0);
+    (void)commit_reseat(tx, WEFTOS_NONE, 0);
+    wefti_tx_leave_ring(tx);
+    wefti_tx_enter_ring(tx, tx->home_ring, tx->home_bytes);
+    tx->reseats++;
+    wefti_tx_wake_peer(tx);
+    return WEFT_OK;
+}

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * rx.h - what the files of the consumer share: rx.c waits for records and
+ * checks them, message.c makes messages of them. The functions that each
+ * message runs through are inline.
+ */
+#ifndef WEFTI_RX_H
+#define WEFTI_RX_H
+
+#include "ring.h"
+
+/* One record's word, taken apart and checked. */
+struct wefti_record {
+    const struct wefti_header *header;
+    uint64_t advance; /* bytes of ring, with the header and the padding */
+    uint64_t bytes;   /* of payload */
+    enum wefti_type type;
+    unsigned flags;
+    unsigned handles;
+};
+
+/* Latches a failure of the receiving direction, and returns it. */
+weft_status wefti_rx_fail(struct wefti_rx *rx, weft_status status,
+                          const char *operation);
+weft_status wefti_rx_corrupt(struct wefti_rx *rx, const char *what);
+
+/* Takes the handles that ride with the record at rx->read. */
+weft_status wefti_rx_take_rider(struct wefti_rx *rx, enum wefti_type type,
+                                unsigned count, weft_handle *handles);
+
+/* Lets the producer have the room of what was read. */
+void wefti_rx_publish(struct wefti_rx *rx);
+
+/* Takes a word apart; false if no honest producer makes such a record here. */
+bool wefti_rx_parse(const struct wefti_rx *rx, uint64_t word,
+                    struct wefti_record *record);
+
+/*
+ * Waits for the next record of a message, and leaves it where it is. Wraps
+ * and moves to other rings are done on the way.
+ */
+weft_status wefti_rx_next(struct wefti_rx *rx, struct wefti_record *record,
+                          uint64_t deadline_ns);
+
+static inline const struct wefti_header *
+wefti_rx_header(const struct wefti_rx *rx)
+{
+    return (const struct wefti_header *)(const void *)(rx->ring +
+                                                       (rx->read & rx->mask));
+}
+
+/* The word of the next record, 0 if there is none yet. */
+static inline uint64_t wefti_rx_word(const struct wefti_rx *rx)
+{
+    /* Acquire: pairs with the release in tx.c's publish. */
+    return weftos_load_acquire(&wefti_rx_header(rx)->word);
+}
+
+static inline void wefti_rx_advance(struct wefti_rx *rx, uint64_t bytes)
+{
+    rx->read += bytes;
+    if (rx->read - rx->published >= rx->batch) {
+        wefti_rx_publish(rx);
+    }
+}
+
+static inline void wefti_rx_finish(struct wefti_rx *rx, uint64_t bytes)
+{
+    rx->taken++;
+    rx->empties = 0;
+    wefti_rx_advance(rx, bytes);
+    wefti_line_advance(rx->line);
+}
+
+#endif

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * tx.h - what the files of the producer share: tx.c makes and commits
+ * records, room.c waits for room and moves to larger rings. The functions
+ * that each message runs through are inline.
+ */
+#ifndef WEFTI_TX_H
+#define WEFTI_TX_H
+
+#include "ring.h"
+
+/* Commits without a sleeping peer after which a producer calls it a stream. */
+#define WEFTI_STREAM_STREAK 256
+
+/* Latches a failure of the sending direction, and returns it. */
+weft_status wefti_tx_fail(struct wefti_tx *tx, weft_status status,
+                          const char *operation);
+
+/* The peer is gone: in order, or not? */
+weft_status wefti_tx_fail_gone(struct wefti_tx *tx);
+
+/* The peer has closed in order. */
+bool wefti_tx_has_left(const struct wefti_tx *tx);
+
+/* The stream goes on in this ring. */
+void wefti_tx_enter_ring(struct wefti_tx *tx, void *ring, uint64_t bytes);
+void wefti_tx_leave_ring(const struct wefti_tx *tx);
+
+/* Makes the ring as large as a record of this size wants it, if it can be. */
+void wefti_tx_fit_ring(struct wefti_tx *tx, uint64_t record);
+
+/* The slow half of wefti_tx_claim: the known room is used up. */
+weft_status wefti_tx_make_room(struct wefti_tx *tx, uint64_t record,
+                               uint64_t deadline_ns);
+
+/* The peer sleeps, or should be waking up, or is gone. */
+void wefti_tx_notice_mark(struct wefti_tx *tx, uint64_t from, uint64_t mark);
+
+/* From here on a sleeper fences for both; see park.h. */
+void wefti_tx_leave_fence(struct wefti_tx *tx);
+
+static inline struct wefti_header *wefti_tx_header(const struct wefti_tx *tx,
+                                                   uint64_t position)
+{
+    return (struct wefti_header *)(void *)(tx->ring + (position & tx->mask));
+}
+
+/* Stores a record's word: from here on the consumer may have it. */
+static inline void wefti_tx_publish(struct wefti_tx *tx, uint64_t length,
+                                    enum wefti_type type, unsigned flags,
+                                    uint64_t handles)
+{
+    struct wefti_header *header = wefti_tx_header(tx, tx->written);
+    uint64_t next = tx->written + wefti_round_up(length);
+
+    wefti_step("zero ahead");
+    /* Relaxed: the release below orders it. */
+    weftos_store_relaxed(&wefti_tx_header(tx, next)->word, 0);
+    wefti_step("commit");
+    /* Release: the payload and the zero ahead. rx.c's next_word acquires. */
+    weftos_store_release(&header->word,
+                         length | (uint64_t)type << WEFTI_TYPE_SHIFT |
+                             (uint64_t)flags << WEFTI_FLAGS_SHIFT |
+                             handles << WEFTI_COUNT_SHIFT);
+    wefti_step("committed");
+    tx->written = next;
+}
+
+/* What a record takes up here and now, with a wrap marker if it needs one. */
+static inline uint64_t wefti_tx_extent(const struct wefti_tx *tx,
+                                       uint64_t record)
+{
+    uint64_t tail = tx->ring_bytes - (tx->written & tx->mask);
+
+    return record <= tail ? record : tail + record;
+}
+
+/* Goes to the ring's beginning if a record does not fit before its end. */
+static inline void wefti_tx_wrap_for(struct wefti_tx *tx, uint64_t record)
+{
+    uint64_t tail = tx->ring_bytes - (tx->written & tx->mask);
+
+    if (record > tail) {
+        wefti_tx_publish(tx, tail, WEFTI_WRAP, 0, 0);
+    }
+}
+
+static inline bool wefti_tx_has_room(const struct wefti_tx *tx, uint64_t record)
+{
+    return tx->written + wefti_tx_extent(tx, record) + 16 <= tx->limit;
+}
+
+/* Tests whether the peer sleeps for anything committed since the last test. */
+static inline void wefti_tx_wake_peer(struct wefti_tx *tx)
+{
+    uint64_t from = tx->unrung;
+    uint64_t mark;
+
+    tx->unrung = tx->written;
+    if (tx->fenced) {
+        weftos_fence_full();
+    } else {
+        weftos_fence_compiler();
+    }
+    mark = weftos_load_relaxed(&tx->peer->parked_at);
+    if (mark != WEFTI_NONE) {
+        wefti_tx_notice_mark(tx, from, mark);
+    } else if (tx->fenced && tx->can_fence_remote &&
+               ++tx->streak >= WEFTI_STREAM_STREAK) {
+        wefti_tx_leave_fence(tx);
+    }
+}
+
+/*
+ * Makes sure that a record of `record` bytes, rounded up, can be written at
+ * tx->written.
+ */
+static inline weft_status wefti_tx_claim(struct wefti_tx *tx, uint64_t record,
+                                         uint64_t deadline_ns)
+{
+    if (!wefti_tx_has_room(tx, record)) {
+        weft_status status = wefti_tx_make_room(tx, record, deadline_ns);
+
+        if (status != WEFT_OK) {
+            return status;
+        }
+    }
+    wefti_tx_wrap_for(tx, record);
+    return WEFT_OK;
+}
+
+#endif
