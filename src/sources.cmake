@@ -22,6 +22,7 @@ set(WEFT_IPC_SOURCES
 
 # Added when WEFT_TEST_HOOKS is on.
 set(WEFT_HOOK_SOURCES
+    os/fake/step.c
 )
 
 # One of these lists is the back end, by WEFT_OS.
@@ -38,6 +39,12 @@ set(WEFT_OS_LINUX_SOURCES
 )
 
 set(WEFT_OS_STUB_SOURCES
+    os/stub/endpoint.c
+    os/stub/memory.c
+    os/stub/process.c
+    os/stub/socket.c
+    os/stub/system.c
+    os/stub/waiter.c
 )
 
 # The C library of MinGW has no timespec_get().

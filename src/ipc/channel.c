@@ -6,7 +6,8 @@
 #include <string.h>
 
 #include "handshake.h"
-#include "ring.h"
+#include "rx.h"
+#include "tx.h"
 
 /* A channel of weft_channel_pair begins pending. */
 enum phase { READY, PENDING, FINISHING };
@@ -70,8 +71,9 @@ static void assemble(weft_channel *channel)
     line->bell = answer->bell;
     line->wait = settings->wait;
     line->interruptible = settings->interruptible;
+    line->fences_remote =
+        channel->offer.can_fence_remote && answer->can_fence_remote;
     wefti_tx_init(&channel->tx, line, channel->offer.home_bytes, &sending,
-                  channel->offer.can_fence_remote && answer->can_fence_remote,
                   settings->full == WEFT_FULL_DROP);
     wefti_rx_init(&channel->rx, line, answer->home_bytes, &receiving);
 }
@@ -287,6 +289,13 @@ static weft_status finish(weft_channel *channel, uint64_t deadline_ns)
     return status;
 }
 
+/* What the short ways check: not pending, and not in a forked child. */
+static inline bool is_ready(const weft_channel *channel)
+{
+    return channel != NULL && *weftos_process_token == channel->token &&
+           atomic_load_explicit(&channel->phase, memory_order_acquire) == READY;
+}
+
 /* What every call on a channel checks first. */
 static inline weft_status enter(weft_channel *channel, uint64_t deadline_ns)
 {
@@ -308,8 +317,13 @@ weft_status weft_channel_send_until(weft_channel *channel, const void *data,
                                     size_t bytes, uint64_t deadline_ns)
 {
     weft_message message; /* not cleared: the handles are not looked at */
-    weft_status status = enter(channel, deadline_ns);
+    weft_status status;
 
+    if (is_ready(channel) && data != NULL &&
+        wefti_tx_send_short(&channel->tx, data, bytes)) {
+        return WEFT_OK;
+    }
+    status = enter(channel, deadline_ns);
     if (status != WEFT_OK) {
         return status;
     }
@@ -399,8 +413,13 @@ weft_status weft_channel_recv_until(weft_channel *channel, void *buffer,
                                     uint64_t deadline_ns)
 {
     weft_message message;
-    weft_status status = enter(channel, deadline_ns);
+    weft_status status;
 
+    if (is_ready(channel) && buffer != NULL && bytes != NULL &&
+        wefti_rx_receive_short(&channel->rx, buffer, room, bytes)) {
+        return WEFT_OK;
+    }
+    status = enter(channel, deadline_ns);
     if (status != WEFT_OK) {
         return status;
     }
@@ -544,7 +563,8 @@ void weft_channel_close(weft_channel **channel_)
         if (!forked) {
             wefti_tx_end(&channel->tx);
             wefti_rx_leave(&channel->rx);
-            /* The closing of the socket, below, wakes the peer. */
+            /* Wakes the peer, even if a forked child holds the socket too. */
+            weftos_socket_hang_up(channel->line.socket);
         }
         wefti_tx_deinit(&channel->tx, forked);
         wefti_rx_deinit(&channel->rx, forked);

@@ -141,6 +141,11 @@ enum wefti_type {
 /* The payload of WEFTI_RESEAT: the new ring's size; 0 is the home's ring. */
 #define WEFTI_RESEAT_BYTES 8
 
+/* The upper half of the word of a whole message without handles. */
+#define WEFTI_PLAIN                                                            \
+    ((uint64_t)WEFTI_DATA | (uint64_t)(WEFTI_FIRST | WEFTI_LAST)               \
+                                << (WEFTI_FLAGS_SHIFT - WEFTI_TYPE_SHIFT))
+
 static inline uint64_t wefti_round_up(uint64_t bytes)
 {
     return (bytes + 15) & ~UINT64_C(15);

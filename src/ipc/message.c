@@ -37,6 +37,13 @@ static void forget_stash(struct wefti_rx *rx)
     }
 }
 
+/* The short way only takes whole messages, from a clean start. */
+static inline void set_assembling(struct wefti_rx *rx, bool on)
+{
+    rx->assembling = on;
+    rx->short_way = !on && rx->failed == WEFT_OK;
+}
+
 /* Where a message goes, and what comes of it. */
 struct sink {
     unsigned char *room;
@@ -106,7 +113,7 @@ static weft_status begin_pieces(struct wefti_rx *rx,
     if (status == WEFT_OK) {
         rx->total = total;
         rx->have = 0;
-        rx->assembling = true;
+        set_assembling(rx, true);
     }
     return status;
 }
@@ -143,7 +150,7 @@ static weft_status take_piece(struct wefti_rx *rx,
     weft_status status = WEFT_OK;
 
     if ((record->flags & WEFTI_FIRST) != 0) {
-        rx->assembling = false;
+        set_assembling(rx, false);
         status = begin_pieces(rx, record, sink);
     } else if (!rx->assembling) {
         status = wefti_rx_corrupt(rx, "find the beginning of a message");
@@ -155,7 +162,7 @@ static weft_status take_piece(struct wefti_rx *rx,
         sink->tag = record->header->tag;
         sink->bytes = rx->total;
         status = take_handles(rx, record, sink);
-        rx->assembling = false;
+        set_assembling(rx, false);
     }
     if (status == WEFT_OK) {
         wefti_rx_finish(rx, record->advance);
@@ -177,11 +184,11 @@ static inline weft_status take_whole(struct wefti_rx *rx,
     if (status != WEFT_OK) {
         return status;
     }
-    rx->assembling = false;
+    set_assembling(rx, false);
     sink->bytes = record->bytes;
     sink->tag = record->header->tag;
     if (record->bytes > 0) {
-        memcpy(sink->room, record->header + 1, record->bytes);
+        wefti_copy(sink->room, record->header + 1, record->bytes);
     }
     wefti_rx_finish(rx, record->advance);
     return WEFT_OK;
@@ -294,7 +301,7 @@ weft_status wefti_rx_peek(struct wefti_rx *rx, const void **data, size_t *bytes,
         return status;
     }
     if ((record.flags & WHOLE) == WHOLE) {
-        rx->assembling = false;
+        set_assembling(rx, false);
         rx->peeked = record.advance;
         *data = record.header + 1;
         *bytes = (size_t)record.bytes;
@@ -304,6 +311,7 @@ weft_status wefti_rx_peek(struct wefti_rx *rx, const void **data, size_t *bytes,
         *bytes = (size_t)rx->total;
     }
     rx->is_peeked = true;
+    rx->short_way = false;
     rx->bytes += *bytes;
     return WEFT_OK;
 }
@@ -314,6 +322,7 @@ void wefti_rx_release(struct wefti_rx *rx)
         return;
     }
     rx->is_peeked = false;
+    rx->short_way = true;
     rx->messages++;
     if (rx->peeked > 0) {
         wefti_rx_finish(rx, rx->peeked);

@@ -30,13 +30,13 @@
 #define IDLE_WAKES_MOST 1000
 
 void wefti_site_init(struct wefti_site *site, struct wefti_line *line,
-                     weftos_word *mark, bool heeds_fence_mode)
+                     weftos_word *mark, const weftos_word *fence_mode)
 {
     memset(site, 0, sizeof(*site));
     site->line = line;
     site->mark = mark;
     site->exposed = WEFTOS_NONE;
-    site->heeds_fence_mode = heeds_fence_mode;
+    site->fence_mode = fence_mode;
     site->spin_us = SPIN_MOST_US;
 }
 
@@ -153,30 +153,55 @@ bool wefti_site_spin(struct wefti_site *site, wefti_ready *ready, void *context,
 
 /* ------------------------------------------------------------- sleeping --- */
 
+/*
+ * A doorbell holds so many rings at least, with room to spare, and each time
+ * a site is armed it may be rung once. So that no ring finds it full, it is
+ * settled before that; by one thread at a time, which the exchange sees to.
+ */
+#define SETTLE_ARMS 512
+
+static void settle_in_time(struct wefti_line *line)
+{
+    uint64_t arms =
+        atomic_fetch_add_explicit(&line->arms, 1, memory_order_relaxed);
+
+    if (arms == SETTLE_ARMS) {
+        weftos_bell_settle(line->hear);
+        weftos_store_relaxed(&line->arms, 0);
+    }
+}
+
+/* Does the waker leave its half of the fence to us? */
+static bool fences_for_both(const struct wefti_site *site)
+{
+    if (site->fence_mode == NULL) {
+        return site->line->fences_remote;
+    }
+    /*
+     * Acquire: if a producer has just gone back to PLAIN, then what it
+     * committed without a fence before that is visible to the next look.
+     */
+    return weftos_load_acquire(site->fence_mode) != WEFTI_FENCE_PLAIN;
+}
+
 weft_status wefti_site_arm(struct wefti_site *site, uint64_t position)
 {
-    const struct wefti_home *peer = site->line->peer;
     weft_status status = open_waiter(site);
 
     if (status != WEFT_OK) {
         return status;
     }
+    settle_in_time(site->line);
     weftos_store_relaxed(site->mark, position);
     weftos_fence_full();
-    /*
-     * Acquire: if a producer has just gone back to PLAIN, then what it
-     * committed without a fence before that is visible to the next look.
-     */
-    if (site->heeds_fence_mode &&
-        weftos_load_acquire(&peer->fence_mode) != WEFTI_FENCE_PLAIN) {
+    if (fences_for_both(site)) {
         status = weftos_fence_remote(&site->detail);
         if (status != WEFT_OK) {
             /* Agreed upon and refused now: to sleep could be for ever. */
             wefti_site_disarm(site);
-            return status;
         }
     }
-    return WEFT_OK;
+    return status;
 }
 
 void wefti_site_disarm(struct wefti_site *site)

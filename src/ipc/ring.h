@@ -18,6 +18,8 @@
 #ifndef WEFTI_RING_H
 #define WEFTI_RING_H
 
+#include <string.h>
+
 #include "park.h"
 
 /* What limits a direction; set once, by the handshake. */
@@ -36,6 +38,11 @@ struct wefti_tx {
     uint64_t written; /* the position after the last record */
     uint64_t limit;   /* written may go so far before the cursor is read */
     uint64_t unrung;  /* the first position not yet tested for a sleeper */
+    /*
+     * Messages of fewer bytes than this may take the short way; 0 while
+     * anything at all is out of the ordinary.
+     */
+    uint64_t short_way;
     const struct wefti_home *peer;
     bool fenced;     /* WEFTI_FENCE_PLAIN: a fence after each commit */
     bool ended;      /* shut down */
@@ -46,7 +53,6 @@ struct wefti_tx {
 
     uint64_t reserved; /* payload bytes of the open reservation */
     bool is_reserved;
-    bool can_fence_remote;
     bool drops;     /* WEFT_FULL_DROP */
     unsigned stale; /* sends since the peer should have woken */
 
@@ -68,7 +74,7 @@ struct wefti_tx {
 
 void wefti_tx_init(struct wefti_tx *tx, struct wefti_line *line,
                    uint64_t home_bytes, const struct wefti_limits *limits,
-                   bool can_fence_remote, bool drops);
+                   bool drops);
 /* `forked`: in a child, which has no mappings of ours to end. */
 void wefti_tx_deinit(struct wefti_tx *tx, bool forked);
 
@@ -91,10 +97,13 @@ struct wefti_rx {
     /* The hot part. */
     const unsigned char *ring;
     uint64_t mask;
-    uint64_t read;      /* the position of the next record */
-    uint64_t published; /* our cursor as the peer sees it */
-    uint64_t batch;     /* publish when read is so far ahead of it */
-    uint64_t peeked;    /* bytes to skip on release */
+    uint64_t read;       /* the position of the next record */
+    uint64_t published;  /* our cursor as the peer sees it */
+    uint64_t batch;      /* publish when read is so far ahead of it */
+    uint64_t peeked;     /* bytes to skip on release */
+    uint64_t record_max; /* of this ring */
+    bool short_way;      /* nothing is out of the ordinary */
+    bool fenced;         /* a fence after each publishing of the cursor */
     bool is_peeked;
     weft_status failed;
     uint64_t taken; /* records since the ring was last found empty */
@@ -138,6 +147,31 @@ void wefti_rx_release(struct wefti_rx *rx);
 void wefti_rx_leave(struct wefti_rx *rx);
 weft_status wefti_rx_expose(struct wefti_rx *rx, weft_handle *handle);
 void wefti_rx_stats(const struct wefti_rx *rx, weft_flow_stats *stats);
+
+/* -------------------------------------------------------------- copying --- */
+
+/*
+ * Copies a payload. Up to this size a few vector moves beat the call of
+ * memcpy; the bound was measured.
+ */
+#define WEFTI_COPY_INLINE 256
+
+static inline void wefti_copy(void *to, const void *from, uint64_t bytes)
+{
+    unsigned char *at = to;
+    const unsigned char *source = from;
+
+    if (bytes > WEFTI_COPY_INLINE) {
+        memcpy(to, from, bytes);
+        return;
+    }
+    for (; bytes >= 16; bytes -= 16, at += 16, source += 16) {
+        memcpy(at, source, 16);
+    }
+    for (; bytes > 0; bytes--) {
+        *at++ = *source++;
+    }
+}
 
 /* -------------------------------------------------------------- testing --- */
 

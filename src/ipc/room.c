@@ -23,6 +23,7 @@ void wefti_tx_enter_ring(struct wefti_tx *tx, void *ring, uint64_t bytes)
     tx->base = tx->written;
     tx->limit = tx->base + bytes - WEFTI_EXIT_BYTES;
     tx->fulls = 0;
+    wefti_tx_set_short_way(tx);
 }
 
 void wefti_tx_leave_ring(const struct wefti_tx *tx)

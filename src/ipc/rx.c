@@ -41,6 +41,7 @@ static void enter_ring(struct wefti_rx *rx, const void *ring, uint64_t bytes)
     rx->ring_bytes = bytes;
     rx->mask = bytes - 1;
     rx->batch = wefti_batch(bytes);
+    rx->record_max = wefti_record_max(bytes);
     rx->linger_us = (uint32_t)(most < LINGER_MOST_US ? most : LINGER_MOST_US);
 }
 
@@ -56,12 +57,15 @@ void wefti_rx_init(struct wefti_rx *rx, struct wefti_line *line,
 {
     memset(rx, 0, sizeof(*rx));
     rx->line = line;
+    rx->fenced = !line->fences_remote;
     rx->own = line->own;
     rx->peer = line->peer;
     rx->limits = *limits;
     rx->home_bytes = home_bytes / 2;
     rx->home_ring = (const unsigned char *)line->peer + home_bytes / 2;
-    wefti_site_init(&rx->site, line, &line->own->parked_at, true);
+    rx->short_way = true;
+    wefti_site_init(&rx->site, line, &line->own->parked_at,
+                    &line->peer->fence_mode);
     enter_ring(rx, rx->home_ring, rx->home_bytes);
 }
 
@@ -80,6 +84,7 @@ weft_status wefti_rx_fail(struct wefti_rx *rx, weft_status status,
                           const char *operation)
 {
     rx->failed = status;
+    rx->short_way = false;
     if (rx->site.detail.status == WEFT_OK) {
         rx->site.detail.status = status;
         rx->site.detail.operation = operation;
@@ -132,7 +137,14 @@ void wefti_rx_publish(struct wefti_rx *rx)
     /* Release: all reads of those bytes are done. */
     weftos_store_release(&rx->own->cursor, rx->read);
     rx->published = rx->read;
-    weftos_fence_full(); /* before the load: see park.h */
+    rx->empties = 0;
+    wefti_line_advance(rx->line);
+    /* Between the store and the load: see park.h. */
+    if (rx->fenced) {
+        weftos_fence_full();
+    } else {
+        weftos_fence_compiler();
+    }
     wanted = weftos_load_relaxed(&rx->peer->space_at);
     if (wanted - before - 1 < rx->read - before) {
         wefti_step("ring for room");
@@ -245,7 +257,7 @@ static bool is_sound(const struct wefti_rx *rx,
     }
     switch (record->type) {
     case WEFTI_DATA:
-        return record->advance <= wefti_record_max(rx->ring_bytes) &&
+        return record->advance <= rx->record_max &&
                (record->flags & ~WEFTI_FLAGS_KNOWN) == 0 &&
                record->handles <= WEFT_HANDLES_MAX &&
                (record->handles == 0 ||

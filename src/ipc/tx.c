@@ -12,22 +12,37 @@
 
 void wefti_tx_init(struct wefti_tx *tx, struct wefti_line *line,
                    uint64_t home_bytes, const struct wefti_limits *limits,
-                   bool can_fence_remote, bool drops)
+                   bool drops)
 {
     memset(tx, 0, sizeof(*tx));
     tx->line = line;
     tx->peer = line->peer;
     tx->limits = *limits;
-    tx->can_fence_remote = can_fence_remote;
     tx->drops = drops;
     tx->fenced = true;
     tx->home_bytes = home_bytes / 2;
     tx->home_ring = (unsigned char *)line->own + home_bytes / 2;
-    wefti_site_init(&tx->site, line, &line->own->space_at, false);
+    wefti_site_init(&tx->site, line, &line->own->space_at, NULL);
     wefti_tx_enter_ring(tx, tx->home_ring, tx->home_bytes);
     if (limits->ring_bytes > tx->home_bytes) {
         tx->limit = 0; /* the first send moves to the ring asked for */
     }
+}
+
+void wefti_tx_set_short_way(struct wefti_tx *tx)
+{
+    uint64_t record = wefti_record_max(tx->ring_bytes);
+    uint64_t most = (record < WEFTI_PIECE_BYTES ? record : WEFTI_PIECE_BYTES) -
+                    WEFTI_HEADER;
+
+    if (tx->failed != WEFT_OK || tx->ended || tx->is_reserved) {
+        tx->short_way = 0;
+        return;
+    }
+    if (most > tx->limits.message_max_bytes) {
+        most = tx->limits.message_max_bytes;
+    }
+    tx->short_way = most + 1;
 }
 
 void wefti_tx_deinit(struct wefti_tx *tx, bool forked)
@@ -43,6 +58,7 @@ weft_status wefti_tx_fail(struct wefti_tx *tx, weft_status status,
                           const char *operation)
 {
     tx->failed = status;
+    wefti_tx_set_short_way(tx);
     if (tx->site.detail.status == WEFT_OK) {
         tx->site.detail.status = status;
         tx->site.detail.operation = operation;
@@ -93,7 +109,7 @@ void wefti_tx_notice_mark(struct wefti_tx *tx, uint64_t from, uint64_t mark)
         tx->stale = 0;
         tx->wakes++;
         if (weftos_bell_ring(&tx->line->bell, &tx->site.detail) != WEFT_OK) {
-            tx->failed = tx->site.detail.status;
+            (void)wefti_tx_fail(tx, tx->site.detail.status, "ring");
         }
     } else if (mark == WEFTI_GONE) {
         (void)wefti_tx_fail_gone(tx);
@@ -158,6 +174,7 @@ static weft_status send_piece(struct wefti_tx *tx, const weft_message *message,
     if (status != WEFT_OK) {
         return status;
     }
+    wefti_tx_zero_ahead(tx, length);
     header->tag = message->tag;
     if (leads) {
         uint64_t total = message->bytes;
@@ -168,7 +185,11 @@ static weft_status send_piece(struct wefti_tx *tx, const weft_message *message,
     if (bytes > 0) {
         memcpy(payload, (const char *)message->data + offset, bytes);
     }
-    wefti_tx_publish(tx, length, WEFTI_DATA, flags, handles);
+    wefti_tx_commit_word(tx, length,
+                         (uint64_t)WEFTI_DATA |
+                             (uint64_t)flags
+                                 << (WEFTI_FLAGS_SHIFT - WEFTI_TYPE_SHIFT) |
+                             handles << (WEFTI_COUNT_SHIFT - WEFTI_TYPE_SHIFT));
     wefti_tx_wake_peer(tx);
     return WEFT_OK;
 }
@@ -275,6 +296,7 @@ weft_status wefti_tx_reserve(struct wefti_tx *tx, size_t bytes, void **space,
     if (status == WEFT_OK) {
         tx->reserved = bytes;
         tx->is_reserved = true;
+        wefti_tx_set_short_way(tx);
         *space = wefti_tx_header(tx, tx->written) + 1;
     }
     return status;
@@ -286,6 +308,7 @@ weft_status wefti_tx_commit(struct wefti_tx *tx, size_t bytes)
         return WEFT_EINVAL;
     }
     tx->is_reserved = false;
+    wefti_tx_set_short_way(tx);
     wefti_tx_header(tx, tx->written)->tag = 0;
     wefti_tx_publish(tx, WEFTI_HEADER + bytes, WEFTI_DATA,
                      WEFTI_FIRST | WEFTI_LAST, 0);
@@ -298,6 +321,7 @@ weft_status wefti_tx_commit(struct wefti_tx *tx, size_t bytes)
 void wefti_tx_cancel(struct wefti_tx *tx)
 {
     tx->is_reserved = false;
+    wefti_tx_set_short_way(tx);
 }
 /* ----------------------------------------------------------- the others --- */
 
@@ -309,6 +333,7 @@ void wefti_tx_end(struct wefti_tx *tx)
         return;
     }
     tx->ended = true;
+    wefti_tx_set_short_way(tx);
     wefti_step("close");
     /* Release: after the last record. */
     weftos_store_release(&line->own->closed_at, tx->written);

@@ -26,6 +26,9 @@ bool wefti_tx_has_left(const struct wefti_tx *tx);
 void wefti_tx_enter_ring(struct wefti_tx *tx, void *ring, uint64_t bytes);
 void wefti_tx_leave_ring(const struct wefti_tx *tx);
 
+/* Opens the short way for what fits this ring, or closes it. */
+void wefti_tx_set_short_way(struct wefti_tx *tx);
+
 /* Makes the ring as large as a record of this size wants it, if it can be. */
 void wefti_tx_fit_ring(struct wefti_tx *tx, uint64_t record);
 
@@ -45,25 +48,42 @@ static inline struct wefti_header *wefti_tx_header(const struct wefti_tx *tx,
     return (struct wefti_header *)(void *)(tx->ring + (position & tx->mask));
 }
 
+/*
+ * Zero ahead: the header after a record of this length says "not yet". It
+ * comes before the payload, whose first bytes share a line with the word that
+ * the consumer polls: that line should be written in one go, and last.
+ */
+static inline void wefti_tx_zero_ahead(struct wefti_tx *tx, uint64_t length)
+{
+    wefti_step("zero ahead");
+    /* Relaxed: the release of the commit orders it. */
+    weftos_store_relaxed(
+        &wefti_tx_header(tx, tx->written + wefti_round_up(length))->word, 0);
+}
+
 /* Stores a record's word: from here on the consumer may have it. */
+static inline void wefti_tx_commit_word(struct wefti_tx *tx, uint64_t length,
+                                        uint64_t upper_half)
+{
+    wefti_step("commit");
+    /* Release: the payload and the zero ahead. wefti_rx_word acquires. */
+    weftos_store_release(&wefti_tx_header(tx, tx->written)->word,
+                         length | upper_half << WEFTI_TYPE_SHIFT);
+    wefti_step("committed");
+    tx->written += wefti_round_up(length);
+}
+
+/* Both, for a record whose payload is there. */
 static inline void wefti_tx_publish(struct wefti_tx *tx, uint64_t length,
                                     enum wefti_type type, unsigned flags,
                                     uint64_t handles)
 {
-    struct wefti_header *header = wefti_tx_header(tx, tx->written);
-    uint64_t next = tx->written + wefti_round_up(length);
-
-    wefti_step("zero ahead");
-    /* Relaxed: the release below orders it. */
-    weftos_store_relaxed(&wefti_tx_header(tx, next)->word, 0);
-    wefti_step("commit");
-    /* Release: the payload and the zero ahead. rx.c's next_word acquires. */
-    weftos_store_release(&header->word,
-                         length | (uint64_t)type << WEFTI_TYPE_SHIFT |
-                             (uint64_t)flags << WEFTI_FLAGS_SHIFT |
-                             handles << WEFTI_COUNT_SHIFT);
-    wefti_step("committed");
-    tx->written = next;
+    wefti_tx_zero_ahead(tx, length);
+    wefti_tx_commit_word(tx, length,
+                         (uint64_t)type |
+                             (uint64_t)flags
+                                 << (WEFTI_FLAGS_SHIFT - WEFTI_TYPE_SHIFT) |
+                             handles << (WEFTI_COUNT_SHIFT - WEFTI_TYPE_SHIFT));
 }
 
 /* What a record takes up here and now, with a wrap marker if it needs one. */
@@ -105,10 +125,36 @@ static inline void wefti_tx_wake_peer(struct wefti_tx *tx)
     mark = weftos_load_relaxed(&tx->peer->parked_at);
     if (mark != WEFTI_NONE) {
         wefti_tx_notice_mark(tx, from, mark);
-    } else if (tx->fenced && tx->can_fence_remote &&
+    } else if (tx->fenced && tx->line->fences_remote &&
                ++tx->streak >= WEFTI_STREAM_STREAK) {
         wefti_tx_leave_fence(tx);
     }
+}
+
+/*
+ * The short way of a small message into a ring that has room for it: about
+ * 3 ns. False: take the long way, which also finds out why.
+ */
+static inline bool wefti_tx_send_short(struct wefti_tx *tx, const void *data,
+                                       uint64_t bytes)
+{
+    uint64_t length = WEFTI_HEADER + bytes;
+    uint64_t record = wefti_round_up(length);
+    struct wefti_header *header = wefti_tx_header(tx, tx->written);
+
+    if (bytes >= tx->short_way ||
+        record > tx->ring_bytes - (tx->written & tx->mask) ||
+        tx->written + record + 16 > tx->limit) {
+        return false;
+    }
+    wefti_tx_zero_ahead(tx, length);
+    header->tag = 0;
+    wefti_copy(header + 1, data, bytes);
+    wefti_tx_commit_word(tx, length, WEFTI_PLAIN);
+    tx->messages++;
+    tx->bytes += bytes;
+    wefti_tx_wake_peer(tx);
+    return true;
 }
 
 /*

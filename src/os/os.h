@@ -164,6 +164,12 @@ weft_status weftos_socket_pair(weft_handle ends[2], weft_detail *detail);
  */
 weft_status weftos_socket_adopt(weft_handle socket, weft_detail *detail);
 
+/*
+ * Ends the connection for every process that holds this end. What the peer
+ * has not yet received stays there for it.
+ */
+void weftos_socket_hang_up(weft_handle socket);
+
 /* Waits until a message can be received (or `room`: sent), or hang-up. */
 weft_status weftos_socket_wait(weft_handle socket, bool room,
                                uint64_t deadline_ns, bool interruptible,
@@ -259,10 +265,17 @@ weft_status weftos_bell_adopt(weft_handle theirs, weftos_bell *bell,
 
 /*
  * Rings. Never blocks, whatever the peer has done to the other end, and never
- * raises a signal. If the ring can't be heard because rings that were not yet
- * heard fill the doorbell, that is success.
+ * raises a signal. A doorbell that is full of rings takes no more: then its
+ * hearer did not settle it in time, or has left, and this is still WEFT_OK.
  */
 weft_status weftos_bell_ring(const weftos_bell *bell, weft_detail *detail);
+
+/*
+ * Makes room in a doorbell that we hear. Must be called at least once for
+ * each 2000 rings that may come, and by one thread at a time. No ring that a
+ * waiter has not heard yet is lost.
+ */
+void weftos_bell_settle(weft_handle mine);
 
 /* Why a wait returned; several may be set, or none. */
 #define WEFTOS_EVENT_BELL 1u    /* the doorbell, or a poke */

@@ -4,11 +4,11 @@
  *
  * The sleeper waits for the pipe with edge-triggered epoll, so each byte that
  * arrives wakes it, read or not; that saves it a system call per wake, and
- * lets two threads hear one bell. A byte is taken out only now and then
- * (weftos_bell_settle), and never the last one: an empty pipe would cancel
- * an edge that another thread has not seen yet. On the development host a
- * round trip asleep on one CPU costs 1.12 of a futex's so, 1.39 with poll and
- * read, and 1.9 with a byte on a Unix socket.
+ * lets two threads hear one bell. Bytes are taken out only now and then
+ * (weftos_bell_settle), and never the last one: epoll drops an edge that
+ * nobody has collected yet when it finds the pipe empty. On the development
+ * host a round trip asleep on one CPU costs 1.12 of a futex's so, 1.39 with
+ * poll and read, and 1.9 with a byte on a Unix socket.
  *
  * An eventfd would do as well, but for two things: the open description is
  * shared, so a hostile peer can clear its O_NONBLOCK, fill the counter, and
@@ -31,7 +31,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "bell.h"
+#include "linux.h"
 
 #ifndef PIPEFS_MAGIC
 #define PIPEFS_MAGIC 0x50495045
@@ -136,16 +136,21 @@ weft_status weftos_bell_ring(const weftos_bell *bell, weft_detail *detail)
     } else {
         cause = write(fd, "", 1) < 0 ? errno : 0;
     }
-    /* A full pipe wakes its reader anyway; a closed one has none. */
+    /* EAGAIN: full. EPIPE: nobody hears it any more. os.h allows both. */
     if (cause == 0 || cause == EAGAIN || cause == EPIPE) {
         return WEFT_OK;
     }
     return weftos_fail(detail, WEFT_EOS, cause, "ring the peer's doorbell");
 }
 
-void weftos_bell_settle(int fd)
+/*
+ * A pipe holds at least one page, 4096 rings, even for a user who has used up
+ * pipe-user-pages-soft.
+ */
+void weftos_bell_settle(weft_handle mine)
 {
     char away[512];
+    int fd = (int)mine;
     int held = 0;
 
     while (ioctl(fd, FIONREAD, &held) == 0 && held > 1) {

@@ -14,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "bell.h"
+#include "linux.h"
 
 /* Linux 6.5. */
 #ifndef SO_PASSPIDFD

@@ -244,6 +244,11 @@ weft_status weftos_socket_adopt(weft_handle socket, weft_detail *detail)
     return name_senders((int)socket, detail);
 }
 
+void weftos_socket_hang_up(weft_handle socket)
+{
+    (void)shutdown((int)socket, SHUT_RDWR);
+}
+
 weft_status weftos_socket_wait(weft_handle socket, bool room,
                                uint64_t deadline_ns, bool interruptible,
                                weft_detail *detail)

@@ -22,13 +22,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "bell.h"
+#include "linux.h"
 
 struct weftos_waiter {
     int epoll;
-    int bell;
     int poke; /* eventfd, -1 until the waiter is exposed */
-    unsigned wakes;
 };
 
 /* What an entry stands for; epoll hands it back with the event. */
@@ -56,7 +54,6 @@ weft_status weftos_waiter_open(weft_handle bell, weft_handle socket,
     if (waiter == NULL) {
         return weftos_fail(detail, WEFT_ENOMEM, 0, "allocate a waiter");
     }
-    waiter->bell = (int)bell;
     waiter->poke = -1;
     waiter->epoll = epoll_create1(EPOLL_CLOEXEC);
     if (waiter->epoll < 0 ||
@@ -82,14 +79,10 @@ void weftos_waiter_close(weftos_waiter *waiter)
     }
 }
 
-static unsigned translate(weftos_waiter *waiter,
-                          const struct epoll_event *event)
+static unsigned translate(const struct epoll_event *event)
 {
     switch ((enum entry)event->data.u32) {
     case ENTRY_BELL:
-        if (++waiter->wakes % WEFTOS_SETTLE_AFTER == 0) {
-            weftos_bell_settle(waiter->bell);
-        }
         return WEFTOS_EVENT_BELL;
     case ENTRY_SOCKET:
         return (event->events & (EPOLLHUP | EPOLLRDHUP | EPOLLERR)) != 0
@@ -151,7 +144,7 @@ weft_status weftos_waiter_wait(weftos_waiter *waiter, uint64_t deadline_ns,
         return weftos_fail_errno(detail, "epoll_wait");
     }
     for (int i = 0; i < count; i++) {
-        *events |= translate(waiter, &found[i]);
+        *events |= translate(&found[i]);
     }
     return WEFT_OK;
 }
