@@ -100,7 +100,7 @@ typedef struct weft_channel_options {
     /*
      * The ring this end sends through: how large it is at first and how far
      * it may grow under load. Powers of two; both 0 give half a page that
-     * grows to 4 MiB. At most 1 GiB.
+     * grows to 8 MiB. At most 1 GiB.
      */
     size_t ring_bytes;
     size_t ring_max_bytes;

@@ -12,11 +12,12 @@
 /* A channel of weft_channel_pair begins pending. */
 enum phase { READY, PENDING, FINISHING };
 
+/*
+ * The two directions belong to two threads, so no line of one is the other's;
+ * what changes rarely lies between them.
+ */
 struct weft_channel {
-    /* The two directions belong to two threads: no line of one is shared. */
-    alignas(WEFTI_APART) struct wefti_tx tx;
-    alignas(WEFTI_APART) struct wefti_rx rx;
-    alignas(WEFTI_APART) struct wefti_line line;
+    alignas(64) struct wefti_tx tx;
     uint64_t token; /* of the process that opened it */
     _Atomic int phase;
     struct wefti_offer offer;
@@ -24,15 +25,17 @@ struct weft_channel {
     struct wefti_settings settings;
     weft_detail detail; /* of the handshake */
     void *memory;       /* what to free: the struct is aligned within */
+    alignas(64) struct wefti_rx rx;
+    struct wefti_line line;
 };
 
 /* ------------------------------------------------------------- creation --- */
 
 static weft_channel *allocate(void)
 {
-    void *memory = weftos_alloc(sizeof(weft_channel) + WEFTI_APART);
-    uintptr_t at =
-        ((uintptr_t)memory + WEFTI_APART - 1) & ~(uintptr_t)(WEFTI_APART - 1);
+    const size_t line = alignof(weft_channel);
+    void *memory = weftos_alloc(sizeof(weft_channel) + line);
+    uintptr_t at = ((uintptr_t)memory + line - 1) & ~(uintptr_t)(line - 1);
     weft_channel *channel = (weft_channel *)at;
 
     if (memory == NULL) {
@@ -412,7 +415,6 @@ weft_status weft_channel_recv_until(weft_channel *channel, void *buffer,
                                     size_t room, size_t *bytes,
                                     uint64_t deadline_ns)
 {
-    weft_message message;
     weft_status status;
 
     if (is_ready(channel) && buffer != NULL && bytes != NULL &&
@@ -426,13 +428,8 @@ weft_status weft_channel_recv_until(weft_channel *channel, void *buffer,
     if (bytes == NULL || (buffer == NULL && room > 0)) {
         return WEFT_EINVAL;
     }
-    message.data = buffer;
-    message.bytes = room;
-    status = wefti_rx_receive(&channel->rx, &message, false, deadline_ns);
-    if (status == WEFT_OK || status == WEFT_EMSGSIZE) {
-        *bytes = message.bytes;
-    }
-    return status;
+    return wefti_rx_receive_plain(&channel->rx, buffer, room, bytes,
+                                  deadline_ns);
 }
 
 weft_status weft_channel_recv_message(weft_channel *channel,

@@ -7,7 +7,7 @@
 #include "base/checked.h"
 #include "handshake.h"
 
-#define DEFAULT_RING_MAX (UINT64_C(4) << 20)
+#define DEFAULT_RING_MAX (UINT64_C(8) << 20)
 #define DEFAULT_PEER_RING_MAX (UINT64_C(64) << 20)
 #define DEFAULT_HANDSHAKE_NS UINT64_C(5000000000)
 #define LARGEST_RING (UINT64_C(1) << 30)

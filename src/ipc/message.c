@@ -254,6 +254,33 @@ static inline weft_status take_message(struct wefti_rx *rx,
     }
 }
 
+weft_status wefti_rx_receive_plain(struct wefti_rx *rx, void *room,
+                                   uint64_t room_bytes, size_t *bytes,
+                                   uint64_t deadline_ns)
+{
+    weft_message message; /* not cleared: the handles are not looked at */
+    weft_status status;
+
+    /* The common case waits once, and then the short way is open. */
+    if (rx->short_way && wefti_rx_word(rx) == 0) {
+        status = wefti_rx_await(rx, deadline_ns);
+        if (status != WEFT_OK) {
+            return status;
+        }
+        if (room != NULL &&
+            wefti_rx_receive_short(rx, room, room_bytes, bytes)) {
+            return WEFT_OK;
+        }
+    }
+    message.data = room;
+    message.bytes = (size_t)room_bytes;
+    status = wefti_rx_receive(rx, &message, false, deadline_ns);
+    if (status == WEFT_OK || status == WEFT_EMSGSIZE) {
+        *bytes = message.bytes;
+    }
+    return status;
+}
+
 weft_status wefti_rx_receive(struct wefti_rx *rx, weft_message *message,
                              bool handles, uint64_t deadline_ns)
 {

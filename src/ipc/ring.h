@@ -64,8 +64,9 @@ struct wefti_tx {
     uint64_t cursor;     /* the peer's, as last checked */
     uint64_t base;       /* where the stream entered this ring */
     uint64_t ring_bytes;
-    uint64_t full_at_ns; /* when the ring was last full */
-    unsigned fulls;      /* in a row, close together */
+    uint64_t full_at_ns;  /* when the ring was last full */
+    uint64_t round_at_ns; /* when its room was last used up */
+    unsigned signs;       /* in a row, that it is too small */
     uint64_t full;
     uint64_t wakes;
     uint64_t dropped;
@@ -140,6 +141,9 @@ void wefti_rx_deinit(struct wefti_rx *rx, bool forked);
 /* `handles`: the message may carry some, and the caller takes them. */
 weft_status wefti_rx_receive(struct wefti_rx *rx, weft_message *message,
                              bool handles, uint64_t deadline_ns);
+weft_status wefti_rx_receive_plain(struct wefti_rx *rx, void *room,
+                                   uint64_t room_bytes, size_t *bytes,
+                                   uint64_t deadline_ns);
 weft_status wefti_rx_peek(struct wefti_rx *rx, const void **data, size_t *bytes,
                           uint64_t deadline_ns);
 void wefti_rx_release(struct wefti_rx *rx);

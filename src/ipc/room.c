@@ -11,9 +11,22 @@
 /* The first ring after the home's: holds a burst, and whole pieces. */
 #define SECOND_RING_BYTES 65536
 
-/* So many times full, each within so long of the last: the ring is small. */
-#define FULLS_TO_GROW 8
+/* Each ring after that is so many times as large. */
+#define GROWTH 16
+
+/* So many signs in a row of a ring that is too small, and it grows. */
+#define SIGNS_TO_GROW 8
+
+/* Times full within so long of each other are signs. */
 #define FULLS_WITHIN_NS UINT64_C(10000000)
+
+/*
+ * A ring that was filled at this rate, in bytes per us, and is not nearly
+ * empty is a sign as well: a reader this close behind is slow (layout of
+ * caches; a ring of several MiB lets it lag). A ping-pong is never deep.
+ */
+#define STREAM_BYTES_PER_US 1280
+#define DEEP_PART 64
 
 void wefti_tx_enter_ring(struct wefti_tx *tx, void *ring, uint64_t bytes)
 {
@@ -22,7 +35,7 @@ void wefti_tx_enter_ring(struct wefti_tx *tx, void *ring, uint64_t bytes)
     tx->mask = bytes - 1;
     tx->base = tx->written;
     tx->limit = tx->base + bytes - WEFTI_EXIT_BYTES;
-    tx->fulls = 0;
+    tx->signs = 0;
     wefti_tx_set_short_way(tx);
 }
 
@@ -245,15 +258,44 @@ static uint64_t ring_for(const struct wefti_tx *tx, uint64_t record)
                                              : tx->limits.ring_max_bytes;
 }
 
-/* The ring is full: is it full so often that a larger one pays? */
+/* Counts a sign that the ring is too small, or forgets the earlier ones. */
+static bool count_sign(struct wefti_tx *tx, bool sign)
+{
+    tx->signs = sign ? tx->signs + 1 : 0;
+    return tx->signs >= SIGNS_TO_GROW;
+}
+
+/* The ring is full: so often that a larger one pays? */
 static bool is_cramped(struct wefti_tx *tx)
 {
     uint64_t now = weftos_now_ns();
     bool close = now - tx->full_at_ns < FULLS_WITHIN_NS;
 
     tx->full_at_ns = now;
-    tx->fulls = close ? tx->fulls + 1 : 1;
-    return tx->ring == tx->home_ring || tx->fulls >= FULLS_TO_GROW;
+    return tx->ring == tx->home_ring || count_sign(tx, close);
+}
+
+/* A ringful has gone by: as part of a stream? */
+static bool is_streaming(struct wefti_tx *tx)
+{
+    uint64_t now = weftos_now_ns();
+    bool fast =
+        (now - tx->round_at_ns) * STREAM_BYTES_PER_US / 1000 < tx->ring_bytes;
+    bool deep = tx->written - tx->cursor >= tx->ring_bytes / DEEP_PART;
+
+    tx->round_at_ns = now;
+    return count_sign(tx, fast && deep);
+}
+
+static uint64_t next_ring(const struct wefti_tx *tx, uint64_t record)
+{
+    uint64_t bytes = tx->ring_bytes * GROWTH;
+
+    if (tx->ring == tx->home_ring) {
+        return ring_for(tx, record);
+    }
+    return bytes < tx->limits.ring_max_bytes ? bytes
+                                             : tx->limits.ring_max_bytes;
 }
 
 void wefti_tx_fit_ring(struct wefti_tx *tx, uint64_t record)
@@ -276,19 +318,19 @@ weft_status wefti_tx_make_room(struct wefti_tx *tx, uint64_t record,
 
     wefti_tx_fit_ring(tx, record);
     status = refresh(tx);
-    if (status != WEFT_OK || wefti_tx_has_room(tx, record)) {
+    if (status != WEFT_OK) {
         return status;
     }
-    tx->full++;
-    if (tx->ring_bytes < tx->limits.ring_max_bytes && is_cramped(tx)) {
-        bool first = tx->ring == tx->home_ring;
-
-        try_reseat(tx,
-                   first ? ring_for(tx, record) : tx->limits.ring_max_bytes);
-        if (wefti_tx_has_room(tx, record)) {
-            return WEFT_OK;
-        }
+    if (tx->ring_bytes < tx->limits.ring_max_bytes &&
+        (wefti_tx_has_room(tx, record)
+             ? tx->ring != tx->home_ring && is_streaming(tx)
+             : is_cramped(tx))) {
+        try_reseat(tx, next_ring(tx, record));
     }
+    if (wefti_tx_has_room(tx, record)) {
+        return WEFT_OK;
+    }
+    tx->full++;
     if (tx->drops) {
         return WEFT_EAGAIN;
     }

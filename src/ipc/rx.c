@@ -14,9 +14,6 @@
 
 #include "rx.h"
 
-/* Records in a row, without finding the ring empty, that make a stream. */
-#define STREAM_RECORDS 32
-
 /*
  * A streaming reader that has caught up lets a batch build before it looks
  * again: a reader close behind the writer takes each line out of the writer's
@@ -128,29 +125,11 @@ static weft_status look_for_end(struct wefti_rx *rx)
     return wefti_rx_fail(rx, WEFT_EPEERDIED, "receive");
 }
 
-void wefti_rx_publish(struct wefti_rx *rx)
+void wefti_rx_wake_peer(struct wefti_rx *rx)
 {
-    uint64_t before = rx->published;
-    uint64_t wanted;
-
-    wefti_step("publish cursor");
-    /* Release: all reads of those bytes are done. */
-    weftos_store_release(&rx->own->cursor, rx->read);
-    rx->published = rx->read;
-    rx->empties = 0;
-    wefti_line_advance(rx->line);
-    /* Between the store and the load: see park.h. */
-    if (rx->fenced) {
-        weftos_fence_full();
-    } else {
-        weftos_fence_compiler();
-    }
-    wanted = weftos_load_relaxed(&rx->peer->space_at);
-    if (wanted - before - 1 < rx->read - before) {
-        wefti_step("ring for room");
-        rx->wakes++;
-        (void)weftos_bell_ring(&rx->line->bell, NULL);
-    }
+    wefti_step("ring for room");
+    rx->wakes++;
+    (void)weftos_bell_ring(&rx->line->bell, NULL);
 }
 
 /* With WEFT_NOW: leaves the mark set if somebody polls for records. */
@@ -202,7 +181,7 @@ static weft_status sleep_for_record(struct wefti_rx *rx, uint64_t deadline_ns)
 /* After a burst: lets the next batch build before it is looked at. */
 static void linger(struct wefti_rx *rx)
 {
-    if (rx->taken >= STREAM_RECORDS) {
+    if (rx->taken >= WEFTI_STREAM_RECORDS) {
         uint64_t pauses =
             (uint64_t)rx->linger_us * weftos_get_facts()->pauses_per_us;
 
@@ -213,14 +192,11 @@ static void linger(struct wefti_rx *rx)
     rx->taken = 0;
 }
 
-/* Waits for a record; WEFT_OK may come early. */
-static weft_status await_record(struct wefti_rx *rx, uint64_t deadline_ns)
+weft_status wefti_rx_await(struct wefti_rx *rx, uint64_t deadline_ns)
 {
     weft_status status = WEFT_OK;
 
-    if (rx->published != rx->read) {
-        wefti_rx_publish(rx);
-    }
+    wefti_line_advance(rx->line);
     if (deadline_ns == WEFT_NOW) {
         return look_for_record(rx);
     }
@@ -389,7 +365,7 @@ weft_status wefti_rx_next(struct wefti_rx *rx, struct wefti_record *record,
         weft_status status;
 
         if (word == 0) {
-            status = await_record(rx, deadline_ns);
+            status = wefti_rx_await(rx, deadline_ns);
         } else if (!wefti_rx_parse(rx, word, record)) {
             status = wefti_rx_corrupt(rx, "check a record");
         } else if (record->type == WEFTI_DATA) {

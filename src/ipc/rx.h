@@ -28,8 +28,11 @@ weft_status wefti_rx_corrupt(struct wefti_rx *rx, const char *what);
 weft_status wefti_rx_take_rider(struct wefti_rx *rx, enum wefti_type type,
                                 unsigned count, weft_handle *handles);
 
-/* Lets the producer have the room of what was read. */
-void wefti_rx_publish(struct wefti_rx *rx);
+/* Wakes the producer, which sleeps for some of the room up to rx->read. */
+void wefti_rx_wake_peer(struct wefti_rx *rx);
+
+/* Waits for a record; WEFT_OK may come early. */
+weft_status wefti_rx_await(struct wefti_rx *rx, uint64_t deadline_ns);
 
 /* Takes a word apart; false if no honest producer makes such a record here. */
 bool wefti_rx_parse(const struct wefti_rx *rx, uint64_t word,
@@ -56,15 +59,43 @@ static inline uint64_t wefti_rx_word(const struct wefti_rx *rx)
     return weftos_load_acquire(&wefti_rx_header(rx)->word);
 }
 
+/* Lets the producer have the room of what was read. */
+static inline void wefti_rx_publish(struct wefti_rx *rx)
+{
+    uint64_t before = rx->published;
+    uint64_t wanted;
+
+    wefti_step("publish cursor");
+    /* Release: all reads of those bytes are done. */
+    weftos_store_release(&rx->own->cursor, rx->read);
+    rx->published = rx->read;
+    /* Between the store and the load: see park.h. */
+    if (rx->fenced) {
+        weftos_fence_full();
+    } else {
+        weftos_fence_compiler();
+    }
+    wanted = weftos_load_relaxed(&rx->peer->space_at);
+    if (wanted - before - 1 < rx->read - before) {
+        wefti_rx_wake_peer(rx);
+    }
+}
+
+/* Records in a row, without finding the ring empty, that make a stream. */
+#define WEFTI_STREAM_RECORDS 32
+
 /*
- * Goes past a record. The cursor is published in batches, and whenever nothing
- * more is there: the caller may never come back, and the producer may wait
- * for all of it to be taken.
+ * Goes past a record. In a stream the cursor is published in batches, and
+ * when nothing more is there: the caller may never come back, and the
+ * producer may wait for all of it to be taken. Outside one it is published at
+ * once, because a look at the next record can cost the transfer of a line
+ * that the caller need not wait for.
  */
 static inline void wefti_rx_advance(struct wefti_rx *rx, uint64_t bytes)
 {
     rx->read += bytes;
-    if (rx->read - rx->published >= rx->batch || wefti_rx_word(rx) == 0) {
+    if (rx->taken < WEFTI_STREAM_RECORDS ||
+        rx->read - rx->published >= rx->batch || wefti_rx_word(rx) == 0) {
         wefti_rx_publish(rx);
     }
 }
