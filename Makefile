@@ -44,9 +44,10 @@ check: tools ## build with assertions and run all tests
 	@cd $(BUILD)/dev && $(CTEST) $(CTEST_FLAGS)
 
 bench: ## compare with other libraries; writes a table and a plot
-	@scripts/setup build bench
+	@scripts/setup build
+	@scripts/setup bench || echo "bench: comparing with what is there"
 	$(call build,bench)
-	@bench/compare $(BUILD)/bench
+	@bench/compare/run $(BUILD)/bench
 
 windows: ## build the libraries and the command for Windows
 	@scripts/setup build windows
@@ -91,8 +92,8 @@ install: build ## install below PREFIX, by default /usr/local
 	@cmake --install $(BUILD)/release --prefix "$(abspath $(PREFIX))"
 
 clean: ## remove what was built, but not the tools
-	@find $(BUILD) -mindepth 1 -maxdepth 1 ! -name tools \
-	    -exec rm -rf {} + 2>/dev/null || true
+	@[ ! -d $(BUILD) ] || find $(BUILD) -mindepth 1 -maxdepth 1 \
+	    ! -name tools -exec rm -rf {} +
 
 .PHONY: help tools build run check bench windows macos sanitize fuzz model \
 	lint format install clean

@@ -44,7 +44,7 @@ install(FILES ${PROJECT_BINARY_DIR}/weft.pc
 
 # ---------------------------------------------- manual and completions ---
 
-foreach(section 1 3 7)
+foreach(section 1 3)
     install(DIRECTORY man/ DESTINATION ${CMAKE_INSTALL_MANDIR}/man${section}
         FILES_MATCHING PATTERN "*.${section}")
 endforeach()

@@ -3,7 +3,7 @@
 # macOS programs, built anywhere by "zig cc", which brings the headers and the
 # library stubs of macOS with it. WEFT_ZIG_TARGET names the processor and the
 # oldest macOS, with its minor version: aarch64-macos.12.0, x86_64-macos.11.0.
-set(WEFT_ZIG_TARGET "aarch64-macos.12.0" CACHE STRING "zig's name of the target")
+set(WEFT_ZIG_TARGET "aarch64-macos.12.0" CACHE STRING "zig's target name")
 if(DEFINED ENV{WEFT_TOOLS})
     set(weft_tools "$ENV{WEFT_TOOLS}")
 else()

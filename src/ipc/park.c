@@ -17,9 +17,6 @@
 #define SPIN_LEAST_US 2
 #define SPIN_RETRY_WAITS 16
 
-/* Looks at the state without a pause: about the first half microsecond. */
-#define EAGER_LOOKS 128
-
 /* A spinner asks the kernel about the peer this often: 0.3 us in 50. */
 #define SPIN_CHECK_US 50
 
@@ -70,13 +67,13 @@ static bool shares_cpu_with_peer(struct wefti_line *line)
     return here != 0 && weftos_load_relaxed(&line->peer->cpu) == here;
 }
 
-static uint64_t spin_budget_us(struct wefti_site *site)
+uint64_t wefti_site_spin_us(struct wefti_site *site)
 {
     bool together = shares_cpu_with_peer(site->line);
 
     switch (site->line->wait) {
     case WEFT_WAIT_SPIN:
-        return UINT64_MAX;
+        return WEFTI_SPIN_ON;
     case WEFT_WAIT_BLOCK:
         return 0;
     case WEFT_WAIT_DEFAULT:
@@ -125,23 +122,13 @@ static bool spin_on(struct wefti_site *site, wefti_ready *ready, void *context,
     }
 }
 
-bool wefti_site_spin(struct wefti_site *site, wefti_ready *ready, void *context,
-                     uint64_t deadline_ns)
+bool wefti_site_spin(struct wefti_site *site, uint64_t us, wefti_ready *ready,
+                     void *context, uint64_t deadline_ns)
 {
-    uint64_t budget = spin_budget_us(site);
-
-    if (budget == 0) {
-        return ready(context);
-    }
-    for (unsigned i = 0; i < EAGER_LOOKS; i++) {
-        if (ready(context)) {
-            return true;
-        }
-    }
-    if (budget == UINT64_MAX) {
+    if (us == WEFTI_SPIN_ON) {
         return spin_on(site, ready, context, deadline_ns);
     }
-    if (spin_for(ready, context, budget)) {
+    if (spin_for(ready, context, us)) {
         site->spin_us =
             site->spin_us * 2 < SPIN_MOST_US ? site->spin_us * 2 : SPIN_MOST_US;
         return true;

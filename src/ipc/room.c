@@ -84,6 +84,14 @@ static bool is_reached(void *context)
     return weftos_load_acquire(&goal->peer->cursor) >= goal->position;
 }
 
+static bool spin(struct wefti_tx *tx, struct goal *goal, uint64_t deadline_ns)
+{
+    uint64_t us = wefti_site_spin_us(&tx->site);
+
+    return us != 0 &&
+           wefti_site_spin(&tx->site, us, is_reached, goal, deadline_ns);
+}
+
 /* One sleep, unless the cursor has got there meanwhile. */
 static weft_status sleep_for_cursor(struct wefti_tx *tx, uint64_t position,
                                     uint64_t deadline_ns)
@@ -158,7 +166,7 @@ static weft_status await_cursor(struct wefti_tx *tx, uint64_t position,
         if (deadline_ns == WEFT_NOW) {
             return look_for_cursor(tx, position);
         }
-        if (wefti_site_spin(&tx->site, is_reached, &goal, deadline_ns)) {
+        if (spin(tx, &goal, deadline_ns)) {
             continue;
         }
         if (tx->line->wait != WEFT_WAIT_SPIN) {

@@ -192,6 +192,33 @@ static void linger(struct wefti_rx *rx)
     rx->taken = 0;
 }
 
+static bool spin(struct wefti_rx *rx, uint64_t deadline_ns)
+{
+    uint64_t us = wefti_site_spin_us(&rx->site);
+
+    if (us == 0) {
+        return has_record(rx);
+    }
+    return wefti_spin_eagerly(has_record, rx) ||
+           wefti_site_spin(&rx->site, us, has_record, rx, deadline_ns);
+}
+
+static weft_status sleep_or_end(struct wefti_rx *rx, uint64_t deadline_ns)
+{
+    weft_status status = rx->line->wait == WEFT_WAIT_SPIN
+                             ? look_for_end(rx)
+                             : sleep_for_record(rx, deadline_ns);
+
+    if (status == WEFT_EPROTO || status == WEFT_EOS) {
+        return wefti_rx_fail(rx, status, "wait for a message");
+    }
+    if (status == WEFT_OK && deadline_ns != WEFT_FOREVER && !has_record(rx) &&
+        weftos_now_ns() >= deadline_ns) {
+        return WEFT_ETIMEDOUT;
+    }
+    return status;
+}
+
 weft_status wefti_rx_await(struct wefti_rx *rx, uint64_t deadline_ns)
 {
     weft_status status = WEFT_OK;
@@ -201,19 +228,8 @@ weft_status wefti_rx_await(struct wefti_rx *rx, uint64_t deadline_ns)
         return look_for_record(rx);
     }
     linger(rx);
-    if (!wefti_site_spin(&rx->site, has_record, rx, deadline_ns)) {
-        if (rx->line->wait == WEFT_WAIT_SPIN) {
-            status = look_for_end(rx);
-        } else {
-            status = sleep_for_record(rx, deadline_ns);
-        }
-        if (status == WEFT_OK && deadline_ns != WEFT_FOREVER &&
-            !has_record(rx) && weftos_now_ns() >= deadline_ns) {
-            status = WEFT_ETIMEDOUT;
-        }
-    }
-    if (status == WEFT_EPROTO || status == WEFT_EOS) {
-        return wefti_rx_fail(rx, status, "wait for a message");
+    if (!spin(rx, deadline_ns)) {
+        status = sleep_or_end(rx, deadline_ns);
     }
     wefti_site_poke(&rx->site, true);
     return status;
