@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "handshake.h"
+#include "os/compiler.h"
 #include "rx.h"
 #include "tx.h"
 
@@ -316,17 +317,13 @@ static inline weft_status enter(weft_channel *channel, uint64_t deadline_ns)
 
 /* -------------------------------------------------------------- sending --- */
 
-weft_status weft_channel_send_until(weft_channel *channel, const void *data,
-                                    size_t bytes, uint64_t deadline_ns)
+static WEFTOS_COLD weft_status send_long(weft_channel *channel,
+                                         const void *data, size_t bytes,
+                                         uint64_t deadline_ns)
 {
     weft_message message; /* not cleared: the handles are not looked at */
-    weft_status status;
+    weft_status status = enter(channel, deadline_ns);
 
-    if (is_ready(channel) && data != NULL &&
-        wefti_tx_send_short(&channel->tx, data, bytes)) {
-        return WEFT_OK;
-    }
-    status = enter(channel, deadline_ns);
     if (status != WEFT_OK) {
         return status;
     }
@@ -339,6 +336,16 @@ weft_status weft_channel_send_until(weft_channel *channel, const void *data,
     message.tag = 0;
     message.handle_count = 0;
     return wefti_tx_send(&channel->tx, &message, deadline_ns);
+}
+
+weft_status weft_channel_send_until(weft_channel *channel, const void *data,
+                                    size_t bytes, uint64_t deadline_ns)
+{
+    if (is_ready(channel) && data != NULL &&
+        wefti_tx_send_short(&channel->tx, data, bytes)) {
+        return WEFT_OK;
+    }
+    return send_long(channel, data, bytes, deadline_ns);
 }
 
 weft_status weft_channel_send_message(weft_channel *channel,
@@ -411,17 +418,12 @@ weft_status weft_channel_trim(weft_channel *channel, uint64_t deadline_ns)
 
 /* ------------------------------------------------------------ receiving --- */
 
-weft_status weft_channel_recv_until(weft_channel *channel, void *buffer,
-                                    size_t room, size_t *bytes,
-                                    uint64_t deadline_ns)
+static WEFTOS_COLD weft_status recv_long(weft_channel *channel, void *buffer,
+                                         size_t room, size_t *bytes,
+                                         uint64_t deadline_ns)
 {
-    weft_status status;
+    weft_status status = enter(channel, deadline_ns);
 
-    if (is_ready(channel) && buffer != NULL && bytes != NULL &&
-        wefti_rx_receive_short(&channel->rx, buffer, room, bytes)) {
-        return WEFT_OK;
-    }
-    status = enter(channel, deadline_ns);
     if (status != WEFT_OK) {
         return status;
     }
@@ -430,6 +432,17 @@ weft_status weft_channel_recv_until(weft_channel *channel, void *buffer,
     }
     return wefti_rx_receive_plain(&channel->rx, buffer, room, bytes,
                                   deadline_ns);
+}
+
+weft_status weft_channel_recv_until(weft_channel *channel, void *buffer,
+                                    size_t room, size_t *bytes,
+                                    uint64_t deadline_ns)
+{
+    if (is_ready(channel) && buffer != NULL && bytes != NULL &&
+        wefti_rx_receive_short(&channel->rx, buffer, room, bytes)) {
+        return WEFT_OK;
+    }
+    return recv_long(channel, buffer, room, bytes, deadline_ns);
 }
 
 weft_status weft_channel_recv_message(weft_channel *channel,

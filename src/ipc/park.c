@@ -242,9 +242,9 @@ weft_status wefti_site_sleep(struct wefti_site *site, uint64_t deadline_ns)
 
 /* -------------------------------------------------------------- exposed --- */
 
-void wefti_site_poke(struct wefti_site *site, bool on)
+void wefti_site_poke_exposed(struct wefti_site *site, bool on)
 {
-    if (site->exposed != WEFTOS_NONE && site->poked != on) {
+    if (site->poked != on) {
         weftos_waiter_poke(site->waiter, on);
         site->poked = on;
     }

@@ -131,7 +131,14 @@ void wefti_site_disarm(struct wefti_site *site);
 weft_status wefti_site_sleep(struct wefti_site *site, uint64_t deadline_ns);
 
 /* Makes an exposed site ready (or not) for whoever polls it. */
-void wefti_site_poke(struct wefti_site *site, bool on);
+void wefti_site_poke_exposed(struct wefti_site *site, bool on);
+
+static inline void wefti_site_poke(struct wefti_site *site, bool on)
+{
+    if (site->exposed != WEFTOS_NONE) {
+        wefti_site_poke_exposed(site, on);
+    }
+}
 
 /* Opens the waiter of the site, if it is not, and gives its handle. */
 weft_status wefti_site_expose(struct wefti_site *site, weft_handle *handle);

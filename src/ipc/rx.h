@@ -120,7 +120,7 @@ static inline bool wefti_rx_receive_short(struct wefti_rx *rx, void *room,
     if (word >> WEFTI_TYPE_SHIFT != WEFTI_PLAIN || !rx->short_way ||
         length < WEFTI_HEADER || length - WEFTI_HEADER > room_bytes ||
         record > rx->record_max ||
-        record > rx->ring_bytes - (rx->read & rx->mask)) {
+        record > rx->mask + 1 - (rx->read & rx->mask)) {
         return false;
     }
     *bytes = (size_t)(length - WEFTI_HEADER);

@@ -143,7 +143,7 @@ static inline bool wefti_tx_send_short(struct wefti_tx *tx, const void *data,
     struct wefti_header *header = wefti_tx_header(tx, tx->written);
 
     if (bytes >= tx->short_way ||
-        record > tx->ring_bytes - (tx->written & tx->mask) ||
+        record > tx->mask + 1 - (tx->written & tx->mask) ||
         tx->written + record + 16 > tx->limit) {
         return false;
     }
