@@ -17,7 +17,7 @@
 #define SPIN_LEAST_US 2
 #define SPIN_RETRY_WAITS 16
 
-/* A spinner asks the kernel about the peer this often: 0.3 us in 50. */
+/* WEFT_WAIT_SPIN looks up this often, for the peer's end: 0.3 us in 50. */
 #define SPIN_CHECK_US 50
 
 /*
@@ -101,32 +101,19 @@ static bool spin_for(wefti_ready *ready, void *context, uint64_t us)
     return false;
 }
 
-/* WEFT_WAIT_SPIN: until it is ready, the deadline, or the peer's end. */
-static bool spin_on(struct wefti_site *site, wefti_ready *ready, void *context,
-                    uint64_t deadline_ns)
+bool wefti_site_spin(struct wefti_site *site, uint64_t us, wefti_ready *ready,
+                     void *context)
 {
-    bool together = shares_cpu_with_peer(site->line);
+    if (us == WEFTI_SPIN_ON) {
+        bool together = shares_cpu_with_peer(site->line);
 
-    for (;;) {
         if (spin_for(ready, context, together ? 1 : SPIN_CHECK_US)) {
             return true;
-        }
-        /* Only to learn of a hang-up or death; a failure shows in the sleep. */
-        if (wefti_site_sleep(site, WEFT_NOW) != WEFT_OK || site->hung_up ||
-            (deadline_ns != WEFT_FOREVER && weftos_now_ns() >= deadline_ns)) {
-            return ready(context);
         }
         if (together) {
             weftos_yield();
         }
-    }
-}
-
-bool wefti_site_spin(struct wefti_site *site, uint64_t us, wefti_ready *ready,
-                     void *context, uint64_t deadline_ns)
-{
-    if (us == WEFTI_SPIN_ON) {
-        return spin_on(site, ready, context, deadline_ns);
+        return ready(context);
     }
     if (spin_for(ready, context, us)) {
         site->spin_us =

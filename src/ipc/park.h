@@ -89,7 +89,7 @@ void wefti_site_deinit(struct wefti_site *site);
  */
 typedef bool wefti_ready(void *context);
 
-/* How long this wait may spin: 0 not at all, WEFTI_SPIN_ON for ever. */
+/* How long this wait may spin: 0 not at all, WEFTI_SPIN_ON without end. */
 #define WEFTI_SPIN_ON UINT64_MAX
 uint64_t wefti_site_spin_us(struct wefti_site *site);
 
@@ -111,9 +111,13 @@ static inline bool wefti_spin_eagerly(wefti_ready *ready, void *context)
     return false;
 }
 
-/* Spins for `us`. True: it is ready. */
+/*
+ * Spins for `us`; with WEFTI_SPIN_ON for a while, after which the caller asks
+ * the kernel, by wefti_site_sleep with WEFT_NOW, whether the peer is still
+ * there. True: it is ready.
+ */
 bool wefti_site_spin(struct wefti_site *site, uint64_t us, wefti_ready *ready,
-                     void *context, uint64_t deadline_ns);
+                     void *context);
 
 /*
  * The sleeper's half of the table above, up to its load: announces that this

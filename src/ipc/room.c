@@ -84,12 +84,11 @@ static bool is_reached(void *context)
     return weftos_load_acquire(&goal->peer->cursor) >= goal->position;
 }
 
-static bool spin(struct wefti_tx *tx, struct goal *goal, uint64_t deadline_ns)
+static bool spin(struct wefti_tx *tx, struct goal *goal)
 {
     uint64_t us = wefti_site_spin_us(&tx->site);
 
-    return us != 0 &&
-           wefti_site_spin(&tx->site, us, is_reached, goal, deadline_ns);
+    return us != 0 && wefti_site_spin(&tx->site, us, is_reached, goal);
 }
 
 /* One sleep, unless the cursor has got there meanwhile. */
@@ -166,12 +165,12 @@ static weft_status await_cursor(struct wefti_tx *tx, uint64_t position,
         if (deadline_ns == WEFT_NOW) {
             return look_for_cursor(tx, position);
         }
-        if (spin(tx, &goal, deadline_ns)) {
+        if (spin(tx, &goal)) {
             continue;
         }
-        if (tx->line->wait != WEFT_WAIT_SPIN) {
-            status = sleep_for_cursor(tx, position, deadline_ns);
-        }
+        status = tx->line->wait == WEFT_WAIT_SPIN
+                     ? wefti_site_sleep(&tx->site, WEFT_NOW)
+                     : sleep_for_cursor(tx, position, deadline_ns);
         if (status == WEFT_OK && deadline_ns != WEFT_FOREVER &&
             weftos_now_ns() >= deadline_ns && !is_reached(&goal)) {
             status = WEFT_ETIMEDOUT;
@@ -184,6 +183,7 @@ static weft_status await_cursor(struct wefti_tx *tx, uint64_t position,
         }
     }
 }
+
 /* -------------------------------------------------------------- growing --- */
 
 /* Commits the record that sends the consumer to another ring. */
@@ -317,6 +317,7 @@ void wefti_tx_fit_ring(struct wefti_tx *tx, uint64_t record)
                                                      : tx->limits.ring_bytes);
     }
 }
+
 /* ---------------------------------------------------------------- claim --- */
 
 weft_status wefti_tx_make_room(struct wefti_tx *tx, uint64_t record,

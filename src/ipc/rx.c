@@ -192,7 +192,7 @@ static void linger(struct wefti_rx *rx)
     rx->taken = 0;
 }
 
-static bool spin(struct wefti_rx *rx, uint64_t deadline_ns)
+static bool spin(struct wefti_rx *rx)
 {
     uint64_t us = wefti_site_spin_us(&rx->site);
 
@@ -200,15 +200,22 @@ static bool spin(struct wefti_rx *rx, uint64_t deadline_ns)
         return has_record(rx);
     }
     return wefti_spin_eagerly(has_record, rx) ||
-           wefti_site_spin(&rx->site, us, has_record, rx, deadline_ns);
+           wefti_site_spin(&rx->site, us, has_record, rx);
 }
 
-static weft_status sleep_or_end(struct wefti_rx *rx, uint64_t deadline_ns)
+/* Spun in vain: sleeps, or only looks whether there is an end to it. */
+static weft_status sleep_or_look(struct wefti_rx *rx, uint64_t deadline_ns)
 {
-    weft_status status = rx->line->wait == WEFT_WAIT_SPIN
-                             ? look_for_end(rx)
-                             : sleep_for_record(rx, deadline_ns);
+    weft_status status;
 
+    if (rx->line->wait == WEFT_WAIT_SPIN) {
+        status = wefti_site_sleep(&rx->site, WEFT_NOW);
+        if (status == WEFT_OK) {
+            status = look_for_end(rx);
+        }
+    } else {
+        status = sleep_for_record(rx, deadline_ns);
+    }
     if (status == WEFT_EPROTO || status == WEFT_EOS) {
         return wefti_rx_fail(rx, status, "wait for a message");
     }
@@ -228,8 +235,8 @@ weft_status wefti_rx_await(struct wefti_rx *rx, uint64_t deadline_ns)
         return look_for_record(rx);
     }
     linger(rx);
-    if (!spin(rx, deadline_ns)) {
-        status = sleep_or_end(rx, deadline_ns);
+    if (!spin(rx)) {
+        status = sleep_or_look(rx, deadline_ns);
     }
     wefti_site_poke(&rx->site, true);
     return status;
