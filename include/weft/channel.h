@@ -142,8 +142,8 @@ typedef struct weft_channel_options {
  * directory ($WEFT_RUNTIME_DIR, else $XDG_RUNTIME_DIR/weft, else
  * /tmp/weft-UID), which must be the user's own with mode 0700, and is made if
  * it is missing. A name with a '/' is the path of the socket itself, for
- * rendezvous between users: its directory must belong to this user or root
- * and be writable to nobody else, unless it is sticky.
+ * rendezvous between users: to listen there, its directory must belong to
+ * this user or root and be writable to nobody else, unless it is sticky.
  *
  * A socket that a dead process left is replaced. On success the caller owns
  * `*out` and ends it with weft_listener_close. Does not block.

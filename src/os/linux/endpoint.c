@@ -157,17 +157,22 @@ static weft_status find_paths(const char *name, struct place *place,
     return WEFT_OK;
 }
 
-/* Resolves a name; `create` makes the run-time directory if it is missing. */
-static weft_status find_place(const char *name, bool create,
+/*
+ * Resolves a name. To listen, the run-time directory is made if it is missing.
+ * To connect by a path its directory is not looked at: who listens there is
+ * asked of the kernel.
+ */
+static weft_status find_place(const char *name, bool listens,
                               struct place *place, weft_detail *detail)
 {
     bool private;
     weft_status status = find_paths(name, place, &private, detail);
 
-    if (status != WEFT_OK) {
+    place->directory = -1;
+    if (status != WEFT_OK || (!private && !listens)) {
         return status;
     }
-    if (private && create && mkdir(place->directory_path, 0700) != 0 &&
+    if (private && listens && mkdir(place->directory_path, 0700) != 0 &&
         errno != EEXIST) {
         return weftos_fail(
             detail, errno == ENOENT ? WEFT_EACCES : weftos_errno_status(errno),
@@ -290,7 +295,7 @@ weft_status weftos_endpoint_open(const char *name, unsigned mode,
             endpoint = NULL;
         }
     }
-    (void)close(place.directory);
+    weftos_close(place.directory);
     *out = endpoint;
     return status;
 }
@@ -537,7 +542,7 @@ static weft_status connect_once(const char *name,
 
     if (status == WEFT_OK) {
         status = try_connect(&place, patience, socket, peer, detail);
-        (void)close(place.directory);
+        weftos_close(place.directory);
     }
     return status;
 }
