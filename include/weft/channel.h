@@ -148,10 +148,10 @@ typedef struct weft_channel_options {
  * A socket that a dead process left is replaced. On success the caller owns
  * `*out` and ends it with weft_listener_close. Does not block.
  *
- * WEFT_EINUSE: somebody listens there. WEFT_ENAME: the name breaks the rules
- * or is too long. WEFT_EACCES: the directory is not safe or not writable.
- * WEFT_EINVAL, WEFT_ENOMEM, WEFT_ELIMIT (descriptors), WEFT_ENOTSUP, WEFT_EOS.
- * Since 0.1.
+ * WEFT_EINUSE: somebody listens there. WEFT_ENAME: the name breaks the rules,
+ * is too long, or its directory is missing. WEFT_EACCES: the directory is not
+ * safe or not writable. WEFT_EINVAL, WEFT_ENOMEM, WEFT_ELIMIT (descriptors),
+ * WEFT_ENOTSUP, WEFT_EOS. Since 0.1.
  */
 WEFT_API weft_status weft_channel_listen(const char *name,
                                          const weft_channel_options *options,

@@ -107,6 +107,7 @@ static weft_status sleep_for_cursor(struct wefti_tx *tx, uint64_t position,
     wefti_step("armed for room");
     status = refresh(tx);
     if (status == WEFT_OK && tx->cursor < position && !is_gone(tx)) {
+        wefti_site_poke(&tx->site, false); /* or it would not sleep */
         status = wefti_site_sleep(&tx->site, deadline_ns);
     }
     wefti_site_disarm(&tx->site);
@@ -141,23 +142,44 @@ static weft_status look_for_cursor(struct wefti_tx *tx, uint64_t position)
     return is_gone(tx) ? wefti_tx_fail_gone(tx) : WEFT_EAGAIN;
 }
 
+/* One round of waiting: spins, then sleeps once. */
+static weft_status wait_once(struct wefti_tx *tx, struct goal *goal,
+                             uint64_t deadline_ns)
+{
+    weft_status status;
+
+    if (spin(tx, goal)) {
+        return WEFT_OK;
+    }
+    status = tx->line->wait == WEFT_WAIT_SPIN
+                 ? wefti_site_sleep(&tx->site, WEFT_NOW)
+                 : sleep_for_cursor(tx, goal->position, deadline_ns);
+    if (status == WEFT_EPROTO || status == WEFT_EOS) {
+        return wefti_tx_fail(tx, status, "wait for room");
+    }
+    if (status == WEFT_OK && deadline_ns != WEFT_FOREVER && !is_reached(goal) &&
+        weftos_now_ns() >= deadline_ns) {
+        return WEFT_ETIMEDOUT;
+    }
+    return status;
+}
+
 /* Waits until the peer's cursor has reached a position. */
 static weft_status await_cursor(struct wefti_tx *tx, uint64_t position,
                                 uint64_t deadline_ns)
 {
     struct goal goal = {tx->peer, position};
+    weft_status status = WEFT_OK;
 
     if (tx->unrung != tx->written) {
-        wefti_tx_wake_peer(
-            tx); /* for a wrap marker, or it could sleep before it */
+        wefti_tx_wake_peer(tx); /* for a wrap marker: it may sleep before it */
     }
-    for (;;) {
+    while (status == WEFT_OK) {
         bool gone = is_gone(tx);
-        weft_status status = refresh(tx);
 
+        status = refresh(tx);
         if (status != WEFT_OK || tx->cursor >= position) {
-            wefti_site_poke(&tx->site, true);
-            return status;
+            break;
         }
         if (gone) {
             return wefti_tx_fail_gone(tx);
@@ -165,23 +187,11 @@ static weft_status await_cursor(struct wefti_tx *tx, uint64_t position,
         if (deadline_ns == WEFT_NOW) {
             return look_for_cursor(tx, position);
         }
-        if (spin(tx, &goal)) {
-            continue;
-        }
-        status = tx->line->wait == WEFT_WAIT_SPIN
-                     ? wefti_site_sleep(&tx->site, WEFT_NOW)
-                     : sleep_for_cursor(tx, position, deadline_ns);
-        if (status == WEFT_OK && deadline_ns != WEFT_FOREVER &&
-            weftos_now_ns() >= deadline_ns && !is_reached(&goal)) {
-            status = WEFT_ETIMEDOUT;
-        }
-        if (status == WEFT_EPROTO || status == WEFT_EOS) {
-            return wefti_tx_fail(tx, status, "wait for room");
-        }
-        if (status != WEFT_OK) {
-            return status;
-        }
+        status = wait_once(tx, &goal, deadline_ns);
     }
+    /* Whatever came of it: whoever polls may look for himself. */
+    wefti_site_poke(&tx->site, true);
+    return status;
 }
 
 /* -------------------------------------------------------------- growing --- */

@@ -171,6 +171,7 @@ static weft_status sleep_for_record(struct wefti_rx *rx, uint64_t deadline_ns)
     if (!has_record(rx)) {
         status = look_for_end(rx);
         if (status == WEFT_OK && !has_record(rx)) {
+            wefti_site_poke(&rx->site, false); /* or it would not sleep */
             status = wefti_site_sleep(&rx->site, deadline_ns);
         }
     }

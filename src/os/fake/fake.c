@@ -144,7 +144,7 @@ static _Atomic int64_t live;
 void fake_reset(void)
 {
     fake_fail_at(0, 0);
-    before_each = NULL;
+    fake_before_each(NULL);
     stopped_at_ns = 0;
 }
 

@@ -11,21 +11,16 @@
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
-#include <limits.h>
 #include <poll.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/file.h>
 #include <sys/inotify.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "linux.h"
+#include "place.h"
 
 /* Connections that the kernel holds until we look at them. */
 #define BACKLOG 128
@@ -36,151 +31,6 @@ struct weftos_endpoint {
     struct sockaddr_un address;
     struct stat bound; /* our socket file, to remove no other's */
 };
-
-/* ---------------------------------------------------------------- names --- */
-
-static bool is_path(const char *name)
-{
-    return strchr(name, '/') != NULL;
-}
-
-static bool is_plain_name(const char *name)
-{
-    static const char allowed[] = "abcdefghijklmnopqrstuvwxyz"
-                                  "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                  "0123456789._-";
-    size_t length = strlen(name);
-
-    return length > 0 && length <= WEFT_NAME_MAX && name[0] != '.' &&
-           strspn(name, allowed) == length;
-}
-
-/* The run-time directory; `*made` says that weft may make it. */
-static int runtime_directory(char *path, size_t bytes, bool *made)
-{
-    const char *own = getenv("WEFT_RUNTIME_DIR");
-    const char *session = getenv("XDG_RUNTIME_DIR");
-
-    *made = true;
-    if (own != NULL && own[0] == '/') {
-        return snprintf(path, bytes, "%s", own);
-    }
-    if (session != NULL && session[0] == '/') {
-        return snprintf(path, bytes, "%s/weft", session);
-    }
-    return snprintf(path, bytes, "/tmp/weft-%lu", (unsigned long)geteuid());
-}
-
-/*
- * Opens and checks the directory of a name. Nobody but `owner` (and root) may
- * be able to rename things in it, or a path through it proves nothing.
- */
-static weft_status open_directory(const char *path, bool private, int *out,
-                                  weft_detail *detail)
-{
-    static const char step[] = "check the directory of the name";
-    struct stat info;
-    weft_status status = WEFT_OK;
-    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC |
-                            (private ? O_NOFOLLOW : 0));
-
-    if (fd < 0) {
-        return weftos_fail(detail,
-                           errno == ENOENT ? WEFT_ENOENT
-                           : errno == ELOOP || errno == ENOTDIR
-                               ? WEFT_EACCES
-                               : weftos_errno_status(errno),
-                           errno, "open the directory of the name");
-    }
-    if (fstat(fd, &info) != 0) {
-        status = weftos_fail_errno(detail, step);
-    } else if (info.st_uid != geteuid() && (private || info.st_uid != 0)) {
-        status = weftos_fail(detail, WEFT_EACCES, 0, step);
-    } else if (private && (info.st_mode & 077) != 0) {
-        status = weftos_fail(detail, WEFT_EACCES, 0, step);
-    } else if ((info.st_mode & 022) != 0 && (info.st_mode & S_ISVTX) == 0) {
-        status = weftos_fail(detail, WEFT_EACCES, 0, step);
-    }
-    if (status != WEFT_OK) {
-        (void)close(fd);
-        return status;
-    }
-    *out = fd;
-    return WEFT_OK;
-}
-
-/* Writes the directory part of a path that has a '/', cut to PATH_MAX. */
-static void parent_of(const char *path, char *parent)
-{
-    const char *slash = strrchr(path, '/');
-    int length = slash == path ? 1 : (int)(slash - path);
-
-    (void)snprintf(parent, PATH_MAX, "%.*s", length, path);
-}
-
-/* A name resolved: its socket's address and its directory, opened. */
-struct place {
-    struct sockaddr_un address;
-    char directory_path[PATH_MAX];
-    int directory;
-};
-
-static weft_status find_paths(const char *name, struct place *place,
-                              bool *private, weft_detail *detail)
-{
-    char path[PATH_MAX];
-    int length;
-
-    *private = !is_path(name);
-    if (*private) {
-        if (!is_plain_name(name)) {
-            return weftos_fail(detail, WEFT_ENAME, 0, "check the name");
-        }
-        length = runtime_directory(place->directory_path, PATH_MAX, private);
-        if (length < 0 || length >= PATH_MAX - WEFT_NAME_MAX - 8) {
-            return weftos_fail(detail, WEFT_ENAME, ENAMETOOLONG,
-                               "check the run-time directory");
-        }
-        length = snprintf(path, sizeof(path), "%s/%s.sock",
-                          place->directory_path, name);
-    } else {
-        length = snprintf(path, sizeof(path), "%s", name);
-        parent_of(name, place->directory_path);
-    }
-    if (length <= 0 || (size_t)length >= sizeof(place->address.sun_path)) {
-        return weftos_fail(detail, WEFT_ENAME, ENAMETOOLONG,
-                           "fit the path into a socket address");
-    }
-    memset(&place->address, 0, sizeof(place->address));
-    place->address.sun_family = AF_UNIX;
-    memcpy(place->address.sun_path, path, (size_t)length + 1);
-    return WEFT_OK;
-}
-
-/*
- * Resolves a name. To listen, the run-time directory is made if it is missing.
- * To connect by a path its directory is not looked at: who listens there is
- * asked of the kernel.
- */
-static weft_status find_place(const char *name, bool listens,
-                              struct place *place, weft_detail *detail)
-{
-    bool private;
-    weft_status status = find_paths(name, place, &private, detail);
-
-    place->directory = -1;
-    if (status != WEFT_OK || (!private && !listens)) {
-        return status;
-    }
-    if (private && listens && mkdir(place->directory_path, 0700) != 0 &&
-        errno != EEXIST) {
-        return weftos_fail(
-            detail, errno == ENOENT ? WEFT_EACCES : weftos_errno_status(errno),
-            errno, "make the run-time directory");
-    }
-    return open_directory(place->directory_path, private, &place->directory,
-                          detail);
-}
 
 /* --------------------------------------------------------------- listen --- */
 
@@ -203,8 +53,8 @@ static bool is_alive(const struct sockaddr_un *address)
     return alive;
 }
 
-static weft_status bind_name(int fd, const struct place *place, unsigned mode,
-                             weft_detail *detail)
+static weft_status bind_name(int fd, const struct weftos_place *place,
+                             unsigned mode, weft_detail *detail)
 {
     const struct sockaddr *address = (const struct sockaddr *)&place->address;
     const char *path = place->address.sun_path;
@@ -237,8 +87,9 @@ static weft_status bind_name(int fd, const struct place *place, unsigned mode,
     return WEFT_OK;
 }
 
-static weft_status start(weftos_endpoint *endpoint, const struct place *place,
-                         unsigned mode, weft_detail *detail)
+static weft_status start(weftos_endpoint *endpoint,
+                         const struct weftos_place *place, unsigned mode,
+                         weft_detail *detail)
 {
     struct epoll_event event;
     weft_status status;
@@ -272,14 +123,14 @@ static weft_status start(weftos_endpoint *endpoint, const struct place *place,
 weft_status weftos_endpoint_open(const char *name, unsigned mode,
                                  weftos_endpoint **out, weft_detail *detail)
 {
-    struct place place;
+    struct weftos_place place;
     weftos_endpoint *endpoint;
-    weft_status status = find_place(name, true, &place, detail);
+    weft_status status = weftos_place_open(name, true, &place, detail);
 
     *out = NULL;
     if (status != WEFT_OK) {
         return status == WEFT_ENOENT
-                   ? weftos_fail(detail, WEFT_EACCES, ENOENT,
+                   ? weftos_fail(detail, WEFT_ENAME, ENOENT,
                                  "open the directory of the name")
                    : status;
     }
@@ -465,7 +316,7 @@ static weft_status connect_status(int os_code, uint64_t deadline_ns)
     }
 }
 
-static weft_status try_connect(const struct place *place,
+static weft_status try_connect(const struct weftos_place *place,
                                const struct patience *patience,
                                weft_handle *socket_, weft_peer *peer,
                                weft_detail *detail)
@@ -514,7 +365,7 @@ static weft_status await_change(int watch, const struct patience *patience,
     return status;
 }
 
-static int watch_directory(const struct place *place)
+static int watch_directory(const struct weftos_place *place)
 {
     const uint32_t mask = IN_CREATE | IN_MOVED_TO | IN_ATTRIB;
     char parent[PATH_MAX];
@@ -523,7 +374,7 @@ static int watch_directory(const struct place *place)
     if (watch < 0) {
         return -1;
     }
-    parent_of(place->directory_path, parent);
+    weftos_place_parent(place->directory_path, parent);
     if (inotify_add_watch(watch, place->directory_path, mask) >= 0 ||
         (errno == ENOENT && inotify_add_watch(watch, parent, mask) >= 0)) {
         return watch;
@@ -537,8 +388,8 @@ static weft_status connect_once(const char *name,
                                 weft_handle *socket, weft_peer *peer,
                                 weft_detail *detail)
 {
-    struct place place;
-    weft_status status = find_place(name, false, &place, detail);
+    struct weftos_place place;
+    weft_status status = weftos_place_open(name, false, &place, detail);
 
     if (status == WEFT_OK) {
         status = try_connect(&place, patience, socket, peer, detail);
@@ -553,9 +404,8 @@ static weft_status await_name(const char *name, const struct patience *patience,
                               weft_detail *detail)
 {
     for (;;) {
-        struct place place;
-        bool private;
-        weft_status status = find_paths(name, &place, &private, detail);
+        struct weftos_place place;
+        weft_status status = weftos_place_name(name, &place, detail);
         int watch;
 
         if (status != WEFT_OK) {

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The place of a name: the address of its socket, and its directory.
+ */
+#ifndef WEFTOS_PLACE_H
+#define WEFTOS_PLACE_H
+
+#include <limits.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include "linux.h"
+
+struct weftos_place {
+    struct sockaddr_un address;
+    char directory_path[PATH_MAX];
+    int directory;   /* open, or -1 */
+    bool is_private; /* in the run-time directory */
+};
+
+/* Finds the paths only. WEFT_ENAME: not a usable name. */
+weft_status weftos_place_name(const char *name, struct weftos_place *place,
+                              weft_detail *detail);
+
+/*
+ * Opens and checks the directory too. To listen, the run-time directory is
+ * made if it is missing. To connect by a path its directory is not looked at:
+ * who listens there is asked of the kernel. WEFT_ENOENT: it does not exist.
+ */
+weft_status weftos_place_open(const char *name, bool listens,
+                              struct weftos_place *place, weft_detail *detail);
+
+/* Writes the directory part of a path that has a '/', cut to PATH_MAX. */
+void weftos_place_parent(const char *path, char *parent);
+
+#endif

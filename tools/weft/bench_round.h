@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * bench_round.h - one round of one transport.
+ */
+#ifndef BENCH_ROUND_H
+#define BENCH_ROUND_H
+
+#include "bench_transport.h"
+
+/* What came of a round. RTT fills the first four, throughput the rate. */
+typedef struct bench_result {
+    double min_ns;
+    double p50_ns;
+    double p99_ns;
+    double p999_ns;
+    double msgs_per_s;
+    uint64_t ring_bytes; /* 0: unknown */
+} bench_result;
+
+/* A round without progress for so long is given up; twice the pace adds. */
+extern uint64_t bench_stall_ns;
+
+/* False: it failed, and tool_error has said why. */
+bool bench_round(const bench_transport *transport, const bench_case *test,
+                 bench_result *result);
+
+/*
+ * Tries the transport's ring sizes in short rounds of `test`, and leaves the
+ * fastest one in test->ring_bytes. Does nothing where there is no choice.
+ */
+bool bench_tune(const bench_transport *transport, bench_case *test);
+
+#endif

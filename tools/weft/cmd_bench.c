@@ -1,0 +1,474 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * weft bench - measures weft beside the limit of this machine and beside what
+ * programs use today.
+ *
+ * The rounds of the transports are interleaved, because the machine changes
+ * under our feet, and each round is also paired with the limit ("raw") of the
+ * same round. See docs/benchmarks.md.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench_report.h"
+#include "bench_round.h"
+#include "bench_sys.h"
+#include "sys.h"
+#include "tool.h"
+
+#define SIZES_MOST 16
+#define SIZE_MOST (UINT64_C(64) << 20)
+#define COUNT_MOST UINT64_C(1000000000)
+#define ROUNDS_MOST 1000
+#define PACE_MOST UINT64_C(60000000000)
+
+/* Defaults of --count; a round takes about a tenth of a second of them. */
+#define RTT_COUNT 100000
+#define RTT_BYTES (UINT64_C(512) << 20)
+#define RTT_COUNT_ASLEEP 20000
+#define RTT_COUNT_PACED 500
+#define STREAM_COUNT 8000000
+#define STREAM_BYTES (UINT64_C(4) << 30)
+#define STREAM_SLOWER 8
+
+#define SIZE_DEFAULT 64
+
+/* The probe of the distance between the CPUs. */
+#define PROBE_BYTES 64
+#define PROBE_COUNT 2000
+
+typedef struct bench_values {
+    bool transports[BENCH_TRANSPORTS_MOST]; /* by their place in the table */
+    size_t sizes[SIZES_MOST];
+    size_t size_count;
+    int wait;
+    uint64_t count; /* 0: the default */
+    uint64_t rounds;
+    uint64_t pace_ns;
+    unsigned cpus[2];
+    bool pinned;
+    uint64_t ring_bytes;
+    bool zero_copy;
+    bool json;
+} bench_values;
+
+/* -------------------------------------------------------------- options --- */
+
+/* All that have arguments of their own see the whole struct. */
+static const char *take_transport(void *place, const char *argument)
+{
+    bench_values *values = place;
+
+    for (size_t i = 0; i < bench_transport_count; i++) {
+        if (strcmp(bench_transports[i]->name, argument) == 0) {
+            values->transports[i] = true;
+            return NULL;
+        }
+    }
+    return "is not a transport";
+}
+
+static const char *take_size(void *place, const char *argument)
+{
+    bench_values *values = place;
+    uint64_t bytes;
+
+    if (!tool_parse_size(argument, &bytes)) {
+        return "is not a size";
+    }
+    if (bytes < 1) {
+        return "is too small";
+    }
+    if (bytes > SIZE_MOST) {
+        return "is too large";
+    }
+    if (values->size_count == SIZES_MOST) {
+        return "is one size too many";
+    }
+    values->sizes[values->size_count++] = (size_t)bytes;
+    return NULL;
+}
+
+/* One CPU number of "A,B". */
+static bool parse_cpu(const char *text, size_t length, unsigned *cpu)
+{
+    char digits[8];
+    uint64_t number;
+
+    if (length >= sizeof(digits)) {
+        return false;
+    }
+    memcpy(digits, text, length);
+    digits[length] = '\0';
+    if (!tool_parse_count(digits, &number)) {
+        return false;
+    }
+    *cpu = (unsigned)number;
+    return true;
+}
+
+static const char *take_pin(void *place, const char *argument)
+{
+    bench_values *values = place;
+    const char *comma = strchr(argument, ',');
+
+    if (comma == NULL ||
+        !parse_cpu(argument, (size_t)(comma - argument), &values->cpus[0]) ||
+        !parse_cpu(comma + 1, strlen(comma + 1), &values->cpus[1])) {
+        return "is not two CPU numbers, such as 0,1";
+    }
+    if (!bench_sys_has_cpu(values->cpus[0]) ||
+        !bench_sys_has_cpu(values->cpus[1])) {
+        return "has a CPU that this process may not run on";
+    }
+    values->pinned = true;
+    return NULL;
+}
+
+static const tool_option options[] = {
+    {.name = "transport",
+     .letter = 't',
+     .kind = TOOL_CALL,
+     .label = "weft|raw|pipe|uds",
+     .call = take_transport,
+     .help = "measure this one; may be repeated (default: all)"},
+    {.name = "size",
+     .letter = 's',
+     .kind = TOOL_CALL,
+     .label = "SIZE",
+     .call = take_size,
+     .help = "bytes of a message, 1 to 64M; may be repeated (default 64)"},
+    {.name = "wait",
+     .letter = 'w',
+     .kind = TOOL_CHOICE,
+     .offset = offsetof(bench_values, wait),
+     .label = "spin|adaptive|block",
+     .choices = tool_wait_modes,
+     .help = "how each side waits (default adaptive)"},
+    {.name = "count",
+     .letter = 'n',
+     .kind = TOOL_COUNT,
+     .offset = offsetof(bench_values, count),
+     .label = "N",
+     .least = 1,
+     .most = COUNT_MOST,
+     .help = "messages in each round (default: about a tenth of a second)"},
+    {.name = "rounds",
+     .letter = 'r',
+     .kind = TOOL_COUNT,
+     .offset = offsetof(bench_values, rounds),
+     .label = "N",
+     .least = 1,
+     .most = ROUNDS_MOST,
+     .help = "rounds of each transport, interleaved (default 5)"},
+    {.name = "pace",
+     .kind = TOOL_DURATION,
+     .offset = offsetof(bench_values, pace_ns),
+     .label = "DURATION",
+     .most = PACE_MOST,
+     .help = "rtt: silence before each ping, so that the peer sleeps"},
+    {.name = "pin",
+     .kind = TOOL_CALL,
+     .label = "A,B",
+     .call = take_pin,
+     .help = "the CPUs of the two sides (default: two different ones)"},
+    {.name = "ring",
+     .kind = TOOL_SIZE,
+     .offset = offsetof(bench_values, ring_bytes),
+     .label = "SIZE",
+     .least = 1,
+     .most = WEFT_MESSAGE_MAX,
+     .help = "weft: how far the ring may grow (default: the library's)"},
+    {.name = "zero-copy",
+     .letter = 'z',
+     .kind = TOOL_FLAG,
+     .offset = offsetof(bench_values, zero_copy),
+     .help = "weft, raw: write and read messages in shared memory"},
+    {.name = "json",
+     .kind = TOOL_FLAG,
+     .offset = offsetof(bench_values, json),
+     .help = "print one JSON object a line for each transport"},
+};
+
+static const tool_syntax syntax = {
+    .command = "bench",
+    .usage = "[options] rtt|throughput",
+    .about =
+        "Measures round trips, or the rate of a stream, between two "
+        "processes.\n'raw' is the limit of this machine, which the others are "
+        "compared with.\n",
+    .options = options,
+    .option_count = TOOL_COUNT_OF(options),
+    .operands_least = 1,
+    .operands_most = 1,
+};
+
+/* ------------------------------------------------------------- defaults --- */
+
+static uint64_t smaller(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+static uint64_t default_count(const bench_case *test, bool slow)
+{
+    uint64_t count;
+
+    if (test->kind == BENCH_THROUGHPUT) {
+        count = smaller(STREAM_COUNT, STREAM_BYTES / test->size_bytes);
+        return slow ? count / STREAM_SLOWER : count;
+    }
+    if (test->pace_ns != 0) {
+        return RTT_COUNT_PACED;
+    }
+    count = test->wait == WEFT_WAIT_BLOCK ? RTT_COUNT_ASLEEP : RTT_COUNT;
+    return smaller(count, RTT_BYTES / test->size_bytes);
+}
+
+/* A tenth of the round; asleep, there is little to get warm. */
+static uint64_t default_warmup(const bench_case *test)
+{
+    return test->pace_ns != 0 ? 10 : test->count / 10 + 1;
+}
+
+/* Two different CPUs, if there are two. */
+static void choose_cpus(bench_values *values)
+{
+    size_t count;
+
+    if (values->pinned) {
+        return;
+    }
+    count = bench_sys_cpus(values->cpus, 2);
+    if (count == 1) {
+        values->cpus[1] = values->cpus[0];
+    }
+}
+
+static bench_case make_case(const bench_values *values, bench_kind kind,
+                            size_t size_bytes, const bench_transport *transport)
+{
+    bench_case test = {.kind = kind,
+                       .size_bytes = size_bytes,
+                       .wait = (weft_wait)values->wait,
+                       .count = values->count,
+                       .pace_ns = values->pace_ns,
+                       .cpus = {values->cpus[0], values->cpus[1]}};
+
+    if (transport->has_ring) {
+        test.ring_bytes = (size_t)values->ring_bytes;
+    }
+    if (transport->has_zero_copy) {
+        test.zero_copy = values->zero_copy;
+    }
+    if (test.count == 0) {
+        test.count = default_count(&test, transport->slow);
+    }
+    test.warmup = default_warmup(&test);
+    return test;
+}
+
+/* ------------------------------------------------------------ measuring --- */
+
+static const bench_transport *find_raw(void)
+{
+    for (size_t i = 0; i < bench_transport_count; i++) {
+        if (strcmp(bench_transports[i]->name, "raw") == 0) {
+            return bench_transports[i];
+        }
+    }
+    return NULL;
+}
+
+/* The round trip of one line between the CPUs, both spinning. */
+static bool probe(const bench_values *values, double *handover_ns)
+{
+    const bench_transport *raw = find_raw();
+    bench_case test = {.kind = BENCH_RTT,
+                       .size_bytes = PROBE_BYTES,
+                       .wait = WEFT_WAIT_SPIN,
+                       .count = PROBE_COUNT,
+                       .warmup = PROBE_COUNT / 4,
+                       .zero_copy = true,
+                       .cpus = {values->cpus[0], values->cpus[1]}};
+    bench_result result;
+
+    *handover_ns = 0;
+    if (raw == NULL || values->cpus[0] == values->cpus[1]) {
+        return true;
+    }
+    if (!bench_round(raw, &test, &result)) {
+        return false;
+    }
+    *handover_ns = result.p50_ns;
+    return true;
+}
+
+/* A line on the terminal about what is going on; NULL wipes it. */
+static void show(const char *name, size_t round, size_t rounds)
+{
+    if (!sys_stderr_is_terminal()) {
+        return;
+    }
+    if (name == NULL) {
+        fprintf(stderr, "%40s\r", "");
+    } else {
+        fprintf(stderr, "round %zu of %zu: %-10s\r", round + 1, rounds, name);
+    }
+    fflush(stderr);
+}
+
+/* Round by round, all transports; each round begins with another one. */
+static bool run_rounds(const bench_values *values, bench_series *series,
+                       size_t series_count, double *handovers)
+{
+    for (size_t round = 0; round < values->rounds; round++) {
+        if (!probe(values, &handovers[round])) {
+            return false;
+        }
+        for (size_t i = 0; i < series_count; i++) {
+            bench_series *next = &series[(round + i) % series_count];
+
+            show(next->transport->name, round, values->rounds);
+            if (!bench_round(next->transport, &next->test,
+                             &next->results[round])) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+/* The transports that were asked for; all of them by default. */
+static size_t choose_series(const bench_values *values, bench_kind kind,
+                            size_t size_bytes, bench_series *series)
+{
+    bool all = true;
+    size_t count = 0;
+
+    for (size_t i = 0; i < bench_transport_count; i++) {
+        all = all && !values->transports[i];
+    }
+    for (size_t i = 0; i < bench_transport_count; i++) {
+        if (all || values->transports[i]) {
+            series[count].transport = bench_transports[i];
+            series[count].test =
+                make_case(values, kind, size_bytes, bench_transports[i]);
+            count++;
+        }
+    }
+    return count;
+}
+
+static bool allocate(bench_series *series, size_t count, size_t rounds,
+                     double **handovers)
+{
+    bool done = true;
+
+    *handovers = calloc(rounds, sizeof(**handovers));
+    for (size_t i = 0; i < count; i++) {
+        series[i].results = calloc(rounds, sizeof(bench_result));
+        done = done && series[i].results != NULL;
+    }
+    done = done && *handovers != NULL;
+    if (!done) {
+        tool_error("bench: out of memory");
+    }
+    return done;
+}
+
+static bool tune(bench_series *series, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (!bench_tune(series[i].transport, &series[i].test)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* All that is measured of one size. */
+static bool run_size(const bench_values *values, bench_kind kind,
+                     size_t size_bytes)
+{
+    bench_series series[BENCH_TRANSPORTS_MOST] = {0};
+    size_t count = choose_series(values, kind, size_bytes, series);
+    size_t rounds = (size_t)values->rounds;
+    double *handovers = NULL;
+    bool done = allocate(series, count, rounds, &handovers) &&
+                tune(series, count) &&
+                run_rounds(values, series, count, handovers);
+
+    show(NULL, 0, 0);
+    done = done && bench_print(series, count, rounds, handovers, values->json);
+    for (size_t i = 0; i < count; i++) {
+        free(series[i].results);
+    }
+    free(handovers);
+    return done;
+}
+
+/* --------------------------------------------------------------- driver --- */
+
+static bool parse_kind(const char *word, bench_kind *kind)
+{
+    if (strcmp(word, "rtt") == 0) {
+        *kind = BENCH_RTT;
+        return true;
+    }
+    *kind = BENCH_THROUGHPUT;
+    return strcmp(word, "throughput") == 0;
+}
+
+/* What can't be measured as asked. Returns TOOL_OK or TOOL_USAGE. */
+static int check_values(const bench_values *values, const char *word,
+                        bench_kind *kind)
+{
+    if (!parse_kind(word, kind)) {
+        return tool_usage_error("bench", "'%s' is neither rtt nor throughput",
+                                word);
+    }
+    if ((values->ring_bytes & (values->ring_bytes - 1)) != 0) {
+        return tool_usage_error("bench",
+                                "the ring's size must be a power of two");
+    }
+    if (*kind == BENCH_THROUGHPUT && values->pace_ns != 0) {
+        return tool_usage_error("bench", "option '--pace' is for rtt only");
+    }
+    if (values->wait == WEFT_WAIT_SPIN && values->cpus[0] == values->cpus[1]) {
+        return tool_usage_error(
+            "bench", "two sides that spin need two CPUs; both have CPU %u",
+            values->cpus[0]);
+    }
+    return TOOL_OK;
+}
+
+int cmd_bench(int argc, char **argv)
+{
+    bench_values values = {.wait = WEFT_WAIT_ADAPTIVE, .rounds = 5};
+    tool_operands operands;
+    bench_kind kind;
+    int exit_code;
+
+    if (!tool_parse(&syntax, argc, argv, &values, &operands, &exit_code)) {
+        return exit_code;
+    }
+    if (!bench_sys_supported) {
+        tool_error("bench: not supported on this system");
+        return TOOL_FAILED;
+    }
+    choose_cpus(&values);
+    exit_code = check_values(&values, operands.items[0], &kind);
+    if (exit_code != TOOL_OK) {
+        return exit_code;
+    }
+    if (values.size_count == 0) {
+        values.sizes[values.size_count++] = SIZE_DEFAULT;
+    }
+    for (size_t i = 0; i < values.size_count; i++) {
+        if (!run_size(&values, kind, values.sizes[i])) {
+            return TOOL_FAILED;
+        }
+    }
+    return TOOL_OK;
+}

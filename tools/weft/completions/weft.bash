@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: MIT
+#
+# Completion of `weft` for bash: commands, options as `--help` prints them,
+# and the names that have a socket in the run-time directory.
+
+_weft_names() {
+    local dir path
+    if [[ ${WEFT_RUNTIME_DIR:-} == /* ]]; then
+        dir=$WEFT_RUNTIME_DIR
+    elif [[ ${XDG_RUNTIME_DIR:-} == /* ]]; then
+        dir=$XDG_RUNTIME_DIR/weft
+    else
+        dir=/tmp/weft-$EUID
+    fi
+    for path in "$dir"/*.sock; do
+        [[ -S $path ]] && basename "$path" .sock
+    done
+}
+
+_weft_options() {
+    weft "$1" --help 2>/dev/null | grep -o -E -e '--[a-z][a-z-]*' | sort -u
+}
+
+# The words that an option takes, if its help lists them: --wait a|b|c.
+_weft_choices() {
+    weft "$1" --help 2>/dev/null |
+        sed -n -E "s/^ .*$2 ([a-z]+(\|[a-z]+)+).*/\1/p" | tr '|' '\n'
+}
+
+# Bash 3, which macOS has, has no mapfile.
+_weft_reply() {
+    local word
+    COMPREPLY=()
+    while IFS= read -r word; do
+        COMPREPLY+=("$word")
+    done < <(compgen -W "$1" -- "$2")
+}
+
+_weft() {
+    local current=${COMP_WORDS[COMP_CWORD]}
+    local previous=${COMP_WORDS[COMP_CWORD - 1]}
+    local commands='recv send bench doctor version help'
+    local command=${COMP_WORDS[1]}
+    local choices=''
+
+    if ((COMP_CWORD == 1)); then
+        _weft_reply "$commands" "$current"
+        return
+    fi
+    [[ $previous == --* ]] && choices=$(_weft_choices "$command" "$previous")
+    if [[ -n $choices ]]; then
+        _weft_reply "$choices" "$current"
+    elif [[ $current == -* ]]; then
+        _weft_reply "$(_weft_options "$command")" "$current"
+    else
+        case $command in
+        send | recv) _weft_reply "$(_weft_names)" "$current" ;;
+        bench) _weft_reply 'rtt throughput' "$current" ;;
+        help) _weft_reply "$commands" "$current" ;;
+        *) COMPREPLY=() ;;
+        esac
+    fi
+}
+
+complete -F _weft weft

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * sys.h - what the tool needs of the operating system beyond the library.
+ *
+ * One file for each family of systems implements it: sys_posix.c and
+ * sys_windows.c. Codes are errno values, or GetLastError() values on Windows;
+ * 0 is success.
+ */
+#ifndef WEFT_SYS_H
+#define WEFT_SYS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <weft/channel.h>
+
+/*
+ * Call it first: standard input and output carry bytes as they are, and
+ * writing to a closed pipe is an error code instead of a signal.
+ */
+void sys_start(void);
+
+/* Ends the process at once; nothing that is open is ended in order. */
+_Noreturn void sys_abandon(int exit_code);
+
+/* The text of a code, written to `text` and returned. */
+const char *sys_error_text(int code, char *text, size_t room);
+
+/* ------------------------------------------------------------ terminal --- */
+
+bool sys_stderr_is_terminal(void);
+
+/* The columns of the terminal at stderr; 80 if it does not tell. */
+unsigned sys_terminal_columns(void);
+
+/* ---------------------------------------------------- standard streams --- */
+
+/*
+ * How many bytes are left to read from standard input. False if that is not
+ * known, because it is not a regular file.
+ */
+bool sys_input_left(uint64_t *bytes);
+
+/* Reads what there is, at most `room` bytes; `*bytes` 0 at the end. */
+int sys_read(void *buffer, size_t room, size_t *bytes);
+
+/*
+ * Writes all of it to standard output. SYS_TIMED_OUT when the deadline
+ * passes first; `*written` says how much went out.
+ */
+int sys_write(const void *data, size_t bytes, uint64_t deadline_ns,
+              size_t *written);
+
+/* Closes standard output, and so learns of errors that came late. */
+int sys_close_output(void);
+
+#define SYS_TIMED_OUT (-1)
+
+/* -------------------------------------------------------------- waiting --- */
+
+/* What a wait ended with. */
+typedef enum sys_event {
+    SYS_READY,       /* the handle, or (see the call) standard input */
+    SYS_OTHER,       /* the other one of the two */
+    SYS_DEADLINE,    /* the deadline has passed */
+    SYS_INTERRUPTED, /* the user or the system asks this process to end */
+    SYS_ERROR        /* `*code` says which */
+} sys_event;
+
+/*
+ * Waits until standard input can be read (SYS_READY) or `watch` is readable
+ * (SYS_OTHER; looked at first). `watch` may be WEFT_HANDLE_NONE.
+ */
+sys_event sys_wait_input(weft_handle watch, uint64_t deadline_ns, int *code);
+
+/*
+ * Waits until `handle` is readable. Interrupt, termination and hang-up
+ * signals that come between sys_hold_signals and sys_release_signals end the
+ * wait instead of the process: none is missed. sys_release_signals then lets
+ * them act as if they had come just now.
+ */
+sys_event sys_wait_handle(weft_handle handle, uint64_t deadline_ns, int *code);
+void sys_hold_signals(void);
+void sys_release_signals(void);
+
+/* --------------------------------------------------------------- places --- */
+
+/*
+ * Where names live and why: the directory in `path`, and a static string
+ * such as "$XDG_RUNTIME_DIR". NULL if `path` is too small.
+ */
+const char *sys_runtime_directory(char *path, size_t room);
+
+#endif

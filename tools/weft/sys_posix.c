@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The tool's needs on Linux and macOS.
+ *
+ * Signals while a name is held: SIGINT, SIGTERM and SIGHUP are blocked but
+ * for the time inside pselect(), which lets them in and goes to sleep in one
+ * step. So none can slip in between the last look and the sleep, and the
+ * caller removes its name before the signal takes its usual effect.
+ */
+#define _POSIX_C_SOURCE 200809L
+#define _DARWIN_C_SOURCE
+#define _DEFAULT_SOURCE
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/select.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "sys.h"
+
+/* The signals that ask a process to end. */
+static const int ending_signals[] = {SIGINT, SIGTERM, SIGHUP};
+#define ENDING_SIGNALS (sizeof(ending_signals) / sizeof(ending_signals[0]))
+
+static volatile sig_atomic_t received_signal;
+static sigset_t mask_before;
+static struct sigaction actions_before[ENDING_SIGNALS];
+
+/*
+ * A closed standard stream would let its number go to the next descriptor
+ * that is opened, and our output into a ring or socket. /dev/null, opened
+ * the wrong way round, takes its place, so that using it is still an error.
+ */
+static void fill_standard_streams(void)
+{
+    for (int fd = 0; fd <= 2; fd++) {
+        if (fcntl(fd, F_GETFD) < 0 && errno == EBADF) {
+            (void)open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY);
+        }
+    }
+}
+
+void sys_start(void)
+{
+    struct sigaction ignore;
+
+    fill_standard_streams();
+    memset(&ignore, 0, sizeof(ignore));
+    ignore.sa_handler = SIG_IGN;
+    sigemptyset(&ignore.sa_mask);
+    (void)sigaction(SIGPIPE, &ignore, NULL);
+}
+
+void sys_abandon(int exit_code)
+{
+    _exit(exit_code);
+}
+
+const char *sys_error_text(int code, char *text, size_t room)
+{
+    snprintf(text, room, "%s", strerror(code));
+    return text;
+}
+
+/* ------------------------------------------------------------ terminal --- */
+
+bool sys_stderr_is_terminal(void)
+{
+    return isatty(STDERR_FILENO) == 1;
+}
+
+unsigned sys_terminal_columns(void)
+{
+    struct winsize size;
+
+    if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) {
+        return 80;
+    }
+    return size.ws_col;
+}
+
+/* ---------------------------------------------------- standard streams --- */
+
+bool sys_input_left(uint64_t *bytes)
+{
+    struct stat status;
+    off_t at;
+
+    if (fstat(STDIN_FILENO, &status) != 0 || !S_ISREG(status.st_mode)) {
+        return false;
+    }
+    at = lseek(STDIN_FILENO, 0, SEEK_CUR);
+    if (at < 0 || at > status.st_size) {
+        return false;
+    }
+    *bytes = (uint64_t)(status.st_size - at);
+    return true;
+}
+
+/* Milliseconds until a deadline as poll() counts them, rounded up. */
+static int poll_timeout(uint64_t deadline_ns)
+{
+    uint64_t now;
+    uint64_t ms;
+
+    if (deadline_ns == WEFT_FOREVER) {
+        return -1;
+    }
+    now = weft_now_ns();
+    if (now >= deadline_ns) {
+        return 0;
+    }
+    ms = (deadline_ns - now + 999999) / 1000000;
+    return ms > INT_MAX ? INT_MAX : (int)ms;
+}
+
+/* poll() that goes on after signals. 0, SYS_TIMED_OUT or an errno value. */
+static int poll_until(struct pollfd *polls, nfds_t count, uint64_t deadline_ns)
+{
+    for (;;) {
+        int ready = poll(polls, count, poll_timeout(deadline_ns));
+
+        if (ready > 0) {
+            return 0;
+        }
+        if (ready == 0 && weft_now_ns() >= deadline_ns) {
+            return SYS_TIMED_OUT;
+        }
+        if (ready < 0 && errno != EINTR) {
+            return errno;
+        }
+    }
+}
+
+/* Others may have made the stream non-blocking: EAGAIN means wait, too. */
+int sys_read(void *buffer, size_t room, size_t *bytes)
+{
+    struct pollfd input = {STDIN_FILENO, POLLIN, 0};
+
+    for (;;) {
+        ssize_t result = read(STDIN_FILENO, buffer, room);
+        int code = result < 0 ? errno : 0;
+
+        if (code == EAGAIN) {
+            code = poll_until(&input, 1, WEFT_FOREVER);
+        } else if (code == 0) {
+            *bytes = (size_t)result;
+            return 0;
+        }
+        if (code != 0 && code != EINTR) {
+            return code;
+        }
+    }
+}
+
+/*
+ * With a deadline no write may block. After poll() a pipe takes PIPE_BUF
+ * bytes at once; O_NONBLOCK would change the pipe for everybody who has it.
+ */
+int sys_write(const void *data, size_t bytes, uint64_t deadline_ns,
+              size_t *written)
+{
+    const char *at = data;
+    bool wait = deadline_ns != WEFT_FOREVER;
+    size_t most = wait ? PIPE_BUF : SSIZE_MAX;
+
+    *written = 0;
+    while (*written < bytes) {
+        struct pollfd output = {STDOUT_FILENO, POLLOUT, 0};
+        size_t left = bytes - *written;
+        int code = wait ? poll_until(&output, 1, deadline_ns) : 0;
+        ssize_t result;
+
+        if (code != 0) {
+            return code;
+        }
+        result = write(STDOUT_FILENO, at + *written, left < most ? left : most);
+        if (result >= 0) {
+            *written += (size_t)result;
+        } else if (errno == EAGAIN) {
+            wait = true;
+        } else if (errno != EINTR) {
+            return errno;
+        }
+    }
+    return 0;
+}
+
+int sys_close_output(void)
+{
+    return close(STDOUT_FILENO) == 0 || errno == EINTR ? 0 : errno;
+}
+
+/* -------------------------------------------------------------- waiting --- */
+
+sys_event sys_wait_input(weft_handle watch, uint64_t deadline_ns, int *code)
+{
+    struct pollfd polls[2] = {{STDIN_FILENO, POLLIN, 0},
+                              {(int)watch, POLLIN, 0}};
+
+    *code = poll_until(polls, 2, deadline_ns);
+    if (*code != 0) {
+        return *code == SYS_TIMED_OUT ? SYS_DEADLINE : SYS_ERROR;
+    }
+    return polls[1].revents != 0 ? SYS_OTHER : SYS_READY;
+}
+
+static void note_signal(int number)
+{
+    received_signal = number;
+}
+
+void sys_hold_signals(void)
+{
+    struct sigaction note;
+    sigset_t held;
+
+    memset(&note, 0, sizeof(note));
+    note.sa_handler = note_signal;
+    sigemptyset(&note.sa_mask);
+    sigemptyset(&held);
+    for (size_t i = 0; i < ENDING_SIGNALS; i++) {
+        sigaddset(&held, ending_signals[i]);
+    }
+    (void)sigprocmask(SIG_BLOCK, &held, &mask_before);
+    for (size_t i = 0; i < ENDING_SIGNALS; i++) {
+        (void)sigaction(ending_signals[i], NULL, &actions_before[i]);
+        /* What nohup ignores stays ignored. */
+        if (actions_before[i].sa_handler != SIG_IGN) {
+            (void)sigaction(ending_signals[i], &note, NULL);
+        }
+    }
+}
+
+void sys_release_signals(void)
+{
+    for (size_t i = 0; i < ENDING_SIGNALS; i++) {
+        (void)sigaction(ending_signals[i], &actions_before[i], NULL);
+    }
+    (void)sigprocmask(SIG_SETMASK, &mask_before, NULL);
+    if (received_signal != 0) {
+        (void)raise(received_signal);
+    }
+}
+
+/* The time left as pselect() takes it; NULL for ever. */
+static struct timespec *time_left(uint64_t deadline_ns, struct timespec *left)
+{
+    uint64_t now = weft_now_ns();
+    uint64_t ns = now < deadline_ns ? deadline_ns - now : 0;
+
+    left->tv_sec = (time_t)(ns / 1000000000);
+    left->tv_nsec = (long)(ns % 1000000000);
+    return deadline_ns == WEFT_FOREVER ? NULL : left;
+}
+
+sys_event sys_wait_handle(weft_handle handle, uint64_t deadline_ns, int *code)
+{
+    int fd = (int)handle;
+
+    if (fd >= FD_SETSIZE) {
+        *code = EMFILE;
+        return SYS_ERROR;
+    }
+    for (;;) {
+        struct timespec left;
+        fd_set readable;
+        int ready;
+
+        FD_ZERO(&readable);
+        FD_SET(fd, &readable);
+        ready = pselect(fd + 1, &readable, NULL, NULL,
+                        time_left(deadline_ns, &left), &mask_before);
+        if (received_signal != 0) {
+            return SYS_INTERRUPTED;
+        }
+        if (ready > 0) {
+            return SYS_READY;
+        }
+        if (ready == 0) {
+            return SYS_DEADLINE;
+        }
+        if (errno != EINTR) {
+            *code = errno;
+            return SYS_ERROR;
+        }
+    }
+}
+
+/* --------------------------------------------------------------- places --- */
+
+static bool is_absolute(const char *path)
+{
+    return path != NULL && *path == '/';
+}
+
+const char *sys_runtime_directory(char *path, size_t room)
+{
+    const char *own = getenv("WEFT_RUNTIME_DIR");
+    const char *session = getenv("XDG_RUNTIME_DIR");
+    const char *why = "the fallback, because neither $WEFT_RUNTIME_DIR nor "
+                      "$XDG_RUNTIME_DIR is an absolute path";
+    int length;
+
+    if (is_absolute(own)) {
+        why = "$WEFT_RUNTIME_DIR";
+        length = snprintf(path, room, "%s", own);
+    } else if (is_absolute(session)) {
+        why = "$XDG_RUNTIME_DIR";
+        length = snprintf(path, room, "%s/weft", session);
+    } else {
+        length =
+            snprintf(path, room, "/tmp/weft-%lu", (unsigned long)geteuid());
+    }
+    return length >= 0 && (size_t)length < room ? why : NULL;
+}
