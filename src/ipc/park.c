@@ -8,14 +8,17 @@
 
 /*
  * Microseconds. Waking a sleeper costs 5 us on idle real hardware and 20 to
- * 45 us in a virtual machine, so more than 25 us of spinning is never repaid.
- * A site whose spins end asleep halves them, down to the least; one whose
- * spins are answered doubles them. Each 16th wait tries the full length, to
- * notice a peer that has become prompt again.
+ * 45 us in a virtual machine, so more spinning than this is never repaid.
+ * Each site learns what its waits are like: one that was answered while it
+ * spun, or that slept for so short a time that more spinning would have
+ * caught the answer, spins for twice as long next time; one that slept for
+ * long, half as long. So who waits for the answer of a peer that has to be
+ * woken first spins through that, and the peer, who waits for the next
+ * question, does not.
  */
-#define SPIN_MOST_US 25
+#define SPIN_MOST_US 30
 #define SPIN_LEAST_US 2
-#define SPIN_RETRY_WAITS 16
+#define SHORT_SLEEP_NS 75000
 
 /* WEFT_WAIT_SPIN looks up this often, for the peer's end: 0.3 us in 50. */
 #define SPIN_CHECK_US 50
@@ -84,7 +87,7 @@ uint64_t wefti_site_spin_us(struct wefti_site *site)
     if (together || weftos_get_facts()->cpus < 2) {
         return 0;
     }
-    return ++site->waits % SPIN_RETRY_WAITS == 0 ? SPIN_MOST_US : site->spin_us;
+    return site->spin_us;
 }
 
 /* Spins for `us` microseconds. True: ready. */
@@ -101,6 +104,18 @@ static bool spin_for(wefti_ready *ready, void *context, uint64_t us)
     return false;
 }
 
+/* Was this wait one that spinning is good for? */
+static void learn(struct wefti_site *site, bool is_short)
+{
+    if (is_short) {
+        site->spin_us =
+            site->spin_us * 2 < SPIN_MOST_US ? site->spin_us * 2 : SPIN_MOST_US;
+    } else {
+        site->spin_us = site->spin_us / 2 > SPIN_LEAST_US ? site->spin_us / 2
+                                                          : SPIN_LEAST_US;
+    }
+}
+
 bool wefti_site_spin(struct wefti_site *site, uint64_t us, wefti_ready *ready,
                      void *context)
 {
@@ -115,14 +130,11 @@ bool wefti_site_spin(struct wefti_site *site, uint64_t us, wefti_ready *ready,
         }
         return ready(context);
     }
-    if (spin_for(ready, context, us)) {
-        site->spin_us =
-            site->spin_us * 2 < SPIN_MOST_US ? site->spin_us * 2 : SPIN_MOST_US;
-        return true;
+    if (!spin_for(ready, context, us)) {
+        return false;
     }
-    site->spin_us =
-        site->spin_us / 2 > SPIN_LEAST_US ? site->spin_us / 2 : SPIN_LEAST_US;
-    return false;
+    learn(site, true);
+    return true;
 }
 
 /* ------------------------------------------------------------- sleeping --- */
@@ -202,18 +214,13 @@ static weft_status count_idle_wake(struct wefti_site *site)
     return WEFT_EPROTO;
 }
 
-weft_status wefti_site_sleep(struct wefti_site *site, uint64_t deadline_ns)
+static weft_status collect(struct wefti_site *site, uint64_t deadline_ns)
 {
     unsigned events = 0;
-    weft_status status = open_waiter(site);
-
-    if (status != WEFT_OK) {
-        return status;
-    }
-    site->parks += deadline_ns != WEFT_NOW;
-    status =
+    weft_status status =
         weftos_waiter_wait(site->waiter, deadline_ns, site->line->interruptible,
                            &events, &site->detail);
+
     if (status != WEFT_OK) {
         return status;
     }
@@ -225,6 +232,21 @@ weft_status wefti_site_sleep(struct wefti_site *site, uint64_t deadline_ns)
         return WEFT_EINTR;
     }
     return events != 0 ? count_idle_wake(site) : WEFT_OK;
+}
+
+weft_status wefti_site_sleep(struct wefti_site *site, uint64_t deadline_ns)
+{
+    weft_status status = open_waiter(site);
+    uint64_t began;
+
+    if (status != WEFT_OK || deadline_ns == WEFT_NOW) {
+        return status != WEFT_OK ? status : collect(site, WEFT_NOW);
+    }
+    site->parks++;
+    began = weftos_now_ns();
+    status = collect(site, deadline_ns);
+    learn(site, weftos_now_ns() - began < SHORT_SLEEP_NS);
+    return status;
 }
 
 /* -------------------------------------------------------------- exposed --- */

@@ -72,9 +72,8 @@ struct wefti_site {
     const weftos_word *fence_mode; /* the peer's; NULL: always remote */
     bool hung_up;                  /* the kernel says that the peer is gone */
     uint32_t spin_us;              /* how long the next wait spins at most */
-    uint32_t waits;
-    uint32_t idle_wakes; /* in a row, without progress */
-    uint64_t progress;   /* as of the last wake */
+    uint32_t idle_wakes;           /* in a row, without progress */
+    uint64_t progress;             /* as of the last wake */
     uint64_t parks;
     weft_detail detail;
 };

@@ -35,7 +35,7 @@
 /* What is true of this system; filled once, by the first call. */
 typedef struct weftos_facts {
     size_t page_bytes;
-    unsigned cpus;          /* that this process may run on */
+    unsigned cpus;          /* of the machine */
     bool fence_remote;      /* weftos_fence_remote() works */
     unsigned pauses_per_us; /* weftos_pause() calls in a microsecond, >= 1 */
 } weftos_facts;

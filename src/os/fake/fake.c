@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "../os.h"
 
@@ -47,7 +48,8 @@ REAL(waiter_open);
 REAL(waiter_poke);
 REAL(waiter_wait);
 
-/* ---------------------------------------------------------------- script --- */
+/* ---------------------------------------------------------------- script ---
+ */
 
 #define FAULTS_MOST 5
 
@@ -217,8 +219,8 @@ static bool strikes(fake_call which, weft_status *status, weft_detail *detail)
     int expected = (int)which;
 
     announce(call->name);
-    if (number != fail_at && !atomic_compare_exchange_strong(
-                                 &next_call, &expected, FAKE_CALLS)) {
+    if (number != fail_at &&
+        !atomic_compare_exchange_strong(&next_call, &expected, FAKE_CALLS)) {
         return false;
     }
     failed = call;
@@ -231,7 +233,8 @@ static bool strikes(fake_call which, weft_status *status, weft_detail *detail)
     return true;
 }
 
-/* ----------------------------------------------------------------- clock --- */
+/* ----------------------------------------------------------------- clock ---
+ */
 
 void fake_clock_stop(uint64_t now_ns)
 {
@@ -273,7 +276,8 @@ static weft_status skip_wait(weft_status looked, uint64_t deadline_ns,
     return WEFT_ETIMEDOUT;
 }
 
-/* ---------------------------------------------------------------- memory --- */
+/* ---------------------------------------------------------------- memory ---
+ */
 
 void *weftos_alloc(size_t bytes)
 {
@@ -325,7 +329,8 @@ void weftos_close(weft_handle handle)
     weftreal_close(handle);
 }
 
-/* ------------------------------------------------------ processes, fences --- */
+/* ------------------------------------------------------ processes, fences ---
+ */
 
 weft_status weftos_process_mark(weft_detail *detail)
 {
@@ -364,7 +369,16 @@ weft_status weftos_fence_remote(weft_detail *detail)
                : weftreal_fence_remote(detail);
 }
 
-/* --------------------------------------------------------------- sockets --- */
+/* --------------------------------------------------------------- sockets ---
+ */
+
+/* A peer that is said to be gone must be gone for every later call too. */
+static void hang_up_if(weft_status status, weft_handle socket)
+{
+    if (status == WEFT_ECLOSED) {
+        (void)shutdown((int)socket, SHUT_RDWR);
+    }
+}
 
 weft_status weftos_socket_send(weft_handle socket, const void *data,
                                size_t bytes, const weft_handle *handles,
@@ -372,10 +386,12 @@ weft_status weftos_socket_send(weft_handle socket, const void *data,
 {
     weft_status status;
 
-    return strikes(FAKE_SOCKET_SEND, &status, detail)
-               ? status
-               : weftreal_socket_send(socket, data, bytes, handles,
-                                      handle_count, detail);
+    if (!strikes(FAKE_SOCKET_SEND, &status, detail)) {
+        return weftreal_socket_send(socket, data, bytes, handles, handle_count,
+                                    detail);
+    }
+    hang_up_if(status, socket);
+    return status;
 }
 
 /*
@@ -395,6 +411,7 @@ weft_status weftos_socket_recv(weft_handle socket, weftos_received *received,
         weftreal_socket_recv(socket, &lost, NULL) == WEFT_OK) {
         weftos_received_drop(&lost);
     }
+    hang_up_if(status, socket);
     return status;
 }
 
@@ -426,15 +443,16 @@ weft_status weftos_socket_wait(weft_handle socket, bool room,
         return status;
     }
     if (skips(deadline_ns)) {
-        status = weftreal_socket_wait(socket, room, WEFT_NOW, interruptible,
-                                      detail);
+        status =
+            weftreal_socket_wait(socket, room, WEFT_NOW, interruptible, detail);
         return skip_wait(status, deadline_ns, detail);
     }
     return weftreal_socket_wait(socket, room, deadline_ns, interruptible,
                                 detail);
 }
 
-/* ------------------------------------------------------------- endpoints --- */
+/* ------------------------------------------------------------- endpoints ---
+ */
 
 weft_status weftos_endpoint_open(const char *name, unsigned mode,
                                  weftos_endpoint **out, weft_detail *detail)
@@ -516,7 +534,8 @@ weft_status weftos_endpoint_connect(const char *name, bool await,
                                      socket, peer, detail);
 }
 
-/* --------------------------------------------------- doorbells and waiters --- */
+/* --------------------------------------------------- doorbells and waiters ---
+ */
 
 weft_status weftos_bell_open(weft_handle *mine, weft_handle *theirs,
                              weft_detail *detail)

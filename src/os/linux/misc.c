@@ -99,14 +99,15 @@ void weftos_yield(void)
 
 /* ---------------------------------------------------------------- facts --- */
 
+/*
+ * Those of the machine, not those this thread is pinned to: the peer may run
+ * on another one, and that is what spinning is about.
+ */
 static unsigned count_cpus(void)
 {
-    cpu_set_t set;
+    long count = sysconf(_SC_NPROCESSORS_ONLN);
 
-    if (sched_getaffinity(0, sizeof(set), &set) != 0) {
-        return 1; /* more CPUs than cpu_set_t has room for: spin less */
-    }
-    return (unsigned)CPU_COUNT(&set);
+    return count > 0 ? (unsigned)count : 1;
 }
 
 /* Times a burst of pauses; the shortest of three is the undisturbed one. */
