@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "handshake.h"
-#include "os/compiler.h"
 #include "rx.h"
 #include "tx.h"
 
@@ -19,7 +18,8 @@ enum phase { READY, PENDING, FINISHING };
  */
 struct weft_channel {
     alignas(64) struct wefti_tx tx;
-    uint64_t token; /* of the process that opened it */
+    uint64_t token;          /* of the process that opened it */
+    weftos_word ready_token; /* the same, once the handshake is done */
     _Atomic int phase;
     struct wefti_offer offer;
     struct wefti_answer answer;
@@ -55,6 +55,9 @@ static uint64_t least(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
+/* Equal to no process's token. */
+#define NOT_READY UINT64_MAX
+
 /* Both halves are here: sets up the two directions. */
 static void assemble(weft_channel *channel)
 {
@@ -80,6 +83,7 @@ static void assemble(weft_channel *channel)
     wefti_tx_init(&channel->tx, line, channel->offer.home_bytes, &sending,
                   settings->full == WEFT_FULL_DROP);
     wefti_rx_init(&channel->rx, line, answer->home_bytes, &receiving);
+    weftos_store_release(&channel->ready_token, channel->token);
 }
 
 weft_status wefti_channel_create(weft_handle socket, struct wefti_offer *offer,
@@ -93,6 +97,7 @@ weft_status wefti_channel_create(weft_handle socket, struct wefti_offer *offer,
     if (channel == NULL) {
         return wefti_fail(detail, WEFT_ENOMEM, "allocate a channel");
     }
+    weftos_store_relaxed(&channel->ready_token, NOT_READY);
     channel->line.socket = socket;
     channel->offer = *offer;
     channel->settings = *settings;
@@ -296,8 +301,9 @@ static weft_status finish(weft_channel *channel, uint64_t deadline_ns)
 /* What the short ways check: not pending, and not in a forked child. */
 static inline bool is_ready(const weft_channel *channel)
 {
-    return channel != NULL && *weftos_process_token == channel->token &&
-           atomic_load_explicit(&channel->phase, memory_order_acquire) == READY;
+    /* Acquire: the two directions were assembled before. */
+    return channel != NULL &&
+           *weftos_process_token == weftos_load_acquire(&channel->ready_token);
 }
 
 /* What every call on a channel checks first. */
@@ -338,12 +344,26 @@ static WEFTOS_COLD weft_status send_long(weft_channel *channel,
     return wefti_tx_send(&channel->tx, &message, deadline_ns);
 }
 
+/* For messages that are copied by a call; kept out of the way of others. */
+static WEFTOS_APART weft_status send_larger(weft_channel *channel,
+                                            const void *data, size_t bytes,
+                                            uint64_t deadline_ns)
+{
+    return wefti_tx_send_short(&channel->tx, data, bytes)
+               ? WEFT_OK
+               : send_long(channel, data, bytes, deadline_ns);
+}
+
 weft_status weft_channel_send_until(weft_channel *channel, const void *data,
                                     size_t bytes, uint64_t deadline_ns)
 {
-    if (is_ready(channel) && data != NULL &&
-        wefti_tx_send_short(&channel->tx, data, bytes)) {
-        return WEFT_OK;
+    if (is_ready(channel) && data != NULL) {
+        if (bytes > WEFTI_COPY_SMALL) {
+            return send_larger(channel, data, bytes, deadline_ns);
+        }
+        if (wefti_tx_send_short(&channel->tx, data, bytes)) {
+            return WEFT_OK;
+        }
     }
     return send_long(channel, data, bytes, deadline_ns);
 }

@@ -127,7 +127,9 @@ enum wefti_type {
 #define WEFTI_LAST 2u
 /* Handles ride with the last record of this message; on its first too. */
 #define WEFTI_HANDLES 4u
-#define WEFTI_FLAGS_KNOWN 7u
+/* The header's tag counts; without this flag it is 0, whatever is there. */
+#define WEFTI_TAGGED 8u
+#define WEFTI_FLAGS_KNOWN 15u
 
 /*
  * The first piece of a message in pieces begins with its total length: 64
@@ -141,7 +143,7 @@ enum wefti_type {
 /* The payload of WEFTI_RESEAT: the new ring's size; 0 is the home's ring. */
 #define WEFTI_RESEAT_BYTES 8
 
-/* The upper half of the word of a whole message without handles. */
+/* The upper half of the word of a whole message with nothing riding on it. */
 #define WEFTI_PLAIN                                                            \
     ((uint64_t)WEFTI_DATA | (uint64_t)(WEFTI_FIRST | WEFTI_LAST)               \
                                 << (WEFTI_FLAGS_SHIFT - WEFTI_TYPE_SHIFT))

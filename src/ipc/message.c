@@ -61,6 +61,11 @@ static unsigned char *room_of(const struct wefti_rx *rx,
     return sink->into_stash ? rx->stash : sink->room;
 }
 
+static inline uint64_t tag_of(const struct wefti_record *record)
+{
+    return (record->flags & WEFTI_TAGGED) != 0 ? record->header->tag : 0;
+}
+
 /* May a message like this be given to the caller? */
 static inline weft_status check_sink(struct sink *sink, uint64_t bytes,
                                      bool carries)
@@ -159,13 +164,13 @@ static weft_status take_piece(struct wefti_rx *rx,
         status = copy_piece(rx, record, sink);
     }
     if (status == WEFT_OK && (record->flags & WEFTI_LAST) != 0) {
-        sink->tag = record->header->tag;
+        sink->tag = tag_of(record);
         sink->bytes = rx->total;
         status = take_handles(rx, record, sink);
         set_assembling(rx, false);
     }
     if (status == WEFT_OK) {
-        wefti_rx_finish(rx, record->advance);
+        wefti_rx_advance(rx, record->advance);
     }
     return status;
 }
@@ -186,11 +191,11 @@ static inline weft_status take_whole(struct wefti_rx *rx,
     }
     set_assembling(rx, false);
     sink->bytes = record->bytes;
-    sink->tag = record->header->tag;
+    sink->tag = tag_of(record);
     if (record->bytes > 0) {
         wefti_copy(sink->room, record->header + 1, record->bytes);
     }
-    wefti_rx_finish(rx, record->advance);
+    wefti_rx_advance(rx, record->advance);
     return WEFT_OK;
 }
 
@@ -352,7 +357,7 @@ void wefti_rx_release(struct wefti_rx *rx)
     rx->short_way = true;
     rx->messages++;
     if (rx->peeked > 0) {
-        wefti_rx_finish(rx, rx->peeked);
+        wefti_rx_advance(rx, rx->peeked);
     } else {
         forget_stash(rx);
     }

@@ -36,8 +36,9 @@ struct wefti_tx {
     unsigned char *ring;
     uint64_t mask;    /* ring bytes - 1 */
     uint64_t written; /* the position after the last record */
-    uint64_t limit;   /* written may go so far before the cursor is read */
-    uint64_t unrung;  /* the first position not yet tested for a sleeper */
+    uint64_t stop;    /* a record up to here needs no more thought */
+    uint64_t unrung;  /* the first position not yet tested for a sleeper;
+                       * written, unless a wrap marker was the last */
     /*
      * Messages of fewer bytes than this may take the short way; 0 while
      * anything at all is out of the ordinary.
@@ -61,6 +62,7 @@ struct wefti_tx {
     struct wefti_limits limits;
     unsigned char *home_ring;
     uint64_t home_bytes; /* of the home's ring */
+    uint64_t limit;      /* written may go so far before the cursor is read */
     uint64_t cursor;     /* the peer's, as last checked */
     uint64_t base;       /* where the stream entered this ring */
     uint64_t ring_bytes;
@@ -102,14 +104,15 @@ struct wefti_rx {
     uint64_t published;  /* our cursor as the peer sees it */
     uint64_t batch;      /* publish when read is so far ahead of it */
     uint64_t peeked;     /* bytes to skip on release */
+    uint64_t lap_end;    /* the position at which the ring next begins anew */
     uint64_t record_max; /* of this ring */
     bool short_way;      /* nothing is out of the ordinary */
     bool fenced;         /* a fence after each publishing of the cursor */
     bool is_peeked;
     weft_status failed;
-    uint64_t taken; /* records since the ring was last found empty */
     uint64_t messages;
     uint64_t bytes;
+    uint64_t messages_when_empty; /* when the ring was last found empty */
 
     struct wefti_line *line;
     const struct wefti_home *peer;
@@ -121,7 +124,8 @@ struct wefti_rx {
     uint64_t ring_bytes;
     uint32_t linger_us; /* how long a streaming reader lets a batch build */
     unsigned empties;   /* empty-handed looks with WEFT_NOW, in a row */
-    unsigned turns;     /* wraps and reseats since the last message */
+    unsigned turns;     /* wraps and reseats in a row ... */
+    uint64_t turned_at; /* ... after so many messages */
     uint64_t reseats;
     uint64_t wakes;
 
@@ -154,26 +158,38 @@ void wefti_rx_stats(const struct wefti_rx *rx, weft_flow_stats *stats);
 
 /* -------------------------------------------------------------- copying --- */
 
-/*
- * Copies a payload. Up to this size a few vector moves beat the call of
- * memcpy; the bound was measured.
- */
-#define WEFTI_COPY_INLINE 256
+/* Up to this size a few vector moves beat a call of memcpy: measured. */
+#define WEFTI_COPY_SMALL 256
+
+/* The ends overlap where the size is not a multiple. */
+static inline void wefti_copy_small(unsigned char *to,
+                                    const unsigned char *from, uint64_t bytes)
+{
+    for (; bytes > 64; bytes -= 64, to += 64, from += 64) {
+        memcpy(to, from, 64);
+    }
+    if (bytes >= 32) {
+        memcpy(to, from, 32);
+        memcpy(to + bytes - 32, from + bytes - 32, 32);
+    } else if (bytes >= 16) {
+        memcpy(to, from, 16);
+        memcpy(to + bytes - 16, from + bytes - 16, 16);
+    } else if (bytes >= 8) {
+        memcpy(to, from, 8);
+        memcpy(to + bytes - 8, from + bytes - 8, 8);
+    } else {
+        for (; bytes > 0; bytes--) {
+            *to++ = *from++;
+        }
+    }
+}
 
 static inline void wefti_copy(void *to, const void *from, uint64_t bytes)
 {
-    unsigned char *at = to;
-    const unsigned char *source = from;
-
-    if (bytes > WEFTI_COPY_INLINE) {
+    if (bytes <= WEFTI_COPY_SMALL) {
+        wefti_copy_small(to, from, bytes);
+    } else {
         memcpy(to, from, bytes);
-        return;
-    }
-    for (; bytes >= 16; bytes -= 16, at += 16, source += 16) {
-        memcpy(at, source, 16);
-    }
-    for (; bytes > 0; bytes--) {
-        *at++ = *source++;
     }
 }
 

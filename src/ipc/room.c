@@ -36,6 +36,7 @@ void wefti_tx_enter_ring(struct wefti_tx *tx, void *ring, uint64_t bytes)
     tx->base = tx->written;
     tx->limit = tx->base + bytes - WEFTI_EXIT_BYTES;
     tx->signs = 0;
+    wefti_tx_set_stop(tx);
     wefti_tx_set_short_way(tx);
 }
 
@@ -172,7 +173,8 @@ static weft_status await_cursor(struct wefti_tx *tx, uint64_t position,
     weft_status status = WEFT_OK;
 
     if (tx->unrung != tx->written) {
-        wefti_tx_wake_peer(tx); /* for a wrap marker: it may sleep before it */
+        /* For a wrap marker: the peer may sleep before it. */
+        wefti_tx_wake_peer(tx, tx->unrung);
     }
     while (status == WEFT_OK) {
         bool gone = is_gone(tx);
@@ -214,7 +216,6 @@ static weft_status commit_reseat(struct wefti_tx *tx, weft_handle object,
             return status;
         }
     }
-    wefti_tx_header(tx, tx->written)->tag = 0;
     memcpy(wefti_tx_header(tx, tx->written) + 1, &bytes, sizeof(bytes));
     wefti_tx_publish(tx, length, WEFTI_RESEAT, 0, bytes != 0);
     return WEFT_OK;
@@ -243,7 +244,7 @@ static weft_status reseat(struct wefti_tx *tx, uint64_t bytes)
     wefti_tx_leave_ring(tx);
     wefti_tx_enter_ring(tx, ring, bytes);
     tx->reseats++;
-    wefti_tx_wake_peer(tx);
+    wefti_tx_wake_peer(tx, tx->unrung);
     return WEFT_OK;
 }
 
@@ -398,6 +399,6 @@ weft_status wefti_tx_trim(struct wefti_tx *tx, uint64_t deadline_ns)
     wefti_tx_leave_ring(tx);
     wefti_tx_enter_ring(tx, tx->home_ring, tx->home_bytes);
     tx->reseats++;
-    wefti_tx_wake_peer(tx);
+    wefti_tx_wake_peer(tx, tx->unrung);
     return WEFT_OK;
 }

@@ -39,6 +39,7 @@ static void enter_ring(struct wefti_rx *rx, const void *ring, uint64_t bytes)
     rx->mask = bytes - 1;
     rx->batch = wefti_batch(bytes);
     rx->record_max = wefti_record_max(bytes);
+    rx->lap_end = rx->read; /* the long way sets it */
     rx->linger_us = (uint32_t)(most < LINGER_MOST_US ? most : LINGER_MOST_US);
 }
 
@@ -182,7 +183,7 @@ static weft_status sleep_for_record(struct wefti_rx *rx, uint64_t deadline_ns)
 /* After a burst: lets the next batch build before it is looked at. */
 static void linger(struct wefti_rx *rx)
 {
-    if (rx->taken >= WEFTI_STREAM_RECORDS) {
+    if (wefti_rx_is_streaming(rx)) {
         uint64_t pauses =
             (uint64_t)rx->linger_us * weftos_get_facts()->pauses_per_us;
 
@@ -190,7 +191,7 @@ static void linger(struct wefti_rx *rx)
             weftos_pause();
         }
     }
-    rx->taken = 0;
+    rx->messages_when_empty = rx->messages;
 }
 
 static bool spin(struct wefti_rx *rx)
@@ -369,6 +370,10 @@ static weft_status take_turn(struct wefti_rx *rx,
 {
     weft_status status = WEFT_OK;
 
+    if (rx->turned_at != rx->messages) { /* the short way leaves turns alone */
+        rx->turned_at = rx->messages;
+        rx->turns = 0;
+    }
     if (++rx->turns > TURNS_MOST) {
         return wefti_rx_corrupt(rx, "follow the peer's turns");
     }
@@ -388,6 +393,7 @@ weft_status wefti_rx_next(struct wefti_rx *rx, struct wefti_record *record,
         uint64_t word = wefti_rx_word(rx);
         weft_status status;
 
+        rx->lap_end = (rx->read & ~rx->mask) + rx->mask + 1;
         if (word == 0) {
             status = wefti_rx_await(rx, deadline_ns);
         } else if (!wefti_rx_parse(rx, word, record)) {

@@ -26,6 +26,7 @@ void wefti_tx_init(struct wefti_tx *tx, struct wefti_line *line,
     wefti_tx_enter_ring(tx, tx->home_ring, tx->home_bytes);
     if (limits->ring_bytes > tx->home_bytes) {
         tx->limit = 0; /* the first send moves to the ring asked for */
+        tx->stop = 0;
     }
 }
 
@@ -175,7 +176,10 @@ static weft_status send_piece(struct wefti_tx *tx, const weft_message *message,
         return status;
     }
     wefti_tx_zero_ahead(tx, length);
-    header->tag = message->tag;
+    if (message->tag != 0) {
+        header->tag = message->tag;
+        flags |= WEFTI_TAGGED;
+    }
     if (leads) {
         uint64_t total = message->bytes;
 
@@ -190,7 +194,7 @@ static weft_status send_piece(struct wefti_tx *tx, const weft_message *message,
                              (uint64_t)flags
                                  << (WEFTI_FLAGS_SHIFT - WEFTI_TYPE_SHIFT) |
                              handles << (WEFTI_COUNT_SHIFT - WEFTI_TYPE_SHIFT));
-    wefti_tx_wake_peer(tx);
+    wefti_tx_wake_peer(tx, tx->unrung);
     return WEFT_OK;
 }
 
@@ -309,12 +313,11 @@ weft_status wefti_tx_commit(struct wefti_tx *tx, size_t bytes)
     }
     tx->is_reserved = false;
     wefti_tx_set_short_way(tx);
-    wefti_tx_header(tx, tx->written)->tag = 0;
     wefti_tx_publish(tx, WEFTI_HEADER + bytes, WEFTI_DATA,
                      WEFTI_FIRST | WEFTI_LAST, 0);
     tx->messages++;
     tx->bytes += bytes;
-    wefti_tx_wake_peer(tx);
+    wefti_tx_wake_peer(tx, tx->unrung);
     return WEFT_OK;
 }
 
@@ -322,6 +325,9 @@ void wefti_tx_cancel(struct wefti_tx *tx)
 {
     tx->is_reserved = false;
     wefti_tx_set_short_way(tx);
+    if (tx->unrung != tx->written) {
+        wefti_tx_wake_peer(tx, tx->unrung); /* for a wrap marker */
+    }
 }
 /* ----------------------------------------------------------- the others --- */
 

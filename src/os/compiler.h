@@ -16,4 +16,18 @@
 #define WEFTOS_COLD
 #endif
 
+/* The same for what happens often. */
+#if defined(__GNUC__)
+#define WEFTOS_APART __attribute__((noinline))
+#else
+#define WEFTOS_APART
+#endif
+
+/* A function that must be part of its callers, however many they are. */
+#if defined(__GNUC__)
+#define WEFTOS_INLINE static inline __attribute__((always_inline))
+#else
+#define WEFTOS_INLINE static inline
+#endif
+
 #endif

@@ -48,8 +48,7 @@ REAL(waiter_open);
 REAL(waiter_poke);
 REAL(waiter_wait);
 
-/* ---------------------------------------------------------------- script ---
- */
+/* --------------------------------------------------------------- script --- */
 
 #define FAULTS_MOST 5
 
@@ -233,8 +232,7 @@ static bool strikes(fake_call which, weft_status *status, weft_detail *detail)
     return true;
 }
 
-/* ----------------------------------------------------------------- clock ---
- */
+/* ---------------------------------------------------------------- clock --- */
 
 void fake_clock_stop(uint64_t now_ns)
 {
@@ -276,8 +274,7 @@ static weft_status skip_wait(weft_status looked, uint64_t deadline_ns,
     return WEFT_ETIMEDOUT;
 }
 
-/* ---------------------------------------------------------------- memory ---
- */
+/* --------------------------------------------------------------- memory --- */
 
 void *weftos_alloc(size_t bytes)
 {
@@ -329,8 +326,7 @@ void weftos_close(weft_handle handle)
     weftreal_close(handle);
 }
 
-/* ------------------------------------------------------ processes, fences ---
- */
+/* ---------------------------------------------------- processes, fences --- */
 
 weft_status weftos_process_mark(weft_detail *detail)
 {
@@ -369,8 +365,7 @@ weft_status weftos_fence_remote(weft_detail *detail)
                : weftreal_fence_remote(detail);
 }
 
-/* --------------------------------------------------------------- sockets ---
- */
+/* -------------------------------------------------------------- sockets --- */
 
 /* A peer that is said to be gone must be gone for every later call too. */
 static void hang_up_if(weft_status status, weft_handle socket)
@@ -451,8 +446,7 @@ weft_status weftos_socket_wait(weft_handle socket, bool room,
                                 detail);
 }
 
-/* ------------------------------------------------------------- endpoints ---
- */
+/* ------------------------------------------------------------ endpoints --- */
 
 weft_status weftos_endpoint_open(const char *name, unsigned mode,
                                  weftos_endpoint **out, weft_detail *detail)
@@ -534,8 +528,7 @@ weft_status weftos_endpoint_connect(const char *name, bool await,
                                      socket, peer, detail);
 }
 
-/* --------------------------------------------------- doorbells and waiters ---
- */
+/* ------------------------------------------------ doorbells and waiters --- */
 
 weft_status weftos_bell_open(weft_handle *mine, weft_handle *theirs,
                              weft_detail *detail)

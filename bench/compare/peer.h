@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * peer.h - what the other libraries' transports share: how they wait, and how
+ * many messages they may queue.
+ *
+ * Each library offers a call that tries and a call that blocks. Spinning is
+ * trying for ever, blocking is the other call at once, and adaptive is trying
+ * for as long as weft and raw spin, and then blocking.
+ */
+#ifndef BENCH_PEER_H
+#define BENCH_PEER_H
+
+#include "bench_loop.h"
+
+#define PEER_SPIN_NS 30000
+
+/* What the messages in a queue may take together. */
+#define PEER_QUEUE_BYTES ((size_t)64 << 20)
+
+/*
+ * Whether the next attempt is the call that blocks. `*deadline` is 0 before
+ * the first attempt.
+ */
+static inline bool peer_blocks(const bench_side *side, uint64_t *deadline)
+{
+    const bench_case *test = side->test;
+
+    if (test->wait == WEFT_WAIT_SPIN) {
+        return false;
+    }
+    if (test->wait == WEFT_WAIT_BLOCK || test->cpus[0] == test->cpus[1]) {
+        return true;
+    }
+    if (*deadline == 0) {
+        *deadline = weft_after_ns(PEER_SPIN_NS);
+    }
+    return weft_now_ns() >= *deadline;
+}
+
+/* How many messages to queue: `most`, or fewer if they are large. */
+static inline int peer_queue_length(const bench_case *test, int most)
+{
+    size_t fit = PEER_QUEUE_BYTES / test->size_bytes;
+
+    return fit < (size_t)most ? (int)(fit < 2 ? 2 : fit) : most;
+}
+
+/* Nothing is held back by these libraries. */
+static inline void peer_flush(bench_side *side)
+{
+    (void)side;
+}
+
+/* The transport's loops. */
+#define PEER_LOOPS(put, take)                                                  \
+    static bool ping(bench_side *side)                                         \
+    {                                                                          \
+        return bench_ping(side, put, take);                                    \
+    }                                                                          \
+    static bool echo(bench_side *side)                                         \
+    {                                                                          \
+        return bench_echo(side, put, take);                                    \
+    }                                                                          \
+    static bool source(bench_side *side)                                       \
+    {                                                                          \
+        return bench_source(side, put, peer_flush);                            \
+    }                                                                          \
+    static bool sink(bench_side *side)                                         \
+    {                                                                          \
+        return bench_sink(side, take);                                         \
+    }
+
+/* The transports of the program: raw, to be compared with, and this one. */
+#define PEER_TABLE(peer)                                                       \
+    const bench_transport *const bench_transports[] = {&bench_raw, &(peer)};   \
+    const size_t bench_transport_count = 2
+
+/* An address that only this round knows. */
+#define PEER_ADDRESS_BYTES 64
+
+/* `prefix` and a number. The caller frees it; NULL if out of memory. */
+char *peer_address(const char *prefix, char error[BENCH_ERROR_BYTES]);
+
+/* Frees it: the close of most transports. */
+void peer_forget(const bench_case *test, void *shared);
+
+#endif

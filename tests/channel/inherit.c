@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A pair's other end, inherited by a child: over fork, and over exec by way
+ * of WEFT_CHANNEL. The program runs itself for the latter.
+ */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "check.h"
+#include "peer.h"
+
+/* ------------------------------------------------------ after an exec --- */
+
+/* Sends back what it gets, by an end found in the environment. */
+static void echo(void)
+{
+    weft_channel *channel;
+    int number = atoi(getenv(WEFT_CHANNEL_ENV));
+
+    CHECK((fcntl(number, F_GETFD) & FD_CLOEXEC) == 0);
+    if (CHECK_STATUS(weft_channel_adopt(WEFT_HANDLE_NONE, NULL, peer_soon(),
+                                        &channel, NULL),
+                     WEFT_OK)) {
+        CHECK(getenv(WEFT_CHANNEL_ENV) == NULL);
+        CHECK((fcntl(number, F_GETFD) & FD_CLOEXEC) != 0);
+        peer_receives(channel, 30, 1);
+        CHECK_STATUS(peer_send(channel, 50000, 2, peer_soon()), WEFT_OK);
+        weft_channel_close(&channel);
+    }
+    check_exit_child();
+}
+
+static pid_t execute(const char *role, weft_handle theirs)
+{
+    char *const arguments[] = {check_arguments[0], (char *)(uintptr_t)role,
+                               NULL};
+    char number[32];
+    pid_t pid = fork();
+
+    REQUIRE(pid >= 0);
+    if (pid == 0) {
+        (void)snprintf(number, sizeof(number), "%d", (int)theirs);
+        (void)fcntl((int)theirs, F_SETFD, 0);
+        (void)setenv(WEFT_CHANNEL_ENV, number, 1);
+        (void)execv("/proc/self/exe", arguments);
+        _Exit(99);
+    }
+    (void)close((int)theirs);
+    return pid;
+}
+
+static void test_exec(void)
+{
+    weft_channel *mine;
+    weft_handle theirs;
+    weft_peer peer;
+    size_t bytes;
+    pid_t pid;
+
+    check_case("a program finds its end in the environment");
+    REQUIRE(weft_channel_pair(NULL, &mine, &theirs, NULL) == WEFT_OK);
+    CHECK((fcntl((int)theirs, F_GETFD) & FD_CLOEXEC) != 0);
+    CHECK_STATUS(weft_channel_get_peer(mine, &peer), WEFT_EAGAIN);
+    CHECK_STATUS(weft_channel_try_recv(mine, NULL, 0, &bytes), WEFT_EAGAIN);
+    CHECK_STATUS(weft_channel_try_send(mine, "x", 1), WEFT_EAGAIN);
+    pid = execute("echo", theirs);
+    CHECK_STATUS(peer_send(mine, 30, 1, peer_soon()), WEFT_OK);
+    CHECK_STATUS(weft_channel_get_peer(mine, &peer), WEFT_OK);
+    CHECK(peer.pid == pid);
+    peer_receives(mine, 50000, 2);
+    CHECK_STATUS(weft_channel_recv_until(mine, NULL, 0, &bytes, peer_soon()),
+                 WEFT_ECLOSED);
+    CHECK(peer_ended_well(pid));
+    weft_channel_close(&mine);
+
+    check_case("a program that never adopts and ends is a dead peer");
+    REQUIRE(weft_channel_pair(NULL, &mine, &theirs, NULL) == WEFT_OK);
+    pid = execute("nothing", theirs);
+    CHECK_STATUS(weft_channel_recv_until(mine, NULL, 0, &bytes, peer_soon()),
+                 WEFT_EPEERDIED);
+    CHECK_STATUS(peer_send(mine, 1, 1, peer_soon()), WEFT_EPEERDIED);
+    CHECK(peer_ended_well(pid));
+    weft_channel_close(&mine);
+
+    check_case("who can't start the child just closes both");
+    REQUIRE(weft_channel_pair(NULL, &mine, &theirs, NULL) == WEFT_OK);
+    CHECK(close((int)theirs) == 0);
+    CHECK_STATUS(peer_send(mine, 1, 1, peer_soon()), WEFT_EPEERDIED);
+    weft_channel_close(&mine);
+}
+
+/* ---------------------------------------------------------- wrong handles ---
+ */
+
+static void check_text(const char *text, weft_status expected)
+{
+    weft_channel *channel;
+    weft_detail detail = {WEFT_OK, 0, NULL};
+
+    CHECK(setenv(WEFT_CHANNEL_ENV, text, 1) == 0);
+    CHECK_STATUS(weft_channel_adopt(WEFT_HANDLE_NONE, NULL, peer_soon(),
+                                    &channel, &detail),
+                 expected);
+    CHECK(channel == NULL && detail.operation != NULL);
+    CHECK(unsetenv(WEFT_CHANNEL_ENV) == 0);
+}
+
+static void test_wrong(void)
+{
+    weft_channel *channel;
+    int fds[2];
+
+    check_case("without the variable there is nothing to adopt");
+    CHECK_STATUS(
+        weft_channel_adopt(WEFT_HANDLE_NONE, NULL, peer_soon(), &channel, NULL),
+        WEFT_ENOENT);
+
+    check_case("a variable that is no handle's number is refused");
+    check_text("", WEFT_EINVAL);
+    check_text("x", WEFT_EINVAL);
+    check_text("-1", WEFT_EINVAL);
+    check_text("7x", WEFT_EINVAL);
+    check_text("99999999999999999999999", WEFT_EINVAL);
+    check_text("9999", WEFT_EINVAL);
+
+    check_case("a handle of another kind is refused, and closed");
+    REQUIRE(pipe(fds) == 0);
+    CHECK_STATUS(weft_channel_adopt(fds[0], NULL, peer_soon(), &channel, NULL),
+                 WEFT_EINVAL);
+    CHECK(fcntl(fds[0], F_GETFD) == -1);
+    CHECK(close(fds[1]) == 0);
+}
+
+/* ------------------------------------------------- two threads, one pair ---
+ */
+
+static weft_channel *both;
+static atomic_int threads[2];
+
+static void *receive_first(void *context)
+{
+    (void)context;
+    threads[0] = peer_thread();
+    peer_receives(both, 20, 2);
+    return NULL;
+}
+
+static void *send_first(void *context)
+{
+    (void)context;
+    threads[1] = peer_thread();
+    CHECK_STATUS(peer_send(both, 20, 1, peer_soon()), WEFT_OK);
+    return NULL;
+}
+
+struct late_child {
+    peer_gate start;
+    weft_handle theirs;
+};
+
+static void adopt_late(void *context)
+{
+    struct late_child *plan = context;
+    weft_channel *channel;
+
+    CHECK(peer_gate_pass(&plan->start));
+    if (CHECK_STATUS(
+            weft_channel_adopt(plan->theirs, NULL, peer_soon(), &channel, NULL),
+            WEFT_OK)) {
+        peer_receives(channel, 20, 1);
+        CHECK_STATUS(peer_send(channel, 20, 2, peer_soon()), WEFT_OK);
+        weft_channel_close(&channel);
+    }
+}
+
+static void test_both_first(void)
+{
+    struct late_child plan;
+    pthread_t receiver;
+    pthread_t sender;
+    pid_t pid;
+
+    check_case("a sender and a receiver may both be first on a pair");
+    peer_gate_init(&plan.start);
+    REQUIRE(weft_channel_pair(NULL, &both, &plan.theirs, NULL) == WEFT_OK);
+    pid = peer_fork(adopt_late, &plan);
+    CHECK(close((int)plan.theirs) == 0);
+    REQUIRE(pthread_create(&receiver, NULL, receive_first, NULL) == 0);
+    while (threads[0] == 0) {
+    }
+    CHECK(peer_await_thread_asleep(threads[0]));
+    REQUIRE(pthread_create(&sender, NULL, send_first, NULL) == 0);
+    while (threads[1] == 0) {
+    }
+    peer_gate_open(&plan.start);
+    REQUIRE(pthread_join(sender, NULL) == 0);
+    weft_channel_shutdown(both); /* a child that got nothing ends, too */
+    REQUIRE(pthread_join(receiver, NULL) == 0);
+    CHECK(peer_ended_well(pid));
+    weft_channel_close(&both);
+    peer_gate_deinit(&plan.start);
+}
+
+void test_main(void)
+{
+    if (check_arguments[1] != NULL) {
+        if (strcmp(check_arguments[1], "echo") == 0) {
+            echo();
+        }
+        check_exit_child();
+    }
+    test_exec();
+    test_wrong();
+    test_both_first();
+}

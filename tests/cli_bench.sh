@@ -1,0 +1,124 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+#
+# weft bench: options, mistakes, JSON. The counts are tiny: nothing here is
+# about speed.
+# shellcheck source=tests/tap.bash disable=SC1091,SC2154
+. "$(dirname "$0")/tap.bash"
+
+# bench ARGUMENTS...: the exit code in $code, output in out and out.err.
+bench() {
+    timeout 60 "$WEFT" bench "$@" >"$work/out" 2>"$work/out.err" </dev/null
+    code=$?
+}
+
+# mistake MESSAGE ARGUMENTS...: wrong usage that is answered by the message.
+mistake() {
+    local message=$1
+    shift
+    bench "$@"
+    check "exit code 2: weft bench ${*@Q}" is "$code" 2
+    check "  $message" says out.err "$message"
+}
+
+# keys RTT_OR_THROUGHPUT RAW: each line of out is an object with the right
+# keys and plausible figures; RAW says whether raw was measured.
+keys() {
+    python3 - "$1" "$2" "$work/out" <<'EOF'
+import json, sys
+kind, raw, path = sys.argv[1:]
+common = {"bench", "transport", "size_bytes", "wait", "rounds", "count", "pin"}
+figures = {
+    "rtt": ["min_ns", "p50_ns", "p99_ns", "p999_ns"],
+    "throughput": ["msgs_per_s", "bytes_per_s"],
+}[kind]
+ratios = {"rtt": {"ratio_to_raw", "p99_ratio_to_raw"},
+          "throughput": {"ratio_to_raw"}}[kind]
+for line in open(path):
+    found = json.loads(line)
+    missing = (common | set(figures)) - set(found)
+    assert not missing, missing
+    assert found["bench"] == kind
+    assert all(found[key] > 0 for key in figures), found
+    assert ratios & set(found) == (ratios if raw == "raw" else set()), found
+    if kind == "rtt":
+        order = [found[key] for key in figures]
+        assert order == sorted(order), order
+    if found["transport"] == "raw":
+        assert found["ratio_to_raw"] == 1, found
+EOF
+}
+
+lines() {
+    is "$(wc -l <"$work/out")" "$1"
+}
+
+# Two CPUs are needed to spin.
+cpus=$(nproc)
+waits='adaptive block'
+if ((cpus >= 2)); then
+    waits='spin adaptive block'
+fi
+
+# -------------------------------------------------------------- mistakes ---
+
+mistake 'too few arguments'
+mistake "'speed' is neither rtt nor throughput" speed
+mistake "'tcp' is not a transport" rtt --transport tcp
+mistake "'0' is too small" rtt --size 0
+mistake "'65M' is too large" rtt --size 65M
+mistake "'many' is not a size" rtt --size many
+mistake "'0' is too small" rtt --count 0
+mistake "'0' is too small" rtt --rounds 0
+mistake "'0' is not two CPU numbers" rtt --pin 0
+mistake "'0,x' is not two CPU numbers" rtt --pin 0,x
+mistake "'0,999999' has a CPU that this process may not run on" \
+    rtt --pin 0,999999
+mistake "option '--pace' is for rtt only" throughput --pace 1ms
+mistake 'two sides that spin need two CPUs' rtt --wait spin --pin 0,0
+mistake "'fast'" rtt --wait fast
+mistake "the ring's size must be a power of two" rtt --ring 1000
+
+# ------------------------------------------------------------ transports ---
+
+for wait in $waits; do
+    for transport in weft raw pipe uds; do
+        raw=none
+        [[ $transport == raw ]] && raw=raw
+        bench rtt -t "$transport" --wait "$wait" -n 50 -r 2 --json
+        check "rtt $transport $wait succeeds" is "$code" 0
+        check '  with one object' lines 1
+        check '  that has the keys' keys rtt $raw
+        bench throughput -t "$transport" --wait "$wait" -n 500 -r 2 --json
+        check "throughput $transport $wait succeeds" is "$code" 0
+        check '  with one object' lines 1
+        check '  that has the keys' keys throughput $raw
+    done
+done
+
+# All of them in one run, so that each has its ratio to raw.
+bench rtt -n 20 -r 2 --json
+check 'all transports by default' lines 4
+check 'each with a ratio to raw' keys rtt raw
+bench throughput -n 300 -r 3 -s 1 -s 100 -s 70000 --json
+check 'several sizes' lines 12
+check 'odd ones too' keys throughput raw
+
+# --------------------------------------------------------------- options ---
+
+bench rtt -n 20 -r 1 --pin 0,0 --wait block --json
+check 'both sides on one CPU' is "$code" 0
+check 'have no hand-over by spinning' \
+    is "$(grep -c handover_p50_ns "$work/out")" 0
+bench rtt -n 5 -r 1 --pace 1ms --json
+check 'paced' grep -q '"pace_ns":1000000' "$work/out"
+for kind in rtt throughput; do
+    bench $kind -n 100 -r 1 -s 64K --zero-copy --ring 1M -t weft -t raw --json
+    check "$kind without copies" is "$code" 0
+    check '  tells so' is "$(grep -c '"zero_copy":true' "$work/out")" 2
+done
+bench rtt -n 20 -r 1
+check 'a table for people' grep -q '^weft ' "$work/out"
+check '  on stdout alone' test ! -s "$work/out.err"
+
+finish
