@@ -9,8 +9,11 @@
 #include "rx.h"
 #include "tx.h"
 
-/* A channel of weft_channel_pair begins pending. */
-enum phase { READY, PENDING, FINISHING };
+/*
+ * A channel of weft_channel_pair begins pending: the first call finishes the
+ * handshake, while those of the other direction's thread wait for it.
+ */
+enum phase { READY, PENDING, FINISHING, FAILED };
 
 /*
  * The two directions belong to two threads, so no line of one is the other's;
@@ -20,7 +23,7 @@ struct weft_channel {
     alignas(64) struct wefti_tx tx;
     uint64_t token;          /* of the process that opened it */
     weftos_word ready_token; /* the same, once the handshake is done */
-    _Atomic int phase;
+    _Atomic uint32_t phase;
     struct wefti_offer offer;
     struct wefti_answer answer;
     struct wefti_settings settings;
@@ -46,13 +49,32 @@ static weft_channel *allocate(void)
     channel->line.socket = WEFTOS_NONE;
     channel->answer.process = WEFTOS_NONE;
     channel->answer.bell.handle = WEFTOS_NONE;
-    channel->token = *weftos_process_token;
+    channel->token = weftos_process_token();
     return channel;
 }
 
 static uint64_t least(uint64_t a, uint64_t b)
 {
     return a < b ? a : b;
+}
+
+/*
+ * How far a ring of ours may grow: what both sides allow, as a power of two.
+ * The peer's word is any number at all. Less than a page is the home's ring.
+ */
+static uint64_t ring_limit(const struct wefti_settings *settings,
+                           const struct wefti_answer *answer)
+{
+    uint64_t most = least(settings->ring_max_bytes, answer->ring_max_bytes);
+    uint64_t bytes = weftos_get_facts()->page_bytes;
+
+    if (most < bytes) {
+        return bytes / 2;
+    }
+    while (bytes <= most / 2) {
+        bytes *= 2;
+    }
+    return bytes;
 }
 
 /* Equal to no process's token. */
@@ -64,9 +86,9 @@ static void assemble(weft_channel *channel)
     const struct wefti_settings *settings = &channel->settings;
     const struct wefti_answer *answer = &channel->answer;
     struct wefti_line *line = &channel->line;
+    uint64_t ring_max = ring_limit(settings, answer);
     struct wefti_limits sending = {
-        least(settings->ring_bytes, answer->ring_max_bytes),
-        least(settings->ring_max_bytes, answer->ring_max_bytes),
+        least(settings->ring_bytes, ring_max), ring_max,
         least(settings->message_max_bytes, answer->message_max_bytes)};
     struct wefti_limits receiving = {0, settings->peer_ring_max_bytes,
                                      settings->message_max_bytes};
@@ -274,8 +296,6 @@ static weft_status finish_handshake(weft_channel *channel, uint64_t deadline_ns)
         if (status != WEFT_OK) {
             wefti_answer_deinit(&channel->answer, false);
         }
-    } else if (status == WEFT_EACCES || status == WEFT_EVERSION) {
-        wefti_refuse(channel->line.socket, status);
     }
     if (status == WEFT_OK) {
         memset(&channel->detail, 0, sizeof(channel->detail));
@@ -284,17 +304,49 @@ static weft_status finish_handshake(weft_channel *channel, uint64_t deadline_ns)
     return status;
 }
 
+/* No greeting has come yet: the next call may go on waiting for it. */
+static bool is_early(weft_status status)
+{
+    return status == WEFT_ETIMEDOUT || status == WEFT_EAGAIN ||
+           status == WEFT_EINTR;
+}
+
+/* Waits until another thread has finished the handshake, or given it up. */
+static weft_status await_other_thread(weft_channel *channel,
+                                      uint64_t deadline_ns)
+{
+    return weftos_word_wait(&channel->phase, FINISHING, deadline_ns,
+                            channel->settings.interruptible);
+}
+
 static weft_status finish(weft_channel *channel, uint64_t deadline_ns)
 {
-    int expected = PENDING;
-    weft_status status;
+    weft_status status = WEFT_OK;
+    uint32_t phase = PENDING;
 
-    if (!atomic_compare_exchange_strong(&channel->phase, &expected,
-                                        FINISHING)) {
-        return expected == READY ? WEFT_OK : WEFT_EBUSY;
+    while (
+        !atomic_compare_exchange_strong(&channel->phase, &phase, FINISHING)) {
+        if (phase == READY) {
+            return WEFT_OK;
+        }
+        if (phase == FAILED) {
+            return channel->detail.status;
+        }
+        status = await_other_thread(channel, deadline_ns);
+        if (status != WEFT_OK) {
+            return status;
+        }
+        phase = PENDING;
     }
     status = finish_handshake(channel, deadline_ns);
-    atomic_store(&channel->phase, status == WEFT_OK ? READY : PENDING);
+    if (status != WEFT_OK && !is_early(status)) {
+        wefti_refuse(channel->line.socket, status);
+        channel->detail.status = status;
+    }
+    atomic_store(&channel->phase, status == WEFT_OK  ? READY
+                                  : is_early(status) ? PENDING
+                                                     : FAILED);
+    weftos_word_wake(&channel->phase);
     return status;
 }
 
@@ -303,7 +355,7 @@ static inline bool is_ready(const weft_channel *channel)
 {
     /* Acquire: the two directions were assembled before. */
     return channel != NULL &&
-           *weftos_process_token == weftos_load_acquire(&channel->ready_token);
+           weftos_process_token() == weftos_load_acquire(&channel->ready_token);
 }
 
 /* What every call on a channel checks first. */
@@ -312,7 +364,7 @@ static inline weft_status enter(weft_channel *channel, uint64_t deadline_ns)
     if (channel == NULL) {
         return WEFT_EINVAL;
     }
-    if (*weftos_process_token != channel->token) {
+    if (weftos_process_token() != channel->token) {
         return WEFT_EFORKED;
     }
     if (atomic_load_explicit(&channel->phase, memory_order_acquire) != READY) {
@@ -535,7 +587,7 @@ weft_status weft_channel_get_stats(const weft_channel *channel,
     if (channel == NULL || stats == NULL || stats->size != size) {
         return WEFT_EINVAL;
     }
-    if (*weftos_process_token != channel->token) {
+    if (weftos_process_token() != channel->token) {
         return WEFT_EFORKED;
     }
     memset(stats, 0, sizeof(*stats));
@@ -552,7 +604,7 @@ weft_status weft_channel_get_peer(const weft_channel *channel, weft_peer *peer)
     if (channel == NULL || peer == NULL) {
         return WEFT_EINVAL;
     }
-    if (*weftos_process_token != channel->token) {
+    if (weftos_process_token() != channel->token) {
         return WEFT_EFORKED;
     }
     if (atomic_load(&channel->phase) != READY) {
@@ -588,7 +640,7 @@ void weft_channel_close(weft_channel **channel_)
     }
     channel = *channel_;
     *channel_ = NULL;
-    forked = *weftos_process_token != channel->token;
+    forked = weftos_process_token() != channel->token;
     if (atomic_load(&channel->phase) == READY) {
         if (!forked) {
             wefti_tx_end(&channel->tx);

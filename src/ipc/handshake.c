@@ -227,8 +227,12 @@ weft_status wefti_offer_send(struct wefti_offer *offer, weft_handle socket,
     if (status == WEFT_OK) {
         close_sent(offer);
     }
-    return status == WEFT_ECLOSED
-               ? wefti_fail(detail, WEFT_EPEERDIED, "send the greeting")
+    if (status == WEFT_ECLOSED) {
+        return wefti_fail(detail, WEFT_EPEERDIED, "send the greeting");
+    }
+    /* No room for a first message: the peer has stuffed its own socket. */
+    return status == WEFT_EAGAIN
+               ? wefti_fail(detail, WEFT_EPROTO, "send the greeting")
                : status;
 }
 

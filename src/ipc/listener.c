@@ -46,7 +46,7 @@ weft_status weft_channel_listen(const char *name,
     if (listener == NULL) {
         return wefti_fail(detail, WEFT_ENOMEM, "allocate a listener");
     }
-    listener->token = *weftos_process_token;
+    listener->token = weftos_process_token();
     for (size_t i = 0; i < PENDING_MOST; i++) {
         listener->pending[i].socket = WEFTOS_NONE;
     }
@@ -82,7 +82,7 @@ void weft_listener_close(weft_listener **listener_)
         weftos_close(listener->pending[i].socket);
     }
     weftos_endpoint_close(listener->endpoint,
-                          *weftos_process_token != listener->token);
+                          weftos_process_token() != listener->token);
     weftos_free(listener);
 }
 
@@ -254,7 +254,7 @@ weft_status weft_channel_accept(weft_listener *listener, uint64_t deadline_ns,
         return wefti_fail(detail, WEFT_EINVAL, "check the arguments");
     }
     *out = NULL;
-    if (*weftos_process_token != listener->token) {
+    if (weftos_process_token() != listener->token) {
         return wefti_fail(detail, WEFT_EFORKED, "accept");
     }
     for (unsigned events = 0;; events++) {

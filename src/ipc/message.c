@@ -10,33 +10,6 @@
 /* A stash this large is kept for the next message. */
 #define STASH_KEPT_BYTES (UINT64_C(1) << 20)
 
-/* Makes the stash hold `bytes` bytes. What it held is kept. */
-static weft_status grow_stash(struct wefti_rx *rx, uint64_t bytes)
-{
-    unsigned char *larger;
-
-    if (bytes <= rx->stash_bytes) {
-        return WEFT_OK;
-    }
-    larger = weftos_alloc((size_t)bytes);
-    if (larger == NULL) {
-        return WEFT_ENOMEM;
-    }
-    weftos_free(rx->stash);
-    rx->stash = larger;
-    rx->stash_bytes = bytes;
-    return WEFT_OK;
-}
-
-static void forget_stash(struct wefti_rx *rx)
-{
-    if (rx->stash_bytes > STASH_KEPT_BYTES) {
-        weftos_free(rx->stash);
-        rx->stash = NULL;
-        rx->stash_bytes = 0;
-    }
-}
-
 /* The short way only takes whole messages, from a clean start. */
 static inline void set_assembling(struct wefti_rx *rx, bool on)
 {
@@ -49,17 +22,12 @@ struct sink {
     unsigned char *room;
     uint64_t room_bytes;
     bool into_stash;          /* not to `room` */
+    bool spills;              /* pieces gather in the stash all the same */
     weft_handle *handle_room; /* NULL: the caller takes none */
     uint64_t bytes;
     uint64_t tag;
     unsigned handle_count;
 };
-
-static unsigned char *room_of(const struct wefti_rx *rx,
-                              const struct sink *sink)
-{
-    return sink->into_stash ? rx->stash : sink->room;
-}
 
 static inline uint64_t tag_of(const struct wefti_record *record)
 {
@@ -91,6 +59,45 @@ static inline weft_status take_handles(struct wefti_rx *rx,
                                      sink->handle_room);
 }
 
+/* --------------------------------------------------------------- pieces --- */
+
+/*
+ * Pieces go to the caller's room if the message fits there; else, and once a
+ * call has had to stop half-way, to the stash. The last piece stays in the
+ * ring until the caller can take the message: only then is it certain that
+ * there is one, for the sender may give it up before.
+ */
+
+/* Makes the stash hold `bytes` bytes; what it holds now is over. */
+static weft_status grow_stash(struct wefti_rx *rx, uint64_t bytes)
+{
+    unsigned char *larger;
+
+    if (bytes <= rx->stash_bytes) {
+        return WEFT_OK;
+    }
+    larger = weftos_alloc((size_t)bytes);
+    if (larger == NULL) {
+        rx->site.detail.status = WEFT_ENOMEM;
+        rx->site.detail.os_code = 0;
+        rx->site.detail.operation = "allocate room for a message in pieces";
+        return WEFT_ENOMEM;
+    }
+    weftos_free(rx->stash);
+    rx->stash = larger;
+    rx->stash_bytes = bytes;
+    return WEFT_OK;
+}
+
+static void forget_stash(struct wefti_rx *rx)
+{
+    if (rx->stash_bytes > STASH_KEPT_BYTES) {
+        weftos_free(rx->stash);
+        rx->stash = NULL;
+        rx->stash_bytes = 0;
+    }
+}
+
 /*
  * Begins a message that comes in pieces. The stash is there before anything
  * is taken out of the ring: if the deadline passes in the middle, what has
@@ -103,44 +110,74 @@ static weft_status begin_pieces(struct wefti_rx *rx,
     uint64_t total;
     weft_status status;
 
-    if (record->bytes < WEFTI_TOTAL_BYTES) {
+    if (record->bytes <= WEFTI_TOTAL_BYTES) {
         return wefti_rx_corrupt(rx, "read the length of a message");
     }
     memcpy(&total, record->header + 1, sizeof(total));
     if (total > rx->limits.message_max_bytes) {
         return wefti_rx_fail(rx, WEFT_EPROTO, "accept the length of a message");
     }
-    rx->carries = (record->flags & WEFTI_HANDLES) != 0;
-    status = check_sink(sink, total, rx->carries);
+    status = grow_stash(rx, total);
     if (status == WEFT_OK) {
-        status = grow_stash(rx, total);
-    }
-    if (status == WEFT_OK) {
+        rx->carries = (record->flags & WEFTI_HANDLES) != 0;
         rx->total = total;
         rx->have = 0;
         set_assembling(rx, true);
+        sink->spills = check_sink(sink, total, rx->carries) != WEFT_OK;
     }
     return status;
 }
 
 /* Copies one piece to its place in the message. */
-static weft_status copy_piece(struct wefti_rx *rx,
-                              const struct wefti_record *record,
-                              const struct sink *sink)
+static void copy_piece(struct wefti_rx *rx, const struct wefti_record *record,
+                       const struct sink *sink)
 {
+    bool stashes = sink->into_stash || sink->spills;
     uint64_t skip = (record->flags & WEFTI_FIRST) != 0 ? WEFTI_TOTAL_BYTES : 0;
     uint64_t bytes = record->bytes - skip;
-    bool last = (record->flags & WEFTI_LAST) != 0;
 
-    if (bytes > rx->total - rx->have ||
-        (last && bytes != rx->total - rx->have)) {
-        return wefti_rx_corrupt(rx, "fit the pieces of a message");
-    }
     if (bytes > 0) {
-        memcpy(room_of(rx, sink) + rx->have,
+        memcpy((stashes ? rx->stash : sink->room) + rx->have,
                (const unsigned char *)(record->header + 1) + skip, bytes);
     }
     rx->have += bytes;
+}
+
+/* The pieces must add up; only the last may be empty, and carry handles. */
+static bool piece_fits(const struct wefti_rx *rx,
+                       const struct wefti_record *record)
+{
+    uint64_t skip = (record->flags & WEFTI_FIRST) != 0 ? WEFTI_TOTAL_BYTES : 0;
+    uint64_t bytes = record->bytes - skip;
+    uint64_t left = rx->total - rx->have;
+
+    if ((record->flags & WEFTI_LAST) != 0) {
+        return bytes == left && (record->handles == 0 || rx->carries);
+    }
+    return bytes > 0 && bytes <= left;
+}
+
+/* The last piece is there: the message can be given out, or not yet. */
+static weft_status finish_pieces(struct wefti_rx *rx,
+                                 const struct wefti_record *record,
+                                 struct sink *sink)
+{
+    weft_status status = check_sink(sink, rx->total, rx->carries);
+
+    if (status == WEFT_OK) {
+        status = take_handles(rx, record, sink);
+    }
+    if (status != WEFT_OK) {
+        return status;
+    }
+    if (sink->spills && !sink->into_stash && rx->have > 0) {
+        memcpy(sink->room, rx->stash, rx->have);
+    }
+    sink->spills = false;
+    copy_piece(rx, record, sink);
+    sink->tag = tag_of(record);
+    sink->bytes = rx->total;
+    set_assembling(rx, false);
     return WEFT_OK;
 }
 
@@ -160,20 +197,32 @@ static weft_status take_piece(struct wefti_rx *rx,
     } else if (!rx->assembling) {
         status = wefti_rx_corrupt(rx, "find the beginning of a message");
     }
-    if (status == WEFT_OK) {
-        status = copy_piece(rx, record, sink);
+    if (status == WEFT_OK && !piece_fits(rx, record)) {
+        status = wefti_rx_corrupt(rx, "fit the pieces of a message");
     }
-    if (status == WEFT_OK && (record->flags & WEFTI_LAST) != 0) {
-        sink->tag = tag_of(record);
-        sink->bytes = rx->total;
-        status = take_handles(rx, record, sink);
-        set_assembling(rx, false);
+    if (status != WEFT_OK) {
+        return status;
+    }
+    if ((record->flags & WEFTI_LAST) != 0) {
+        status = finish_pieces(rx, record, sink);
+    } else {
+        copy_piece(rx, record, sink);
     }
     if (status == WEFT_OK) {
         wefti_rx_advance(rx, record->advance);
     }
     return status;
 }
+
+/* Puts by what has come of a message. */
+static void put_by(struct wefti_rx *rx, const struct sink *sink)
+{
+    if (rx->assembling && !sink->into_stash && !sink->spills && rx->have > 0) {
+        memcpy(rx->stash, sink->room, rx->have);
+    }
+}
+
+/* ------------------------------------------------------------- messages --- */
 
 /* Takes a message that is one record. */
 static inline weft_status take_whole(struct wefti_rx *rx,
@@ -201,62 +250,70 @@ static inline weft_status take_whole(struct wefti_rx *rx,
 
 #define WHOLE (WEFTI_FIRST | WEFTI_LAST)
 
-/* Takes up a message of which a part is in the stash. */
-static weft_status resume(struct wefti_rx *rx, const struct sink *sink)
-{
-    struct sink wanted = *sink;
-    weft_status status = check_sink(&wanted, rx->total, rx->carries);
+/* Messages in a row that the sender gave up: an attack, or worse. */
+#define GIVEN_UP_MOST 10000
 
-    if (status == WEFT_OK && !sink->into_stash && rx->have > 0) {
-        memcpy(sink->room, rx->stash, rx->have);
-    }
-    return status;
-}
+/*
+ * A peer can let pieces go by for ever, all of them sound. So each ringful
+ * costs a look at the deadline, and one that never ends a message is corrupt.
+ */
+struct patience {
+    uint64_t until;    /* position of the next look */
+    unsigned given_up; /* messages begun in vain */
+};
 
-/* Puts by what has come of a message. */
-static void put_by(struct wefti_rx *rx, const struct sink *sink)
+static weft_status bear(struct wefti_rx *rx, struct patience *patience,
+                        const struct wefti_record *record, uint64_t deadline_ns)
 {
-    if (rx->assembling && !sink->into_stash && rx->have > 0) {
-        memcpy(rx->stash, sink->room, rx->have);
+    if ((record->flags & WEFTI_FIRST) != 0 &&
+        ++patience->given_up > GIVEN_UP_MOST) {
+        return wefti_rx_corrupt(rx, "find an end to any message");
     }
+    if (rx->read < patience->until) {
+        return WEFT_OK;
+    }
+    patience->until = rx->read + rx->ring_bytes;
+    if (deadline_ns == WEFT_NOW) {
+        wefti_site_poke(&rx->site, true); /* there is more to take at once */
+        return WEFT_EAGAIN;
+    }
+    return deadline_ns != WEFT_FOREVER && weftos_now_ns() >= deadline_ns
+               ? WEFT_ETIMEDOUT
+               : WEFT_OK;
 }
 
 /*
  * Takes the next message, or stops before one that is whole if the sink is
  * the stash: a peek shows that in place.
  */
-static inline weft_status take_message(struct wefti_rx *rx,
-                                       struct wefti_record *record,
-                                       struct sink *sink, uint64_t deadline_ns)
+static weft_status take_message(struct wefti_rx *rx,
+                                struct wefti_record *record, struct sink *sink,
+                                uint64_t deadline_ns)
 {
-    if (rx->assembling) {
-        weft_status status = resume(rx, sink);
+    struct patience patience = {rx->read + rx->ring_bytes, 0};
+    weft_status status = WEFT_OK;
 
-        if (status != WEFT_OK) {
-            sink->bytes = rx->total;
-            return status;
-        }
-    }
-    for (;;) {
-        weft_status status = wefti_rx_next(rx, record, deadline_ns);
-
+    sink->spills = rx->assembling; /* the beginning lies in the stash */
+    while (status == WEFT_OK) {
+        status = wefti_rx_next(rx, record, deadline_ns);
         if (status == WEFT_OK && (record->flags & WHOLE) == WHOLE) {
-            return sink->into_stash
-                       ? check_sink(sink, 0,
-                                    (record->flags & WEFTI_HANDLES) != 0)
-                       : take_whole(rx, record, sink);
+            bool carries = (record->flags & WEFTI_HANDLES) != 0;
+
+            return sink->into_stash ? check_sink(sink, 0, carries)
+                                    : take_whole(rx, record, sink);
         }
         if (status == WEFT_OK) {
             status = take_piece(rx, record, sink);
         }
-        if (status != WEFT_OK) {
-            put_by(rx, sink);
-            return status;
-        }
-        if ((record->flags & WEFTI_LAST) != 0) {
+        if (status == WEFT_OK && (record->flags & WEFTI_LAST) != 0) {
             return WEFT_OK;
         }
+        if (status == WEFT_OK) {
+            status = bear(rx, &patience, record, deadline_ns);
+        }
     }
+    put_by(rx, sink);
+    return status;
 }
 
 weft_status wefti_rx_receive_plain(struct wefti_rx *rx, void *room,
@@ -293,6 +350,7 @@ weft_status wefti_rx_receive(struct wefti_rx *rx, weft_message *message,
     struct wefti_record record;
     weft_status status;
 
+    message->handle_count = 0;
     if (rx->failed != WEFT_OK || rx->is_peeked) {
         return rx->failed != WEFT_OK ? rx->failed : WEFT_EBUSY;
     }
@@ -302,7 +360,6 @@ weft_status wefti_rx_receive(struct wefti_rx *rx, weft_message *message,
     sink.handle_room = handles ? message->handles : NULL;
     sink.handle_count = 0;
     status = take_message(rx, &record, &sink, deadline_ns);
-    message->handle_count = 0;
     if (status == WEFT_OK) {
         message->bytes = (size_t)sink.bytes;
         message->tag = sink.tag;

@@ -46,6 +46,16 @@ void wefti_site_deinit(struct wefti_site *site)
     site->waiter = NULL;
 }
 
+weft_status wefti_line_ring(struct wefti_line *line, weft_detail *detail)
+{
+    weft_status status = weftos_bell_ring(&line->bell, detail);
+
+    if (status != WEFT_OK) {
+        weftos_socket_hang_up(line->socket);
+    }
+    return status;
+}
+
 static weft_status open_waiter(struct wefti_site *site)
 {
     struct wefti_line *line = site->line;

@@ -146,6 +146,12 @@ static inline void wefti_site_poke(struct wefti_site *site, bool on)
 /* Opens the waiter of the site, if it is not, and gives its handle. */
 weft_status wefti_site_expose(struct wefti_site *site, weft_handle *handle);
 
+/*
+ * Rings the peer's bell. Should that fail, the connection is broken off: the
+ * hang-up wakes a peer that would otherwise sleep on.
+ */
+weft_status wefti_line_ring(struct wefti_line *line, weft_detail *detail);
+
 /* Counts progress in either direction. */
 static inline void wefti_line_advance(struct wefti_line *line)
 {

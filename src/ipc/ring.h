@@ -54,8 +54,10 @@ struct wefti_tx {
 
     uint64_t reserved; /* payload bytes of the open reservation */
     bool is_reserved;
-    bool drops;     /* WEFT_FULL_DROP */
-    unsigned stale; /* sends since the peer should have woken */
+    bool drops;         /* WEFT_FULL_DROP */
+    bool starts_larger; /* the first send moves to limits.ring_bytes */
+    unsigned fruitless; /* looks with WEFT_NOW for room, in a row */
+    unsigned stale;     /* sends since the peer should have woken */
 
     struct wefti_line *line;
     struct wefti_site site;
@@ -122,10 +124,12 @@ struct wefti_rx {
     const unsigned char *home_ring;
     uint64_t home_bytes;
     uint64_t ring_bytes;
-    uint32_t linger_us; /* how long a streaming reader lets a batch build */
-    unsigned empties;   /* empty-handed looks with WEFT_NOW, in a row */
-    unsigned turns;     /* wraps and reseats in a row ... */
-    uint64_t turned_at; /* ... after so many messages */
+    uint32_t linger_us;  /* how long a streaming reader lets a batch build */
+    unsigned empties;    /* empty-handed looks with WEFT_NOW, in a row */
+    weft_handle segment; /* of a ring that could not be mapped yet */
+    uint64_t waited_at;  /* the position of the last wait */
+    unsigned turns;      /* wraps and reseats in a row ... */
+    uint64_t turned_at;  /* ... after so many messages */
     uint64_t reseats;
     uint64_t wakes;
 

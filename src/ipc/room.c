@@ -62,8 +62,11 @@ static weft_status refresh(struct wefti_tx *tx)
         tx->cursor = cursor;
         wefti_line_advance(tx->line);
     }
-    tx->limit = (cursor > tx->base ? cursor : tx->base) + tx->ring_bytes -
-                WEFTI_EXIT_BYTES;
+    if (!tx->starts_larger) {
+        tx->limit = (cursor > tx->base ? cursor : tx->base) + tx->ring_bytes -
+                    WEFTI_EXIT_BYTES;
+        wefti_tx_set_stop(tx);
+    }
     return WEFT_OK;
 }
 
@@ -75,7 +78,8 @@ static bool is_gone(const struct wefti_tx *tx)
 
 struct goal {
     const struct wefti_home *peer;
-    uint64_t position;
+    uint64_t position; /* what is needed */
+    uint64_t mark;     /* what is worth waking up for: no less */
 };
 
 static bool is_reached(void *context)
@@ -93,21 +97,18 @@ static bool spin(struct wefti_tx *tx, struct goal *goal)
 }
 
 /* One sleep, unless the cursor has got there meanwhile. */
-static weft_status sleep_for_cursor(struct wefti_tx *tx, uint64_t position,
+static weft_status sleep_for_cursor(struct wefti_tx *tx,
+                                    const struct goal *goal,
                                     uint64_t deadline_ns)
 {
-    /* Do not wake for each small batch: half a ring, if that is written. */
-    uint64_t half = tx->cursor + tx->ring_bytes / 2;
-    uint64_t mark = half < tx->written ? half : tx->written;
-    weft_status status =
-        wefti_site_arm(&tx->site, mark > position ? mark : position);
+    weft_status status = wefti_site_arm(&tx->site, goal->mark);
 
     if (status != WEFT_OK) {
         return status;
     }
     wefti_step("armed for room");
     status = refresh(tx);
-    if (status == WEFT_OK && tx->cursor < position && !is_gone(tx)) {
+    if (status == WEFT_OK && tx->cursor < goal->position && !is_gone(tx)) {
         wefti_site_poke(&tx->site, false); /* or it would not sleep */
         status = wefti_site_sleep(&tx->site, deadline_ns);
     }
@@ -115,32 +116,34 @@ static weft_status sleep_for_cursor(struct wefti_tx *tx, uint64_t position,
     return status;
 }
 
+/* Looks with WEFT_NOW that find no room before the kernel is asked. */
+#define FRUITLESS_LOOKS 16
+
 /* With WEFT_NOW: leaves the mark set if somebody polls for room. */
 static weft_status look_for_cursor(struct wefti_tx *tx, uint64_t position)
 {
     weft_status status;
 
     if (tx->site.exposed == WEFTOS_NONE) {
-        return WEFT_EAGAIN;
-    }
-    wefti_site_poke(&tx->site, false);
-    status = wefti_site_sleep(&tx->site, WEFT_NOW);
-    if (status == WEFT_OK) {
-        status = wefti_site_arm(&tx->site, position);
+        if (++tx->fruitless % FRUITLESS_LOOKS != 0) {
+            return WEFT_EAGAIN;
+        }
+        status = wefti_site_sleep(&tx->site, WEFT_NOW);
+    } else {
+        wefti_site_poke(&tx->site, false);
+        status = wefti_site_sleep(&tx->site, WEFT_NOW);
+        if (status == WEFT_OK) {
+            status = wefti_site_arm(&tx->site, position);
+        }
     }
     if (status == WEFT_OK) {
         status = refresh(tx);
     }
-    if (status != WEFT_OK) {
-        wefti_site_poke(&tx->site, true);
-        return status;
+    if (status == WEFT_OK && tx->cursor < position) {
+        return is_gone(tx) ? wefti_tx_fail_gone(tx) : WEFT_EAGAIN;
     }
-    if (tx->cursor >= position) {
-        wefti_site_disarm(&tx->site);
-        wefti_site_poke(&tx->site, true);
-        return WEFT_OK;
-    }
-    return is_gone(tx) ? wefti_tx_fail_gone(tx) : WEFT_EAGAIN;
+    wefti_site_poke(&tx->site, true);
+    return status;
 }
 
 /* One round of waiting: spins, then sleeps once. */
@@ -149,15 +152,15 @@ static weft_status wait_once(struct wefti_tx *tx, struct goal *goal,
 {
     weft_status status;
 
+    if (deadline_ns == WEFT_NOW) {
+        return look_for_cursor(tx, goal->position);
+    }
     if (spin(tx, goal)) {
         return WEFT_OK;
     }
     status = tx->line->wait == WEFT_WAIT_SPIN
                  ? wefti_site_sleep(&tx->site, WEFT_NOW)
-                 : sleep_for_cursor(tx, goal->position, deadline_ns);
-    if (status == WEFT_EPROTO || status == WEFT_EOS) {
-        return wefti_tx_fail(tx, status, "wait for room");
-    }
+                 : sleep_for_cursor(tx, goal, deadline_ns);
     if (status == WEFT_OK && deadline_ns != WEFT_FOREVER && !is_reached(goal) &&
         weftos_now_ns() >= deadline_ns) {
         return WEFT_ETIMEDOUT;
@@ -165,11 +168,10 @@ static weft_status wait_once(struct wefti_tx *tx, struct goal *goal,
     return status;
 }
 
-/* Waits until the peer's cursor has reached a position. */
-static weft_status await_cursor(struct wefti_tx *tx, uint64_t position,
+/* Waits until the peer's cursor has reached the goal. */
+static weft_status await_cursor(struct wefti_tx *tx, struct goal *goal,
                                 uint64_t deadline_ns)
 {
-    struct goal goal = {tx->peer, position};
     weft_status status = WEFT_OK;
 
     if (tx->unrung != tx->written) {
@@ -180,20 +182,45 @@ static weft_status await_cursor(struct wefti_tx *tx, uint64_t position,
         bool gone = is_gone(tx);
 
         status = refresh(tx);
-        if (status != WEFT_OK || tx->cursor >= position) {
+        if (status != WEFT_OK || tx->cursor >= goal->position) {
             break;
         }
         if (gone) {
             return wefti_tx_fail_gone(tx);
         }
-        if (deadline_ns == WEFT_NOW) {
-            return look_for_cursor(tx, position);
+        status = wait_once(tx, goal, deadline_ns);
+        if (status == WEFT_EPROTO || status == WEFT_EOS) {
+            return wefti_tx_fail(tx, status, "wait for room");
         }
-        status = wait_once(tx, &goal, deadline_ns);
     }
-    /* Whatever came of it: whoever polls may look for himself. */
-    wefti_site_poke(&tx->site, true);
+    /* Whoever polls may look for himself, unless we have just looked. */
+    if (status != WEFT_EAGAIN) {
+        wefti_site_poke(&tx->site, true);
+    }
     return status;
+}
+
+/* Waits for this position exactly. */
+static weft_status await_exactly(struct wefti_tx *tx, uint64_t position,
+                                 uint64_t deadline_ns)
+{
+    struct goal goal = {tx->peer, position, position};
+
+    return await_cursor(tx, &goal, deadline_ns);
+}
+
+/*
+ * Waits for this position, and sleeps for half a ring at least, if so much is
+ * written: a wake for each small batch would cost more than it brings.
+ */
+static weft_status await_room(struct wefti_tx *tx, uint64_t position,
+                              uint64_t deadline_ns)
+{
+    uint64_t half = tx->cursor + tx->ring_bytes / 2;
+    uint64_t mark = half < tx->written ? half : tx->written;
+    struct goal goal = {tx->peer, position, mark > position ? mark : position};
+
+    return await_cursor(tx, &goal, deadline_ns);
 }
 
 /* -------------------------------------------------------------- growing --- */
@@ -242,6 +269,7 @@ static weft_status reseat(struct wefti_tx *tx, uint64_t bytes)
         return status;
     }
     wefti_tx_leave_ring(tx);
+    tx->starts_larger = false;
     wefti_tx_enter_ring(tx, ring, bytes);
     tx->reseats++;
     wefti_tx_wake_peer(tx, tx->unrung);
@@ -260,6 +288,7 @@ static void try_reseat(struct wefti_tx *tx, uint64_t bytes)
         wefti_log(WEFT_LOG_WARNING, "cannot grow a ring to %llu bytes: %s",
                   (unsigned long long)bytes, weft_status_text(status));
         tx->limits.ring_max_bytes = tx->ring_bytes;
+        tx->starts_larger = false;
         memset(&tx->site.detail, 0, sizeof(tx->site.detail));
     }
 }
@@ -320,8 +349,7 @@ static uint64_t next_ring(const struct wefti_tx *tx, uint64_t record)
 void wefti_tx_fit_ring(struct wefti_tx *tx, uint64_t record)
 {
     if (tx->ring_bytes < tx->limits.ring_max_bytes &&
-        (record > wefti_record_max(tx->ring_bytes) ||
-         tx->ring_bytes < tx->limits.ring_bytes)) {
+        (record > wefti_record_max(tx->ring_bytes) || tx->starts_larger)) {
         uint64_t bytes = ring_for(tx, record);
 
         try_reseat(tx, bytes > tx->limits.ring_bytes ? bytes
@@ -351,14 +379,11 @@ weft_status wefti_tx_make_room(struct wefti_tx *tx, uint64_t record,
         return WEFT_OK;
     }
     tx->full++;
-    if (tx->drops) {
-        return WEFT_EAGAIN;
-    }
     /* The limit follows the cursor at a fixed distance. */
-    return await_cursor(tx,
-                        tx->written + wefti_tx_extent(tx, record) + 16 +
-                            WEFTI_EXIT_BYTES - tx->ring_bytes,
-                        deadline_ns);
+    return await_room(tx,
+                      tx->written + wefti_tx_extent(tx, record) + 16 +
+                          WEFTI_EXIT_BYTES - tx->ring_bytes,
+                      tx->drops ? WEFT_NOW : deadline_ns);
 }
 
 weft_status wefti_tx_flush(struct wefti_tx *tx, uint64_t deadline_ns)
@@ -366,7 +391,7 @@ weft_status wefti_tx_flush(struct wefti_tx *tx, uint64_t deadline_ns)
     if (tx->failed != WEFT_OK) {
         return tx->failed;
     }
-    return await_cursor(tx, tx->written, deadline_ns);
+    return await_exactly(tx, tx->written, deadline_ns);
 }
 
 /*
@@ -379,13 +404,15 @@ weft_status wefti_tx_trim(struct wefti_tx *tx, uint64_t deadline_ns)
     uint64_t after;
     weft_status status;
 
-    if (tx->failed != WEFT_OK || tx->is_reserved) {
-        return tx->failed != WEFT_OK ? tx->failed : WEFT_EBUSY;
+    if (tx->failed != WEFT_OK || tx->ended || tx->is_reserved) {
+        return tx->failed != WEFT_OK ? tx->failed
+               : tx->ended           ? WEFT_EINVAL
+                                     : WEFT_EBUSY;
     }
     if (tx->ring == tx->home_ring) {
         return WEFT_OK;
     }
-    status = await_cursor(tx, tx->base, deadline_ns);
+    status = await_exactly(tx, tx->base, deadline_ns);
     if (status != WEFT_OK) {
         return status;
     }

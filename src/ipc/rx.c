@@ -27,8 +27,8 @@
 /* Empty-handed looks with WEFT_NOW before the kernel is asked for the peer. */
 #define EMPTY_LOOKS 64
 
-/* Wraps and reseats that may follow each other: a trim, and a growth. */
-#define TURNS_MOST 8
+/* Wraps and reseats without a message between them: an honest peer has few. */
+#define TURNS_MOST 1000
 
 static void enter_ring(struct wefti_rx *rx, const void *ring, uint64_t bytes)
 {
@@ -62,6 +62,7 @@ void wefti_rx_init(struct wefti_rx *rx, struct wefti_line *line,
     rx->home_bytes = home_bytes / 2;
     rx->home_ring = (const unsigned char *)line->peer + home_bytes / 2;
     rx->short_way = true;
+    rx->segment = WEFTOS_NONE;
     wefti_site_init(&rx->site, line, &line->own->parked_at,
                     &line->peer->fence_mode);
     enter_ring(rx, rx->home_ring, rx->home_bytes);
@@ -72,6 +73,7 @@ void wefti_rx_deinit(struct wefti_rx *rx, bool forked)
     if (!forked) {
         leave_ring(rx);
     }
+    weftos_close(rx->segment);
     wefti_site_deinit(&rx->site);
     weftos_free(rx->stash);
 }
@@ -83,7 +85,8 @@ weft_status wefti_rx_fail(struct wefti_rx *rx, weft_status status,
 {
     rx->failed = status;
     rx->short_way = false;
-    if (rx->site.detail.status == WEFT_OK) {
+    if (rx->site.detail.status != status) {
+        rx->site.detail.os_code = 0;
         rx->site.detail.status = status;
         rx->site.detail.operation = operation;
     }
@@ -130,25 +133,22 @@ void wefti_rx_wake_peer(struct wefti_rx *rx)
 {
     wefti_step("ring for room");
     rx->wakes++;
-    (void)weftos_bell_ring(&rx->line->bell, NULL);
+    (void)wefti_line_ring(rx->line, &rx->site.detail);
 }
 
 /* With WEFT_NOW: leaves the mark set if somebody polls for records. */
 static weft_status look_for_record(struct wefti_rx *rx)
 {
-    weft_status status;
+    weft_status status = WEFT_OK;
 
-    if (rx->site.exposed == WEFTOS_NONE) {
-        if (++rx->empties % EMPTY_LOOKS != 0) {
-            return WEFT_EAGAIN;
-        }
-        status = wefti_site_sleep(&rx->site, WEFT_NOW);
-    } else {
+    if (rx->site.exposed != WEFTOS_NONE) {
         wefti_site_poke(&rx->site, false);
         status = wefti_site_sleep(&rx->site, WEFT_NOW);
         if (status == WEFT_OK) {
             status = wefti_site_arm(&rx->site, rx->read);
         }
+    } else if (++rx->empties % EMPTY_LOOKS == 0) {
+        status = wefti_site_sleep(&rx->site, WEFT_NOW);
     }
     if (status == WEFT_OK && !has_record(rx)) {
         status = look_for_end(rx);
@@ -218,9 +218,6 @@ static weft_status sleep_or_look(struct wefti_rx *rx, uint64_t deadline_ns)
     } else {
         status = sleep_for_record(rx, deadline_ns);
     }
-    if (status == WEFT_EPROTO || status == WEFT_EOS) {
-        return wefti_rx_fail(rx, status, "wait for a message");
-    }
     if (status == WEFT_OK && deadline_ns != WEFT_FOREVER && !has_record(rx) &&
         weftos_now_ns() >= deadline_ns) {
         return WEFT_ETIMEDOUT;
@@ -232,15 +229,22 @@ weft_status wefti_rx_await(struct wefti_rx *rx, uint64_t deadline_ns)
 {
     weft_status status = WEFT_OK;
 
-    wefti_line_advance(rx->line);
+    if (rx->waited_at != rx->read) {
+        rx->waited_at = rx->read;
+        wefti_line_advance(rx->line);
+    }
     if (deadline_ns == WEFT_NOW) {
-        return look_for_record(rx);
+        status = look_for_record(rx);
+    } else {
+        linger(rx);
+        if (!spin(rx)) {
+            status = sleep_or_look(rx, deadline_ns);
+        }
+        wefti_site_poke(&rx->site, true);
     }
-    linger(rx);
-    if (!spin(rx)) {
-        status = sleep_or_look(rx, deadline_ns);
+    if (status == WEFT_EPROTO || status == WEFT_EOS) {
+        return wefti_rx_fail(rx, status, "wait for a message");
     }
-    wefti_site_poke(&rx->site, true);
     return status;
 }
 
@@ -302,7 +306,10 @@ weft_status wefti_rx_take_rider(struct wefti_rx *rx, enum wefti_type type,
         return wefti_rx_corrupt(rx, "find the handles of a record");
     }
     if (status != WEFT_OK) {
-        return wefti_rx_fail(rx, status, "receive the handles of a record");
+        return status == WEFT_ENOMEM
+                   ? status /* nothing was taken: the caller may try again */
+                   : wefti_rx_fail(rx, status,
+                                   "receive the handles of a record");
     }
     memset(&rider, 0, sizeof(rider));
     memcpy(&rider, received.data,
@@ -319,26 +326,35 @@ weft_status wefti_rx_take_rider(struct wefti_rx *rx, enum wefti_type type,
     return WEFT_OK;
 }
 
-/* Maps the ring that the stream goes on in. */
+/*
+ * Maps the ring that the stream goes on in. Should memory be short, the handle
+ * is kept for the next try.
+ */
 static weft_status map_ring(struct wefti_rx *rx, uint64_t bytes,
                             const void **ring)
 {
-    weft_handle object;
-    weft_status status;
+    weft_status status = WEFT_OK;
 
     if ((bytes & (bytes - 1)) != 0 || bytes < rx->home_bytes ||
         bytes > rx->limits.ring_max_bytes) {
         return wefti_rx_fail(rx, WEFT_EPROTO,
                              "accept the size of the peer's ring");
     }
-    status = wefti_rx_take_rider(rx, WEFTI_RESEAT, 1, &object);
-    if (status != WEFT_OK) {
-        return status;
+    if (rx->segment == WEFTOS_NONE) {
+        status = wefti_rx_take_rider(rx, WEFTI_RESEAT, 1, &rx->segment);
     }
-    status = weftos_shm_attach(object, (size_t)bytes, ring, &rx->site.detail);
-    weftos_close(object);
-    return status == WEFT_OK ? WEFT_OK
-                             : wefti_rx_fail(rx, status, "map the peer's ring");
+    if (status == WEFT_OK) {
+        status = weftos_shm_attach(rx->segment, (size_t)bytes, ring,
+                                   &rx->site.detail);
+        if (status != WEFT_OK && status != WEFT_ENOMEM) {
+            status = wefti_rx_fail(rx, status, "map the peer's ring");
+        }
+    }
+    if (status == WEFT_OK) {
+        weftos_close(rx->segment);
+        rx->segment = WEFTOS_NONE;
+    }
+    return status;
 }
 
 static weft_status follow_reseat(struct wefti_rx *rx,

@@ -25,6 +25,7 @@ void wefti_tx_init(struct wefti_tx *tx, struct wefti_line *line,
     wefti_site_init(&tx->site, line, &line->own->space_at, NULL);
     wefti_tx_enter_ring(tx, tx->home_ring, tx->home_bytes);
     if (limits->ring_bytes > tx->home_bytes) {
+        tx->starts_larger = true;
         tx->limit = 0; /* the first send moves to the ring asked for */
         tx->stop = 0;
     }
@@ -60,7 +61,8 @@ weft_status wefti_tx_fail(struct wefti_tx *tx, weft_status status,
 {
     tx->failed = status;
     wefti_tx_set_short_way(tx);
-    if (tx->site.detail.status == WEFT_OK) {
+    if (tx->site.detail.status != status) {
+        tx->site.detail.os_code = 0;
         tx->site.detail.status = status;
         tx->site.detail.operation = operation;
     }
@@ -109,7 +111,7 @@ void wefti_tx_notice_mark(struct wefti_tx *tx, uint64_t from, uint64_t mark)
         fence_by_ourselves(tx);
         tx->stale = 0;
         tx->wakes++;
-        if (weftos_bell_ring(&tx->line->bell, &tx->site.detail) != WEFT_OK) {
+        if (wefti_line_ring(tx->line, &tx->site.detail) != WEFT_OK) {
             (void)wefti_tx_fail(tx, tx->site.detail.status, "ring");
         }
     } else if (mark == WEFTI_GONE) {
@@ -131,27 +133,24 @@ static weft_status send_rider(struct wefti_tx *tx, const weft_message *message,
 {
     struct wefti_rider rider = {WEFTI_MAGIC, WEFTI_DATA, tx->written};
     struct wefti_line *line = tx->line;
+    weft_detail *detail = &tx->site.detail;
 
     for (;;) {
-        weft_detail detail = {WEFT_OK, 0, NULL};
-        weft_status status = weftos_socket_send(line->socket, &rider,
-                                                sizeof(rider), message->handles,
-                                                message->handle_count, &detail);
+        weft_status status =
+            weftos_socket_send(line->socket, &rider, sizeof(rider),
+                               message->handles, message->handle_count, detail);
 
-        if (status == WEFT_ECLOSED) {
-            return wefti_tx_fail_gone(tx);
+        if (status == WEFT_EAGAIN && deadline_ns != WEFT_NOW) {
+            status = weftos_socket_wait_room(line->socket, line->process,
+                                             deadline_ns, line->interruptible,
+                                             detail);
+            if (status == WEFT_OK) {
+                continue;
+            }
         }
-        if (status == WEFT_EOS) {
-            return WEFT_EINVAL; /* one of the handles is none */
-        }
-        if (status != WEFT_EAGAIN || deadline_ns == WEFT_NOW) {
-            return status;
-        }
-        status = weftos_socket_wait(line->socket, true, deadline_ns,
-                                    line->interruptible, &detail);
-        if (status != WEFT_OK) {
-            return status;
-        }
+        return status == WEFT_ECLOSED || status == WEFT_EPEERDIED
+                   ? wefti_tx_fail_gone(tx)
+                   : status;
     }
 }
 
@@ -308,7 +307,7 @@ weft_status wefti_tx_reserve(struct wefti_tx *tx, size_t bytes, void **space,
 
 weft_status wefti_tx_commit(struct wefti_tx *tx, size_t bytes)
 {
-    if (!tx->is_reserved || bytes > tx->reserved) {
+    if (!tx->is_reserved || bytes > tx->reserved || tx->ended) {
         return WEFT_EINVAL;
     }
     tx->is_reserved = false;
@@ -345,7 +344,7 @@ void wefti_tx_end(struct wefti_tx *tx)
     weftos_store_release(&line->own->closed_at, tx->written);
     weftos_fence_full();
     if (weftos_load_relaxed(&tx->peer->parked_at) != WEFTI_NONE) {
-        (void)weftos_bell_ring(&line->bell, NULL);
+        (void)wefti_line_ring(line, NULL);
     }
 }
 

@@ -28,6 +28,8 @@
 #include <weft/channel.h>
 #include <weft/system.h>
 
+#include "atomic.h"
+
 #define WEFTOS_NONE WEFT_HANDLE_NONE
 
 /* ---------------------------------------------------------------- facts --- */
@@ -67,13 +69,30 @@ void weftos_yield(void);
 
 /*
  * A number of this process's own that a forked child does not share: reading
- * it costs one load, so every call on a handle can compare it. 0 in a child
+ * it costs two loads, so every call on a handle can compare it. 0 in a child
  * until weftos_process_mark() gives the child a number of its own.
  */
-extern const volatile uint64_t *weftos_process_token;
+extern _Atomic(const weftos_word *) weftos_token;
 
-/* Makes sure that *weftos_process_token is not 0. */
+static inline uint64_t weftos_process_token(void)
+{
+    /* Relaxed: whoever compares it has made its handle after the mark. */
+    return weftos_load_relaxed(
+        atomic_load_explicit(&weftos_token, memory_order_relaxed));
+}
+
+/* Makes sure that weftos_process_token() is not 0. */
 weft_status weftos_process_mark(weft_detail *detail);
+
+/* ------------------------------------------------------- waiting inside --- */
+
+/*
+ * Waits, among the threads of one process, while `*word` is `value`; may
+ * return early. Ends for a signal if `interruptible`.
+ */
+weft_status weftos_word_wait(const _Atomic uint32_t *word, uint32_t value,
+                             uint64_t deadline_ns, bool interruptible);
+void weftos_word_wake(const _Atomic uint32_t *word);
 
 /* -------------------------------------------------------- shared memory --- */
 
@@ -174,6 +193,14 @@ void weftos_socket_hang_up(weft_handle socket);
 weft_status weftos_socket_wait(weft_handle socket, bool room,
                                uint64_t deadline_ns, bool interruptible,
                                weft_detail *detail);
+
+/*
+ * Waits until a message can be sent. WEFT_EPEERDIED: `process`, which may be
+ * WEFTOS_NONE, has ended meanwhile.
+ */
+weft_status weftos_socket_wait_room(weft_handle socket, weft_handle process,
+                                    uint64_t deadline_ns, bool interruptible,
+                                    weft_detail *detail);
 
 /* ------------------------------------------------------------- endpoint --- */
 

@@ -153,12 +153,18 @@ void weftos_bell_settle(weft_handle mine)
     int fd = (int)mine;
     int held = 0;
 
-    while (ioctl(fd, FIONREAD, &held) == 0 && held > 1) {
-        size_t take = (size_t)held - 1;
+    if (ioctl(fd, FIONREAD, &held) != 0) {
+        return;
+    }
+    /* Only what is there now: a peer may fill it as fast as it is emptied. */
+    while (held > 1) {
+        size_t most = (size_t)held - 1;
+        ssize_t taken =
+            read(fd, away, most < sizeof(away) ? most : sizeof(away));
 
-        take = take < sizeof(away) ? take : sizeof(away);
-        if (read(fd, away, take) <= 0) {
-            break;
+        if (taken <= 0) {
+            return;
         }
+        held -= (int)taken;
     }
 }

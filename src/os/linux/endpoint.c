@@ -365,21 +365,26 @@ static weft_status await_change(int watch, const struct patience *patience,
     return status;
 }
 
+/*
+ * Watches the directory of a name; where it does not exist, its parent. It may
+ * have come into being between the two, so it is tried once more.
+ */
 static int watch_directory(const struct weftos_place *place)
 {
     const uint32_t mask = IN_CREATE | IN_MOVED_TO | IN_ATTRIB;
+    const char *directory = place->directory_path;
     char parent[PATH_MAX];
     int watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 
-    if (watch < 0) {
-        return -1;
-    }
-    weftos_place_parent(place->directory_path, parent);
-    if (inotify_add_watch(watch, place->directory_path, mask) >= 0 ||
-        (errno == ENOENT && inotify_add_watch(watch, parent, mask) >= 0)) {
+    if (watch < 0 || inotify_add_watch(watch, directory, mask) >= 0) {
         return watch;
     }
-    (void)close(watch);
+    weftos_place_parent(directory, parent);
+    if (errno == ENOENT && inotify_add_watch(watch, parent, mask) >= 0) {
+        (void)inotify_add_watch(watch, directory, mask);
+        return watch;
+    }
+    weftos_close(watch);
     return -1;
 }
 

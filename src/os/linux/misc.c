@@ -4,15 +4,17 @@
  * from its parent.
  */
 #define _GNU_SOURCE
+#include <limits.h>
+#include <linux/futex.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "../atomic.h"
 #include "linux.h"
 
 void *weftos_alloc(size_t bytes)
@@ -160,13 +162,13 @@ const weftos_facts *weftos_get_facts(void)
  * (MADV_WIPEONFORK, Linux 4.14): this also holds for children made by a bare
  * clone(), which run no pthread_atfork handler.
  */
-static const uint64_t no_token;
-const volatile uint64_t *weftos_process_token = &no_token;
+static const weftos_word no_token;
+_Atomic(const weftos_word *) weftos_token = &no_token;
 
-static weft_status map_token(_Atomic uint64_t **out, weft_detail *detail)
+static weft_status map_token(weftos_word **out, weft_detail *detail)
 {
-    static _Atomic(_Atomic uint64_t *) page;
-    _Atomic uint64_t *found = atomic_load(&page);
+    static _Atomic(weftos_word *) page;
+    weftos_word *found = atomic_load(&page);
     size_t bytes = (size_t)sysconf(_SC_PAGESIZE);
 
     if (found == NULL) {
@@ -194,7 +196,7 @@ static weft_status map_token(_Atomic uint64_t **out, weft_detail *detail)
 
 weft_status weftos_process_mark(weft_detail *detail)
 {
-    _Atomic uint64_t *page = NULL;
+    weftos_word *page = NULL;
     uint64_t unmarked = 0;
     weft_status status = map_token(&page, detail);
 
@@ -204,6 +206,34 @@ weft_status weftos_process_mark(weft_detail *detail)
     /* The time makes it differ from that of an ancestor with the same pid. */
     (void)atomic_compare_exchange_strong(
         page, &unmarked, (weftos_now_ns() << 22) | (uint64_t)getpid());
-    weftos_process_token = (const volatile uint64_t *)page;
+    atomic_store(&weftos_token, page);
     return WEFT_OK;
+}
+
+/* ------------------------------------------------------- waiting inside --- */
+
+weft_status weftos_word_wait(const _Atomic uint32_t *word, uint32_t value,
+                             uint64_t deadline_ns, bool interruptible)
+{
+    struct timespec until = {
+        (time_t)(deadline_ns / UINT64_C(1000000000)),
+        (long)(deadline_ns % UINT64_C(1000000000)),
+    };
+
+    /* The bitset form takes an absolute time on the monotonic clock. */
+    if (syscall(SYS_futex, word, FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG, value,
+                deadline_ns == WEFT_FOREVER ? NULL : &until, NULL,
+                FUTEX_BITSET_MATCH_ANY) == 0) {
+        return WEFT_OK;
+    }
+    if (errno == ETIMEDOUT) {
+        return deadline_ns == WEFT_NOW ? WEFT_EAGAIN : WEFT_ETIMEDOUT;
+    }
+    return errno == EINTR && interruptible ? WEFT_EINTR : WEFT_OK;
+}
+
+void weftos_word_wake(const _Atomic uint32_t *word)
+{
+    (void)syscall(SYS_futex, word, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, INT_MAX,
+                  NULL, NULL, 0);
 }

@@ -165,8 +165,11 @@ static const char *find_fault(int fd, size_t bytes)
     if (fstatfs(fd, &system) != 0 || system.f_type != TMPFS_MAGIC) {
         return "check the kind of the peer's memory";
     }
-    /* POSIX does not say the unit; on Linux it is always 512 bytes. */
-    if ((uint64_t)info.st_blocks * 512 < bytes) {
+    /*
+     * The first hole must be the end. The count of blocks would not do: it
+     * includes what may lie beyond the end.
+     */
+    if (lseek(fd, 0, SEEK_HOLE) != (off_t)bytes) {
         return "check the allocation of the peer's memory";
     }
     return NULL;

@@ -8,6 +8,7 @@
  * says MSG_DONTWAIT itself, and none relies on the flag.
  */
 #define _GNU_SOURCE
+#include <fcntl.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -40,6 +41,8 @@ static weft_status send_status(int os_code)
     case ECONNRESET:
     case ENOTCONN:
         return WEFT_ECLOSED;
+    case EBADF: /* one of the handles is none */
+        return WEFT_EINVAL;
     default:
         return weftos_errno_status(os_code);
     }
@@ -165,9 +168,17 @@ weft_status weftos_socket_recv(weft_handle socket, weftos_received *received,
     received->handle_count = 0;
     received->has_sender = false;
     received->process = WEFTOS_NONE;
-    do {
+    /*
+     * A peer that closes while something of ours is unread leaves ECONNRESET,
+     * which the kernel reports once, before what the peer had sent.
+     */
+    for (unsigned resets = 0;;) {
         got = recvmsg((int)socket, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-    } while (got < 0 && errno == EINTR);
+        if (got >= 0 ||
+            (errno != EINTR && (errno != ECONNRESET || resets++ > 0))) {
+            break;
+        }
+    }
     if (got < 0) {
         return weftos_fail(detail, send_status(errno), errno, step);
     }
@@ -179,8 +190,11 @@ weft_status weftos_socket_recv(weft_handle socket, weftos_received *received,
     if ((header.msg_flags & MSG_TRUNC) != 0) {
         status = weftos_fail(detail, WEFT_EPROTO, 0, step);
     } else if ((header.msg_flags & MSG_CTRUNC) != 0) {
-        /* The kernel dropped descriptors: the table is full, or too many. */
-        status = weftos_fail(detail, WEFT_ELIMIT, EMFILE, "receive handles");
+        /* The kernel dropped descriptors: too many, or our table is full. */
+        status =
+            received->handle_count == WEFTOS_SOCKET_HANDLES
+                ? weftos_fail(detail, WEFT_EPROTO, 0, step)
+                : weftos_fail(detail, WEFT_ELIMIT, EMFILE, "receive handles");
     } else if (got == 0) {
         /* End of file: weft itself never sends an empty message. */
         status = weftos_fail(detail, WEFT_ECLOSED, 0, step);
@@ -241,6 +255,9 @@ weft_status weftos_socket_adopt(weft_handle socket, weft_detail *detail)
     if (domain != AF_UNIX || type != SOCK_SEQPACKET) {
         return weftos_fail(detail, WEFT_EINVAL, 0, step);
     }
+    if (fcntl((int)socket, F_SETFD, FD_CLOEXEC) != 0) {
+        return weftos_fail_errno(detail, step);
+    }
     return name_senders((int)socket, detail);
 }
 
@@ -271,6 +288,39 @@ weft_status weftos_socket_wait(weft_handle socket, bool room,
         }
         if (errno != EINTR || interruptible) {
             return weftos_fail_errno(detail, "wait for the peer");
+        }
+    }
+}
+
+weft_status weftos_socket_wait_room(weft_handle socket, weft_handle process,
+                                    uint64_t deadline_ns, bool interruptible,
+                                    weft_detail *detail)
+{
+    static const char step[] = "wait for the peer to take handles";
+    /* poll passes over a negative descriptor, such as WEFTOS_NONE. */
+    struct pollfd entries[2] = {
+        {.fd = (int)socket, .events = POLLOUT},
+        {.fd = (int)process, .events = POLLIN},
+    };
+    struct timespec left;
+
+    for (;;) {
+        int count =
+            ppoll(entries, 2, weftos_time_left(deadline_ns, &left), NULL);
+
+        if (count > 0 && entries[1].revents != 0) {
+            return weftos_fail(detail, WEFT_EPEERDIED, 0, step);
+        }
+        if (count > 0) {
+            return WEFT_OK;
+        }
+        if (count == 0) {
+            return weftos_fail(
+                detail, deadline_ns == WEFT_NOW ? WEFT_EAGAIN : WEFT_ETIMEDOUT,
+                0, step);
+        }
+        if (errno != EINTR || interruptible) {
+            return weftos_fail_errno(detail, step);
         }
     }
 }

@@ -5,9 +5,9 @@
  */
 #include "stub.h"
 
-static const uint64_t token = 1;
+static const weftos_word token = 1;
 
-const volatile uint64_t *weftos_process_token = &token;
+_Atomic(const weftos_word *) weftos_token = &token;
 
 weft_status weftos_process_mark(weft_detail *detail)
 {
@@ -52,4 +52,19 @@ weft_status weftos_bell_ring(const weftos_bell *bell, weft_detail *detail)
 {
     (void)bell;
     return stub_refuse(detail, "ring a doorbell");
+}
+
+weft_status weftos_word_wait(const _Atomic uint32_t *word, uint32_t value,
+                             uint64_t deadline_ns, bool interruptible)
+{
+    (void)word;
+    (void)value;
+    (void)deadline_ns;
+    (void)interruptible;
+    return WEFT_ENOTSUP;
+}
+
+void weftos_word_wake(const _Atomic uint32_t *word)
+{
+    (void)word;
 }

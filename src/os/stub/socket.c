@@ -61,3 +61,14 @@ void weftos_socket_hang_up(weft_handle socket)
 {
     (void)socket;
 }
+
+weft_status weftos_socket_wait_room(weft_handle socket, weft_handle process,
+                                    uint64_t deadline_ns, bool interruptible,
+                                    weft_detail *detail)
+{
+    (void)socket;
+    (void)process;
+    (void)deadline_ns;
+    (void)interruptible;
+    return stub_refuse(detail, "wait for room in a socket");
+}
