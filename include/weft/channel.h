@@ -64,13 +64,19 @@ typedef enum weft_wait {
     WEFT_WAIT_BLOCK = 3     /* sleeps at once */
 } weft_wait;
 
-/* What a send does when the peer has not read enough to make room. */
+/*
+ * What a send does when the peer has not read enough to make room. A send that
+ * waits may do so until half of the ring is free.
+ */
 typedef enum weft_full {
     WEFT_FULL_BLOCK = 0, /* waits until the deadline */
     WEFT_FULL_DROP = 1   /* drops the new message, counts it, returns OK */
 } weft_full;
 
-/* Waits return WEFT_EINTR when a signal handler has run. */
+/*
+ * Waits return WEFT_EINTR when a signal handler has run. Not with
+ * WEFT_WAIT_SPIN, which makes no system call that a signal could end.
+ */
 #define WEFT_CHANNEL_INTERRUPTIBLE 1u
 /* connect waits until somebody listens at the name, by the deadline. */
 #define WEFT_CHANNEL_AWAIT_NAME 2u
@@ -208,7 +214,8 @@ WEFT_API weft_status weft_channel_connect(const char *name,
  * with weft_channel_adopt. The handle is not inherited over exec until the
  * caller says so (clear FD_CLOEXEC in the child); close it here once the
  * child has it. `*mine` finishes the handshake in its first send or receive,
- * which may then also return what weft_channel_accept does.
+ * which may then also return what weft_channel_accept does; unless that is a
+ * time-out, or memory is short before the child has spoken, it is final.
  *
  * WEFT_EINVAL, WEFT_ENOMEM, WEFT_ELIMIT, WEFT_ENOTSUP, WEFT_EOS. Since 0.1.
  */
@@ -245,7 +252,8 @@ WEFT_API void weft_channel_close(weft_channel **channel);
  * closed in order; receiving: everything it sent was read), WEFT_EPEERDIED
  * (likewise), WEFT_ECORRUPT, WEFT_EPROTO, WEFT_ETIMEDOUT, WEFT_EAGAIN (with
  * WEFT_NOW), WEFT_EINTR, WEFT_EFORKED, WEFT_EINVAL, WEFT_ENOMEM (nothing has
- * happened, try again), WEFT_EOS. weft_channel_detail tells more.
+ * happened, try again), WEFT_ENOTSUP (a system-call filter refuses what was
+ * agreed on), WEFT_EOS. weft_channel_get_detail tells more.
  */
 
 /*
@@ -265,8 +273,9 @@ WEFT_API weft_status weft_channel_send_until(weft_channel *channel,
  * The copy is stable: the peer can no longer change it.
  *
  * WEFT_EMSGSIZE: `room` is too small; `*bytes` says what is needed, and the
- * message stays. WEFT_EHANDLES: it carries handles and stays; receive it with
- * weft_channel_recv_message. WEFT_EBUSY: a peek is open. Since 0.1.
+ * message, which is there as a whole, stays. WEFT_EHANDLES: it carries handles
+ * and stays; receive it with weft_channel_recv_message. WEFT_EBUSY: a peek is
+ * open. Since 0.1.
  */
 WEFT_API weft_status weft_channel_recv_until(weft_channel *channel,
                                              void *buffer, size_t room,
@@ -408,7 +417,7 @@ WEFT_API weft_status weft_channel_send_handle(weft_channel *channel,
 typedef struct weft_flow_stats {
     uint64_t messages;    /* sent, or received */
     uint64_t bytes;       /* of payload */
-    uint64_t depth_bytes; /* in the ring now, headers included */
+    uint64_t depth_bytes; /* sending: in the ring now, headers included */
     uint64_t ring_bytes;  /* the size of the present ring */
     uint64_t reseats;     /* moves to another ring */
     uint64_t parks;       /* times this end went to sleep here */
@@ -439,7 +448,7 @@ WEFT_API weft_status weft_channel_get_peer(const weft_channel *channel,
                                            weft_peer *peer);
 
 /*
- * The first failure that this end has seen, with its cause; status WEFT_OK if
+ * The latest failure of this end that has a cause to tell; status WEFT_OK if
  * there was none. Since 0.1.
  */
 WEFT_API void weft_channel_get_detail(const weft_channel *channel,

@@ -305,10 +305,11 @@ static weft_status finish_handshake(weft_channel *channel, uint64_t deadline_ns)
 }
 
 /* No greeting has come yet: the next call may go on waiting for it. */
-static bool is_early(weft_status status)
+static bool is_early(const weft_channel *channel, weft_status status)
 {
-    return status == WEFT_ETIMEDOUT || status == WEFT_EAGAIN ||
-           status == WEFT_EINTR;
+    return !channel->answer.was_received &&
+           (status == WEFT_ETIMEDOUT || status == WEFT_EAGAIN ||
+            status == WEFT_EINTR || status == WEFT_ENOMEM);
 }
 
 /* Waits until another thread has finished the handshake, or given it up. */
@@ -339,13 +340,13 @@ static weft_status finish(weft_channel *channel, uint64_t deadline_ns)
         phase = PENDING;
     }
     status = finish_handshake(channel, deadline_ns);
-    if (status != WEFT_OK && !is_early(status)) {
+    if (status != WEFT_OK && !is_early(channel, status)) {
         wefti_refuse(channel->line.socket, status);
         channel->detail.status = status;
     }
-    atomic_store(&channel->phase, status == WEFT_OK  ? READY
-                                  : is_early(status) ? PENDING
-                                                     : FAILED);
+    atomic_store(&channel->phase, status == WEFT_OK           ? READY
+                                  : is_early(channel, status) ? PENDING
+                                                              : FAILED);
     weftos_word_wake(&channel->phase);
     return status;
 }

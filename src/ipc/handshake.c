@@ -383,6 +383,7 @@ weft_status wefti_answer_receive(struct wefti_answer *answer,
         return status;
     }
     wefti_step("received greeting");
+    answer->was_received = true;
     memset(&greeting, 0, sizeof(greeting));
     memcpy(&greeting, received.data,
            received.bytes < sizeof(greeting) ? received.bytes

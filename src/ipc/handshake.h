@@ -70,6 +70,7 @@ struct wefti_answer {
     uint64_t ring_max_bytes;
     uint64_t message_max_bytes;
     bool can_fence_remote;
+    bool was_received; /* a greeting was taken, whatever came of it */
 };
 
 /*

@@ -250,12 +250,15 @@ static inline weft_status take_whole(struct wefti_rx *rx,
 
 #define WHOLE (WEFTI_FIRST | WEFTI_LAST)
 
+/* So many bytes of pieces go by between looks at the deadline: about 1 ms. */
+#define LOOK_BYTES (UINT64_C(8) << 20)
+
 /* Messages in a row that the sender gave up: an attack, or worse. */
 #define GIVEN_UP_MOST 10000
 
 /*
- * A peer can let pieces go by for ever, all of them sound. So each ringful
- * costs a look at the deadline, and one that never ends a message is corrupt.
+ * A peer can let pieces go by for ever, all of them sound. So now and then
+ * the deadline is looked at, and a peer that never ends a message is corrupt.
  */
 struct patience {
     uint64_t until;    /* position of the next look */
@@ -269,10 +272,10 @@ static weft_status bear(struct wefti_rx *rx, struct patience *patience,
         ++patience->given_up > GIVEN_UP_MOST) {
         return wefti_rx_corrupt(rx, "find an end to any message");
     }
-    if (rx->read < patience->until) {
+    if (rx->read < patience->until || wefti_rx_word(rx) == 0) {
         return WEFT_OK;
     }
-    patience->until = rx->read + rx->ring_bytes;
+    patience->until = rx->read + LOOK_BYTES;
     if (deadline_ns == WEFT_NOW) {
         wefti_site_poke(&rx->site, true); /* there is more to take at once */
         return WEFT_EAGAIN;
@@ -290,7 +293,7 @@ static weft_status take_message(struct wefti_rx *rx,
                                 struct wefti_record *record, struct sink *sink,
                                 uint64_t deadline_ns)
 {
-    struct patience patience = {rx->read + rx->ring_bytes, 0};
+    struct patience patience = {rx->read + LOOK_BYTES, 0};
     weft_status status = WEFT_OK;
 
     sink->spills = rx->assembling; /* the beginning lies in the stash */

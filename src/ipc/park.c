@@ -51,6 +51,7 @@ weft_status wefti_line_ring(struct wefti_line *line, weft_detail *detail)
     weft_status status = weftos_bell_ring(&line->bell, detail);
 
     if (status != WEFT_OK) {
+        weftos_store_relaxed(&line->broken, 1);
         weftos_socket_hang_up(line->socket);
     }
     return status;

@@ -59,7 +59,8 @@ struct wefti_line {
      * serves to tell a flood of rings from work done.
      */
     weftos_word progress;
-    weftos_word arms; /* of both directions, since the doorbell was settled */
+    weftos_word broken; /* not 0: we could not ring the peer's bell */
+    weftos_word arms;   /* of both directions, since the doorbell was settled */
 };
 
 /* One place to wait. Private to the thread that uses the direction. */
@@ -151,6 +152,12 @@ weft_status wefti_site_expose(struct wefti_site *site, weft_handle *handle);
  * hang-up wakes a peer that would otherwise sleep on.
  */
 weft_status wefti_line_ring(struct wefti_line *line, weft_detail *detail);
+
+/* Why the connection is gone: the peer died, or we broke it off ourselves. */
+static inline weft_status wefti_line_loss(const struct wefti_line *line)
+{
+    return weftos_load_relaxed(&line->broken) != 0 ? WEFT_EOS : WEFT_EPEERDIED;
+}
 
 /* Counts progress in either direction. */
 static inline void wefti_line_advance(struct wefti_line *line)

@@ -126,7 +126,7 @@ static weft_status look_for_end(struct wefti_rx *rx)
     if (is_closed_here(rx)) {
         return wefti_rx_fail(rx, WEFT_ECLOSED, "receive");
     }
-    return wefti_rx_fail(rx, WEFT_EPEERDIED, "receive");
+    return wefti_rx_fail(rx, wefti_line_loss(rx->line), "receive");
 }
 
 void wefti_rx_wake_peer(struct wefti_rx *rx)
@@ -446,7 +446,6 @@ void wefti_rx_stats(const struct wefti_rx *rx, weft_flow_stats *stats)
     memset(stats, 0, sizeof(*stats));
     stats->messages = rx->messages;
     stats->bytes = rx->bytes;
-    stats->depth_bytes = rx->read - rx->published;
     stats->ring_bytes = rx->ring_bytes;
     stats->reseats = rx->reseats;
     stats->parks = rx->site.parks;

@@ -78,8 +78,12 @@ bool wefti_tx_has_left(const struct wefti_tx *tx)
 
 weft_status wefti_tx_fail_gone(struct wefti_tx *tx)
 {
+    weft_status loss = wefti_line_loss(tx->line);
+
     return wefti_tx_fail(
-        tx, wefti_tx_has_left(tx) ? WEFT_ECLOSED : WEFT_EPEERDIED, "send");
+        tx,
+        loss == WEFT_EPEERDIED && wefti_tx_has_left(tx) ? WEFT_ECLOSED : loss,
+        "send");
 }
 /* --------------------------------------------------------------- waking --- */
 

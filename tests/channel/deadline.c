@@ -160,9 +160,8 @@ static void receive_part(bool peeks)
         CHECK_STATUS(weft_channel_recv_until(second, room, LARGE, &bytes, PAST),
                      WEFT_ETIMEDOUT);
     }
-    CHECK_STATUS(weft_channel_try_recv(second, room, 100, &bytes),
-                 WEFT_EMSGSIZE);
-    CHECK(bytes == LARGE);
+    /* Too little room, but it is not certain yet that the message comes. */
+    CHECK_STATUS(weft_channel_try_recv(second, room, 100, &bytes), WEFT_EAGAIN);
 }
 
 /* Takes the rest, by either, whichever the first part was taken by. */
