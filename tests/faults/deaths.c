@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Single deaths, each at a moment that is hard: asleep, with messages unread,
+ * with a child that keeps the sockets open, or in the middle of nothing.
+ */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "check.h"
+#include "os/fake/fake.h"
+#include "sides.h"
+
+#define SECONDS 20
+#define PATIENCE_NS UINT64_C(5000000000)
+#define BOUND_NS UINT64_C(500000000)
+#define ROUNDS 20
+#define LARGE 100000
+
+static const weft_channel_options options = {
+    .size = sizeof(weft_channel_options),
+    .wait = WEFT_WAIT_BLOCK,
+    .ring_max_bytes = 65536,
+};
+
+static unsigned char room[LARGE];
+
+/* What the victim and the one that kills it tell each other. */
+static struct {
+    _Atomic bool ready;
+    _Atomic uint64_t killed_ns;
+    _Atomic pid_t child; /* of the victim; 0: it has none */
+} * shared;
+
+static uint64_t soon(void)
+{
+    return weft_after_ns(PATIENCE_NS);
+}
+
+/* A channel whose other end is a forked victim's. */
+struct pair {
+    weft_channel *channel;
+    pid_t victim;
+};
+
+typedef void victim_part(weft_channel *channel);
+
+static struct pair start(victim_part *play)
+{
+    struct pair pair;
+    weft_handle theirs;
+    weft_channel *channel;
+
+    shared->ready = false;
+    shared->killed_ns = 0;
+    shared->child = 0;
+    REQUIRE(weft_channel_pair(&options, &pair.channel, &theirs, NULL) ==
+            WEFT_OK);
+    pair.victim = sides_fork(SECONDS);
+    if (pair.victim == 0) {
+        weft_channel_close(&pair.channel);
+        REQUIRE(weft_channel_adopt(theirs, &options, soon(), &channel, NULL) ==
+                WEFT_OK);
+        play(channel);
+        check_exit_child();
+    }
+    (void)close((int)theirs);
+    return pair;
+}
+
+static void await_ready(void)
+{
+    while (!shared->ready) {
+        (void)usleep(100);
+    }
+}
+
+static void kill_victim(const struct pair *pair)
+{
+    await_ready();
+    REQUIRE(kill(pair->victim, SIGKILL) == 0);
+    (void)sides_wait(pair->victim);
+}
+
+/* Another process kills the victim while this one is asleep. */
+static pid_t kill_later(const struct pair *pair)
+{
+    pid_t killer = sides_fork(SECONDS);
+
+    if (killer == 0) {
+        await_ready();
+        (void)usleep(2000);
+        shared->killed_ns = weft_now_ns();
+        (void)kill(pair->victim, SIGKILL);
+        check_exit_child();
+    }
+    return killer;
+}
+
+static void idle(weft_channel *channel)
+{
+    (void)channel;
+    shared->ready = true;
+    (void)pause();
+}
+
+/* ------------------------------------------------------------- sleepers --- */
+
+static weft_status sleep_receiving(weft_channel *channel)
+{
+    size_t got;
+
+    return weft_channel_recv_until(channel, room, sizeof(room), &got, soon());
+}
+
+static weft_status sleep_sending(weft_channel *channel)
+{
+    weft_status status;
+
+    do {
+        status = weft_channel_send_until(channel, room, sizeof(room), soon());
+    } while (status == WEFT_OK);
+    return status;
+}
+
+static weft_status sleep_flushing(weft_channel *channel)
+{
+    weft_status status = weft_channel_send(channel, room, 10);
+
+    return status == WEFT_OK ? weft_channel_flush(channel, soon()) : status;
+}
+
+/* The victim's own child has copies of all that it had open. */
+static void idle_with_child(weft_channel *channel)
+{
+    pid_t child = fork();
+
+    if (child == 0) {
+        (void)alarm(SECONDS);
+        (void)pause();
+    }
+    shared->child = child;
+    idle(channel);
+}
+
+static void die_before_sleeper(const char *title, victim_part *play,
+                               weft_status (*wait)(weft_channel *channel))
+{
+    uint64_t latest = 0;
+
+    check_case(title);
+    for (int i = 0; i < ROUNDS; i++) {
+        struct sides_holdings before = sides_hold();
+        struct pair pair = start(play);
+        pid_t killer = kill_later(&pair);
+        uint64_t delay;
+
+        CHECK_STATUS(wait(pair.channel), WEFT_EPEERDIED);
+        delay = weft_now_ns() - shared->killed_ns;
+        CHECK(delay < BOUND_NS);
+        latest = delay > latest ? delay : latest;
+        CHECK(sides_ended_well(killer));
+        (void)sides_wait(pair.victim);
+        if (shared->child > 0) {
+            (void)kill(shared->child, SIGKILL);
+        }
+        weft_channel_close(&pair.channel);
+        sides_check_holdings(&before);
+    }
+    printf("# known %.3f ms after the kill at most\n", (double)latest / 1e6);
+}
+
+/* ----------------------------------------------------------- last words --- */
+
+static void send_handle(weft_channel *channel)
+{
+    weft_message message = {.data = room, .bytes = 10, .handle_count = 1};
+
+    message.handles[0] = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    CHECK_STATUS(weft_channel_send_message(channel, &message, soon()), WEFT_OK);
+    (void)close((int)message.handles[0]);
+}
+
+/* Both ends have sent handles that nobody has taken when one goes. */
+static void speak_and_die(weft_channel *channel)
+{
+    size_t got;
+
+    CHECK_STATUS(weft_channel_recv(channel, room, 1, &got), WEFT_OK);
+    send_handle(channel);
+    idle(channel);
+}
+
+static void speak_and_close(weft_channel *channel)
+{
+    size_t got;
+
+    CHECK_STATUS(weft_channel_recv(channel, room, 1, &got), WEFT_OK);
+    send_handle(channel);
+    weft_channel_close(&channel);
+    shared->ready = true;
+    (void)pause();
+}
+
+static void check_last_words(const char *title, victim_part *play,
+                             weft_status end)
+{
+    struct sides_holdings before = sides_hold();
+    weft_message message = {.data = room, .bytes = sizeof(room)};
+    struct pair pair;
+
+    check_case(title);
+    pair = start(play);
+    CHECK_STATUS(weft_channel_send(pair.channel, "", 1), WEFT_OK);
+    send_handle(pair.channel);
+    kill_victim(&pair);
+    if (CHECK_STATUS(weft_channel_recv_message(pair.channel, &message, soon()),
+                     WEFT_OK)) {
+        CHECK(message.handle_count == 1);
+        (void)close((int)message.handles[0]);
+    }
+    message.bytes = sizeof(room);
+    CHECK_STATUS(weft_channel_recv_message(pair.channel, &message, soon()),
+                 end);
+    weft_channel_close(&pair.channel);
+    sides_check_holdings(&before);
+}
+
+/* ------------------------------------------------------------ without sleep
+ * --- */
+
+/* A sender that never waits and never receives. */
+static void check_trying_sender(void)
+{
+    struct pair pair;
+    weft_status status;
+    uint64_t deadline;
+
+    check_case("a sender that never waits learns of a death");
+    pair = start(idle);
+    /* The pair's handshake is finished by the first call that waits. */
+    CHECK_STATUS(weft_channel_send_until(pair.channel, "", 1, soon()), WEFT_OK);
+    kill_victim(&pair);
+    deadline = weft_after_ns(BOUND_NS);
+    do {
+        status = weft_channel_try_send(pair.channel, room, 1000);
+    } while ((status == WEFT_OK || status == WEFT_EAGAIN) &&
+             weft_now_ns() < deadline);
+    CHECK_STATUS(status, WEFT_EPEERDIED);
+    weft_channel_close(&pair.channel);
+}
+
+static void check_trying_receiver(void)
+{
+    struct pair pair;
+    weft_status status;
+    uint64_t deadline;
+    size_t got;
+
+    check_case("a receiver that never waits learns of a death");
+    pair = start(idle);
+    CHECK_STATUS(weft_channel_send_until(pair.channel, "", 1, soon()), WEFT_OK);
+    kill_victim(&pair);
+    deadline = weft_after_ns(BOUND_NS);
+    do {
+        status = weft_channel_try_recv(pair.channel, room, sizeof(room), &got);
+    } while (status == WEFT_EAGAIN && weft_now_ns() < deadline);
+    CHECK_STATUS(status, WEFT_EPEERDIED);
+    weft_channel_close(&pair.channel);
+}
+
+/* ------------------------------------------------------------- no death --- */
+
+static unsigned complaints;
+
+static void count_log(void *context, weft_log_level level, const char *line)
+{
+    (void)context;
+    (void)level;
+    complaints += strstr(line, "took too long") != NULL;
+}
+
+/* With a clock that jumps from one deadline to the next. */
+static void check_stalled_handshake(void)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    weft_listener *listener;
+    weft_channel *channel;
+    uint64_t began = weft_now_ns();
+    uint64_t hour = began + UINT64_C(3600000000000);
+    int silent = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+
+    check_case("a handshake that stalls is ended by the clock, no call is");
+    sides_make_directory();
+    (void)snprintf(address.sun_path, sizeof(address.sun_path), "%s/stall.sock",
+                   sides_directory());
+    REQUIRE(weft_channel_listen("stall", NULL, &listener, NULL) == WEFT_OK);
+    REQUIRE(connect(silent, (const struct sockaddr *)&address,
+                    sizeof(address)) == 0);
+    weft_log_set(count_log, NULL);
+    fake_clock_stop(began);
+    CHECK_STATUS(weft_channel_accept(listener, hour, &channel, NULL),
+                 WEFT_ETIMEDOUT);
+    CHECK(weft_now_ns() == hour);
+    fake_reset();
+    weft_log_set(NULL, NULL);
+    CHECK(complaints == 1);
+    CHECK(weft_now_ns() - began < PATIENCE_NS);
+    weft_listener_close(&listener);
+    (void)close(silent);
+    sides_remove_directory();
+}
+
+void test_main(void)
+{
+    shared = sides_share(sizeof(*shared));
+    die_before_sleeper("a receiver asleep learns of a death", idle,
+                       sleep_receiving);
+    die_before_sleeper("a sender asleep learns of a death", idle,
+                       sleep_sending);
+    die_before_sleeper("a flush asleep learns of a death", idle,
+                       sleep_flushing);
+    die_before_sleeper("a death is told though a child keeps the sockets",
+                       idle_with_child, sleep_receiving);
+    check_stalled_handshake();
+    check_trying_receiver();
+    check_trying_sender();
+    check_last_words("what a dead peer left unread hides nothing that it sent",
+                     speak_and_die, WEFT_EPEERDIED);
+    check_last_words("what a peer left unread when it closed hides nothing",
+                     speak_and_close, WEFT_ECLOSED);
+}

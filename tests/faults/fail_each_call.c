@@ -1,0 +1,702 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Fails every call to the operating system once.
+ *
+ * One process, the victim, goes through a script that touches all of the
+ * library, and its Nth call to the system fails, for N from 1 on until the
+ * script is through before its Nth call; each time in every way in which that
+ * call can fail. Its peer is a process whose calls do not fail, and which
+ * echoes each message. Whatever fails: nobody crashes or hangs, the victim is
+ * told what failed or does without, a step that may be tried again succeeds
+ * then, the peer ends in order, and no one keeps anything.
+ */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "check.h"
+#include "os/fake/fake.h"
+#include "sides.h"
+
+#define NAME "fail"
+#define SECONDS 20
+#define PATIENCE_NS UINT64_C(2000000000)
+#define SMALL 40
+#define LARGE 200000
+
+/* What a victim says of itself, in shared memory. */
+struct report {
+    const char *struck; /* the call that failed; NULL: none did */
+    fake_fault fault;
+    unsigned variants;
+    uint64_t calls;
+    bool told;     /* a call of the victim's returned a failure */
+    unsigned logs; /* lines in the log */
+    bool finished; /* it came to the end of the script all the same */
+};
+
+struct victim {
+    weft_listener *listener;
+    weft_channel *channel;
+    weft_handle theirs;
+    weft_detail detail;
+    pid_t peer; /* of a pair */
+    int ready;  /* the victim's end of a pipe to its peer */
+};
+
+static struct report *report;
+static const weft_channel_options blocking = {
+    .size = sizeof(weft_channel_options), .wait = WEFT_WAIT_BLOCK};
+
+static void heed_log(void *context, weft_log_level level, const char *line)
+{
+    (void)context;
+    (void)level;
+    (void)line;
+    report->logs++;
+}
+
+static uint64_t soon(void)
+{
+    return weft_after_ns(PATIENCE_NS);
+}
+
+/* ----------------------------------------------------------------- peer --- */
+
+static unsigned char peer_room[LARGE];
+
+/* Sends back what comes, until the other side ends. */
+static void echo(weft_channel *channel)
+{
+    weft_message message;
+    weft_status status;
+
+    do {
+        memset(&message, 0, sizeof(message));
+        message.data = peer_room;
+        message.bytes = sizeof(peer_room);
+        status = weft_channel_recv_message(channel, &message, soon());
+        if (status == WEFT_OK) {
+            status = weft_channel_send_message(channel, &message, soon());
+            for (unsigned i = 0; i < message.handle_count; i++) {
+                (void)close((int)message.handles[i]);
+            }
+        }
+    } while (status == WEFT_OK);
+    if (!CHECK(status == WEFT_ECLOSED || status == WEFT_EPEERDIED)) {
+        printf("# the peer got %s\n", weft_status_name(status));
+    }
+}
+
+/* Waits for the victim's word. False: it has ended. */
+static bool is_ready(int pipe)
+{
+    char byte;
+
+    return read(pipe, &byte, 1) == 1;
+}
+
+static void connecting_peer(int pipe)
+{
+    while (is_ready(pipe)) {
+        weft_channel *channel;
+        weft_status status =
+            weft_channel_connect(NAME, &blocking, soon(), &channel, NULL);
+
+        if (status == WEFT_OK) {
+            echo(channel);
+        } else {
+            CHECK(status != WEFT_ETIMEDOUT);
+        }
+        weft_channel_close(&channel);
+    }
+}
+
+static void listening_peer(weft_listener *listener, int pipe)
+{
+    struct pollfd entries[2] = {
+        {.fd = (int)weft_listener_handle(listener), .events = POLLIN},
+        {.fd = pipe, .events = POLLIN}};
+
+    while (poll(entries, 2, -1) > 0 && entries[1].revents == 0) {
+        weft_channel *channel;
+        weft_status status =
+            weft_channel_accept(listener, WEFT_NOW, &channel, NULL);
+
+        if (status == WEFT_OK) {
+            echo(channel);
+        } else {
+            CHECK_STATUS(status, WEFT_EAGAIN);
+        }
+        weft_channel_close(&channel);
+    }
+}
+
+/* -------------------------------------------------------------- opening --- */
+
+static weft_status do_listen(struct victim *victim)
+{
+    return weft_channel_listen(NAME, &blocking, &victim->listener,
+                               &victim->detail);
+}
+
+/* The peer is called for each try: the last one may have been let down. */
+static weft_status do_accept(struct victim *victim)
+{
+    weft_status status;
+    unsigned logs;
+
+    /* One that was turned away, as the log says, is followed by another. */
+    do {
+        logs = report->logs;
+        REQUIRE(write(victim->ready, "", 1) == 1);
+        status = weft_channel_accept(victim->listener,
+                                     weft_after_ns(PATIENCE_NS / 20),
+                                     &victim->channel, &victim->detail);
+    } while (status == WEFT_ETIMEDOUT && report->logs > logs);
+    return status;
+}
+
+static weft_status do_connect(struct victim *victim)
+{
+    return weft_channel_connect(NAME, &blocking, soon(), &victim->channel,
+                                &victim->detail);
+}
+
+static weft_status do_pair(struct victim *victim)
+{
+    weft_status status = weft_channel_pair(&blocking, &victim->channel,
+                                           &victim->theirs, &victim->detail);
+
+    if (status != WEFT_OK) {
+        return status;
+    }
+    victim->peer = sides_fork(SECONDS);
+    if (victim->peer == 0) {
+        struct sides_holdings before;
+        weft_channel *channel;
+
+        fake_reset();
+        weft_channel_close(&victim->channel);
+        before = sides_hold();
+        status = weft_channel_adopt(victim->theirs, &blocking, soon(), &channel,
+                                    NULL);
+        if (status == WEFT_OK) {
+            echo(channel);
+        } else {
+            CHECK(status != WEFT_ETIMEDOUT);
+        }
+        weft_channel_close(&channel);
+        before.handles--; /* the one that was adopted */
+        sides_check_holdings(&before);
+        check_exit_child();
+    }
+    (void)close((int)victim->theirs);
+    return status;
+}
+
+static weft_status do_adopt(struct victim *victim)
+{
+    return weft_channel_adopt(victim->theirs, &blocking, soon(),
+                              &victim->channel, &victim->detail);
+}
+
+/* ----------------------------------------------------------------- acts --- */
+
+static unsigned char room[LARGE];
+
+static weft_status send_bytes(struct victim *victim, size_t bytes)
+{
+    sides_fill(room, bytes, bytes);
+    return weft_channel_send_until(victim->channel, room, bytes, soon());
+}
+
+static weft_status receive_bytes(struct victim *victim, size_t bytes)
+{
+    size_t got = 0;
+    weft_status status;
+
+    memset(room, 0, bytes);
+    status = weft_channel_recv_until(victim->channel, room, sizeof(room), &got,
+                                     soon());
+    if (status == WEFT_OK) {
+        CHECK(got == bytes && sides_matches(room, bytes, bytes));
+    }
+    return status;
+}
+
+static weft_status send_small(struct victim *victim)
+{
+    return send_bytes(victim, SMALL);
+}
+
+static weft_status receive_small(struct victim *victim)
+{
+    return receive_bytes(victim, SMALL);
+}
+
+static weft_status send_large(struct victim *victim)
+{
+    return send_bytes(victim, LARGE);
+}
+
+static weft_status receive_large(struct victim *victim)
+{
+    return receive_bytes(victim, LARGE);
+}
+
+static weft_status peek_large(struct victim *victim)
+{
+    const void *data;
+    size_t bytes;
+    weft_status status =
+        weft_channel_peek(victim->channel, &data, &bytes, soon());
+
+    if (status == WEFT_OK) {
+        CHECK(bytes == LARGE && sides_matches(data, bytes, bytes));
+        weft_channel_release(victim->channel);
+    }
+    return status;
+}
+
+static weft_status send_handles(struct victim *victim)
+{
+    weft_message message = {.data = room, .bytes = SMALL, .tag = 7};
+    weft_status status;
+
+    sides_fill(room, SMALL, 7);
+    message.handle_count = 2;
+    message.handles[0] = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    message.handles[1] = open("/dev/zero", O_RDONLY | O_CLOEXEC);
+    status = weft_channel_send_message(victim->channel, &message, soon());
+    (void)close((int)message.handles[0]);
+    (void)close((int)message.handles[1]);
+    return status;
+}
+
+static weft_status receive_handles(struct victim *victim)
+{
+    weft_message message = {.data = room, .bytes = sizeof(room)};
+    weft_status status =
+        weft_channel_recv_message(victim->channel, &message, soon());
+
+    if (status != WEFT_OK) {
+        CHECK(message.handle_count == 0);
+        return status;
+    }
+    CHECK(message.bytes == SMALL && message.tag == 7 &&
+          message.handle_count == 2 && sides_matches(room, SMALL, 7));
+    for (unsigned i = 0; i < message.handle_count; i++) {
+        CHECK(close((int)message.handles[i]) == 0);
+    }
+    return status;
+}
+
+static weft_status trim(struct victim *victim)
+{
+    return weft_channel_trim(victim->channel, soon());
+}
+
+static weft_status expose_receiving(struct victim *victim)
+{
+    weft_handle handle;
+
+    return weft_channel_recv_handle(victim->channel, &handle);
+}
+
+static weft_status expose_sending(struct victim *victim)
+{
+    weft_handle handle;
+
+    return weft_channel_send_handle(victim->channel, &handle);
+}
+
+/* As an event loop does: looks, polls, looks. */
+static weft_status poll_small(struct victim *victim)
+{
+    struct pollfd entry = {.events = POLLIN};
+    weft_handle handle;
+    size_t got = 0;
+    weft_status status = weft_channel_recv_handle(victim->channel, &handle);
+
+    entry.fd = (int)handle;
+    while (status == WEFT_OK) {
+        status =
+            weft_channel_try_recv(victim->channel, room, sizeof(room), &got);
+        if (status != WEFT_EAGAIN) {
+            break;
+        }
+        status = poll(&entry, 1, (int)(PATIENCE_NS / 1000000)) == 1
+                     ? WEFT_OK
+                     : WEFT_ETIMEDOUT;
+    }
+    if (status == WEFT_OK) {
+        CHECK(got == SMALL && sides_matches(room, SMALL, SMALL));
+    }
+    return status;
+}
+
+static weft_status flush(struct victim *victim)
+{
+    return weft_channel_flush(victim->channel, soon());
+}
+
+static weft_status shut_down(struct victim *victim)
+{
+    return weft_channel_shutdown(victim->channel);
+}
+
+/* The peer answers the end of one direction with that of the other. */
+static weft_status receive_end(struct victim *victim)
+{
+    size_t got;
+    weft_status status = weft_channel_recv_until(victim->channel, room,
+                                                 sizeof(room), &got, soon());
+
+    return status == WEFT_ECLOSED ? WEFT_OK : status;
+}
+
+/* --------------------------------------------------------------- script --- */
+
+typedef weft_status act(struct victim *victim);
+
+struct step {
+    const char *name;
+    act *act;
+    bool again; /* whatever it failed with: it can be tried again */
+};
+
+static const struct step accepting[] = {{"listen", do_listen, true},
+                                        {"accept", do_accept, true},
+                                        {NULL, NULL, false}};
+static const struct step connecting[] = {{"connect", do_connect, true},
+                                         {NULL, NULL, false}};
+static const struct step pairing[] = {{"pair", do_pair, true},
+                                      {NULL, NULL, false}};
+static const struct step adopting[] = {{"adopt", do_adopt, false},
+                                       {NULL, NULL, false}};
+static const struct step talking[] = {
+    {"send a small message", send_small, false},
+    {"receive a small message", receive_small, false},
+    {"send handles", send_handles, false},
+    {"receive handles", receive_handles, false},
+    {"send a large message", send_large, false},
+    {"receive a large message", receive_large, false},
+    {"trim", trim, false},
+    {"send a large message after a trim", send_large, false},
+    {"peek at a large message", peek_large, false},
+    {"expose receiving", expose_receiving, true},
+    {"expose sending", expose_sending, true},
+    {"send, to be polled for", send_small, false},
+    {"poll", poll_small, false},
+    {"send, exposed", send_large, false},
+    {"receive, exposed", receive_large, false},
+    {"flush", flush, false},
+    {"shut down", shut_down, false},
+    {"receive the end", receive_end, false},
+    {NULL, NULL, false}};
+
+/* Is what failed named, to the caller of this step? */
+static void check_named(struct victim *victim, const struct step *step,
+                        weft_status status)
+{
+    weft_detail detail = victim->detail;
+
+    if (victim->channel != NULL) {
+        weft_channel_get_detail(victim->channel, &detail);
+    }
+    if (!CHECK(detail.status == status && detail.operation != NULL)) {
+        printf("# '%s' gave %s, its detail %s in '%s'\n", step->name,
+               weft_status_name(status), weft_status_name(detail.status),
+               detail.operation != NULL ? detail.operation : "(none)");
+    }
+}
+
+/*
+ * On a channel, out of memory is promised to have changed nothing; but a
+ * pair's handshake that was broken off half-way is over.
+ */
+static bool may_repeat(const struct victim *victim, weft_status status)
+{
+    weft_peer peer;
+
+    return status == WEFT_ENOMEM && victim->channel != NULL &&
+           weft_channel_get_peer(victim->channel, &peer) == WEFT_OK;
+}
+
+static weft_status take_step(struct victim *victim, const struct step *step)
+{
+    weft_status status = step->act(victim);
+
+    if (status == WEFT_OK) {
+        return status;
+    }
+    report->told = true;
+    CHECK(fake_failed_operation() != NULL);
+    CHECK(status != WEFT_ETIMEDOUT);
+    check_named(victim, step, status);
+    if (step->again || may_repeat(victim, status)) {
+        memset(&victim->detail, 0, sizeof(victim->detail));
+        status = step->act(victim);
+        if (!CHECK_STATUS(status, WEFT_OK)) {
+            printf("# in the second try of '%s'\n", step->name);
+        }
+    }
+    return status;
+}
+
+static bool take_steps(struct victim *victim, const struct step *steps)
+{
+    for (; steps->name != NULL; steps++) {
+        if (take_step(victim, steps) != WEFT_OK) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The whole life of a victim, from its first call to its last. */
+static void live(struct victim *victim, const struct step *opening,
+                 uint64_t number, unsigned variant)
+{
+    struct sides_holdings before = sides_hold();
+    int64_t allocations = fake_live_allocations();
+
+    weft_log_set(heed_log, NULL);
+    fake_fail_at(number, variant);
+    if (take_steps(victim, opening)) {
+        report->finished = take_steps(victim, talking);
+    }
+    weft_channel_close(&victim->channel);
+    weft_listener_close(&victim->listener);
+    report->calls = fake_calls();
+    report->struck = fake_failed_operation();
+    report->fault = fake_failed_how();
+    report->variants = fake_failed_variants();
+    fake_reset();
+    before.handles -= opening == adopting;
+    sides_check_holdings(&before);
+    CHECK(fake_live_allocations() == allocations);
+    if (victim->peer > 0) {
+        CHECK(sides_ended_well(victim->peer));
+    }
+}
+
+/* ---------------------------------------------------------------- roles --- */
+
+/* Each of these runs a victim and its peer, and says whether all was well. */
+typedef bool role(uint64_t number, unsigned variant);
+
+static bool as_accepting(uint64_t number, unsigned variant)
+{
+    struct victim victim = {.theirs = WEFT_HANDLE_NONE};
+    int ends[2];
+    pid_t children[2];
+    bool well;
+
+    REQUIRE(pipe2(ends, O_CLOEXEC) == 0);
+    children[0] = sides_fork(SECONDS);
+    if (children[0] == 0) {
+        victim.ready = ends[1];
+        live(&victim, accepting, number, variant);
+        check_exit_child();
+    }
+    (void)close(ends[1]);
+    children[1] = sides_fork(SECONDS);
+    if (children[1] == 0) {
+        struct sides_holdings before = sides_hold();
+
+        connecting_peer(ends[0]);
+        sides_check_holdings(&before);
+        check_exit_child();
+    }
+    (void)close(ends[0]);
+    well = sides_ended_well(children[0]);
+    return sides_ended_well(children[1]) && well;
+}
+
+static bool as_connecting(uint64_t number, unsigned variant)
+{
+    struct victim victim = {.theirs = WEFT_HANDLE_NONE};
+    int ends[2];
+    pid_t children[2];
+    bool well;
+
+    REQUIRE(pipe2(ends, O_CLOEXEC) == 0);
+    children[1] = sides_fork(SECONDS);
+    if (children[1] == 0) {
+        struct sides_holdings before;
+        weft_listener *listener;
+
+        (void)close(ends[1]);
+        before = sides_hold();
+        REQUIRE(weft_channel_listen(NAME, &blocking, &listener, NULL) ==
+                WEFT_OK);
+        listening_peer(listener, ends[0]);
+        weft_listener_close(&listener);
+        sides_check_holdings(&before);
+        check_exit_child();
+    }
+    (void)close(ends[0]);
+    children[0] = sides_fork(SECONDS);
+    if (children[0] == 0) {
+        weft_channel_options patient = blocking;
+        weft_channel *channel;
+
+        /* Not before the peer listens. */
+        patient.flags = WEFT_CHANNEL_AWAIT_NAME;
+        REQUIRE(weft_channel_connect(NAME, &patient, soon(), &channel, NULL) ==
+                WEFT_OK);
+        weft_channel_close(&channel);
+        live(&victim, connecting, number, variant);
+        check_exit_child();
+    }
+    (void)close(ends[1]);
+    well = sides_ended_well(children[0]);
+    return sides_ended_well(children[1]) && well;
+}
+
+static bool as_pairing(uint64_t number, unsigned variant)
+{
+    struct victim victim = {.theirs = WEFT_HANDLE_NONE};
+    pid_t child = sides_fork(SECONDS);
+
+    if (child == 0) {
+        live(&victim, pairing, number, variant);
+        check_exit_child();
+    }
+    return sides_ended_well(child);
+}
+
+static void host_adopting(uint64_t number, unsigned variant)
+{
+    struct sides_holdings before = sides_hold();
+    weft_channel *channel;
+    weft_handle theirs;
+    pid_t child;
+
+    REQUIRE(weft_channel_pair(&blocking, &channel, &theirs, NULL) == WEFT_OK);
+    child = sides_fork(SECONDS);
+    if (child == 0) {
+        struct victim victim = {.theirs = theirs};
+
+        weft_channel_close(&channel);
+        live(&victim, adopting, number, variant);
+        check_exit_child();
+    }
+    (void)close((int)theirs);
+    echo(channel);
+    weft_channel_close(&channel);
+    CHECK(sides_ended_well(child));
+    sides_check_holdings(&before);
+}
+
+static bool as_adopting(uint64_t number, unsigned variant)
+{
+    pid_t child = sides_fork(SECONDS);
+
+    if (child == 0) {
+        host_adopting(number, variant);
+        check_exit_child();
+    }
+    return sides_ended_well(child);
+}
+
+/* ------------------------------------------------------------------ all --- */
+
+/*
+ * What may fail without a word: an early return is no failure; a faster way
+ * is not taken; somebody else's connection, not this one, was concerned.
+ */
+static bool may_be_silent(void)
+{
+    static const char *const silent[] = {
+        "fence_enroll", "shm_create",      "socket_send", "socket_recv",
+        "bell_ring",    "endpoint_accept", "process_open"};
+
+    if (report->fault.status == WEFT_OK) {
+        return true;
+    }
+    for (size_t i = 0; i < sizeof(silent) / sizeof(silent[0]); i++) {
+        if (strcmp(report->struck, silent[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool try_run(const char *title, role *run, uint64_t number,
+                    unsigned variant)
+{
+    bool well;
+
+    memset(report, 0, sizeof(*report));
+    well = run(number, variant);
+    if (report->struck == NULL) {
+        well = well && report->finished;
+    } else {
+        well = well && (report->told || report->logs > 0 ||
+                        (report->finished && may_be_silent()));
+    }
+    if (!well) {
+        printf("# %s: call %llu, %s, gave %s: %s, %s\n", title,
+               (unsigned long long)number,
+               report->struck != NULL ? report->struck : "none",
+               weft_status_name(report->fault.status),
+               report->told ? "told" : "not told",
+               report->finished ? "finished" : "not finished");
+    }
+    return well;
+}
+
+/* One row a role. */
+static struct row {
+    const char *title;
+    role *run;
+    uint64_t calls;
+    unsigned runs;
+    unsigned bad;
+} rows[] = {
+    {"each call of an accepting side fails once", as_accepting, 0, 0, 0},
+    {"each call of a connecting side fails once", as_connecting, 0, 0, 0},
+    {"each call of a side that makes a pair fails once", as_pairing, 0, 0, 0},
+    {"each call of an adopting side fails once", as_adopting, 0, 0, 0},
+};
+
+#define ROWS (sizeof(rows) / sizeof(rows[0]))
+
+/* N rising until a run is through before its Nth call. */
+static void fail_each(struct row *row)
+{
+    do {
+        unsigned variant = 0;
+
+        row->calls++;
+        do {
+            row->bad += !try_run(row->title, row->run, row->calls, variant++);
+            row->runs++;
+        } while (variant < report->variants);
+    } while (report->struck != NULL);
+}
+
+/* Checks come last: a child would take over the failures of its parent. */
+void test_main(void)
+{
+    report = sides_share(sizeof(*report));
+    sides_make_directory();
+    for (size_t i = 0; i < ROWS; i++) {
+        fail_each(&rows[i]);
+    }
+    for (size_t i = 0; i < ROWS; i++) {
+        check_case(rows[i].title);
+        printf("# %llu calls, %u runs\n", (unsigned long long)rows[i].calls,
+               rows[i].runs);
+        CHECK(rows[i].bad == 0);
+        CHECK(rows[i].calls > 20);
+    }
+    sides_remove_directory();
+}

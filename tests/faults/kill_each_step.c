@@ -1,0 +1,599 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Kills one side at every step.
+ *
+ * Two sides go through a script that makes them meet, talk in every way, and
+ * part. One of them, the victim, is killed as by kill -9 at its Nth step, for
+ * N from 1 on until it gets to the end of the script. A step is a mark in the
+ * library's own code or any of its calls to the system. The survivor must
+ * learn of the death, and soon; must have every message that the victim had
+ * sent, intact and in order; must hold nothing of it afterwards; and must
+ * then meet a second peer and go through the whole script with that one, at
+ * the same name if there is one.
+ */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "check.h"
+#include "ipc/ring.h"
+#include "os/fake/fake.h"
+#include "os/fake/step.h"
+#include "sides.h"
+
+#define NAME "kill"
+#define SECONDS 30
+#define PATIENCE_NS UINT64_C(5000000000)
+/* What is hoped for is 10 ms; a loaded machine may be late without a defect. */
+#define BOUND_NS UINT64_C(500000000)
+/* So often a second peer asks whether it is still wanted. */
+#define SLICE_NS UINT64_C(200000000)
+#define ROOM 160000
+
+enum side { OPENER, JOINER };
+
+/* What the two sides and the test share. */
+struct shared {
+    struct wefti_steps steps; /* of the victim */
+    _Atomic uint64_t sent;    /* messages that the victim's sends have taken */
+    _Atomic bool closing;     /* the victim had begun to close */
+    _Atomic bool finished;    /* the victim got to the end of the script */
+    _Atomic bool met;         /* the survivor had a whole conversation */
+    _Atomic uint64_t late_ns; /* from the death until the survivor knew */
+};
+
+static struct shared *shared;
+
+static uint64_t soon(void)
+{
+    return weft_after_ns(PATIENCE_NS);
+}
+
+/*
+ * What a side is, beside the step at which it dies: one that nobody kills, or
+ * the one that comes in place of the dead.
+ */
+#define SURVIVOR UINT64_C(0)
+#define SECOND UINT64_MAX
+
+static bool is_victim(uint64_t number)
+{
+    return number != SURVIVOR && number != SECOND;
+}
+
+/* --------------------------------------------------------------- script --- */
+
+enum kind { MESSAGES, HANDLES, TRIM, FLUSH };
+
+/* What one side does while the other does its part of it. */
+struct act {
+    enum side who; /* sends; the other receives */
+    enum kind kind;
+    size_t bytes;
+    unsigned count;
+    bool nap; /* the other sleeps first, so that this one has to wait */
+};
+
+/*
+ * Rings begin at 2048 bytes and go up to 65536: messages of 700 bytes wrap,
+ * 30000 bytes make the ring grow and come in pieces, ROOM fills the largest.
+ */
+static const struct act script[] = {
+    {JOINER, MESSAGES, 0, 1, false},    {OPENER, MESSAGES, 24, 1, true},
+    {JOINER, MESSAGES, 500, 2, true},   {OPENER, MESSAGES, 500, 2, false},
+    {JOINER, MESSAGES, 700, 1, false},  {OPENER, MESSAGES, 700, 1, false},
+    {JOINER, MESSAGES, 700, 1, false},  {OPENER, MESSAGES, 700, 1, false},
+    {JOINER, HANDLES, 16, 1, false},    {OPENER, HANDLES, 16, 1, true},
+    {JOINER, MESSAGES, 30000, 1, true}, {OPENER, MESSAGES, 30000, 1, true},
+    {JOINER, TRIM, 0, 1, false},        {OPENER, TRIM, 0, 1, false},
+    {JOINER, MESSAGES, 24, 1, false},   {OPENER, MESSAGES, 24, 1, false},
+    {JOINER, MESSAGES, ROOM, 1, true},  {OPENER, MESSAGES, ROOM, 1, true},
+    {JOINER, FLUSH, 0, 1, false},       {OPENER, FLUSH, 0, 1, false},
+};
+
+#define ACTS (sizeof(script) / sizeof(script[0]))
+
+static const weft_channel_options options = {
+    .size = sizeof(weft_channel_options),
+    .wait = WEFT_WAIT_BLOCK,
+    .flags = WEFT_CHANNEL_AWAIT_NAME,
+    .ring_max_bytes = 65536,
+};
+
+/* One side's view of the conversation. */
+struct talk {
+    weft_channel *channel;
+    enum side me;
+    uint64_t number;   /* the step at which it dies, or what it is */
+    uint64_t sent;     /* messages */
+    uint64_t received; /* likewise */
+    size_t act;        /* the next one to receive in */
+    unsigned in_act;   /* messages of it that came */
+};
+
+static unsigned char room[ROOM];
+
+static weft_status send_one(struct talk *talk, const struct act *act)
+{
+    weft_message message = {.data = room, .bytes = act->bytes};
+    weft_status status;
+
+    sides_fill(room, act->bytes, talk->sent);
+    message.tag = talk->sent;
+    if (act->kind == HANDLES) {
+        message.handles[0] = open("/dev/null", O_RDONLY | O_CLOEXEC);
+        message.handle_count = 1;
+    }
+    status = weft_channel_send_message(talk->channel, &message, soon());
+    if (act->kind == HANDLES) {
+        (void)close((int)message.handles[0]);
+    }
+    talk->sent += status == WEFT_OK;
+    if (is_victim(talk->number)) {
+        shared->sent = talk->sent;
+    }
+    return status;
+}
+
+static weft_status receive_one(struct talk *talk, const struct act *act)
+{
+    weft_message message = {.data = room, .bytes = sizeof(room)};
+    weft_status status =
+        weft_channel_recv_message(talk->channel, &message, soon());
+
+    if (status != WEFT_OK) {
+        CHECK(message.handle_count == 0);
+        return status;
+    }
+    CHECK(message.bytes == act->bytes && message.tag == talk->received &&
+          sides_matches(room, message.bytes, talk->received));
+    CHECK(message.handle_count == (act->kind == HANDLES));
+    for (unsigned i = 0; i < message.handle_count; i++) {
+        CHECK(close((int)message.handles[i]) == 0);
+    }
+    talk->received++;
+    return status;
+}
+
+static weft_status do_part(struct talk *talk, const struct act *act)
+{
+    weft_status status = WEFT_OK;
+
+    switch (act->kind) {
+    case MESSAGES:
+    case HANDLES:
+        for (unsigned i = 0; i < act->count && status == WEFT_OK; i++) {
+            status = send_one(talk, act);
+        }
+        break;
+    case TRIM:
+        status = weft_channel_trim(talk->channel, soon());
+        break;
+    case FLUSH:
+        status = weft_channel_flush(talk->channel, soon());
+        break;
+    }
+    return status;
+}
+
+/* Receives the messages of an act, from where it was left. */
+static weft_status hear_part(struct talk *talk, const struct act *act)
+{
+    weft_status status = WEFT_OK;
+
+    if (act->kind != MESSAGES && act->kind != HANDLES) {
+        return WEFT_OK;
+    }
+    if (act->nap) {
+        (void)usleep(300);
+    }
+    while (talk->in_act < act->count && status == WEFT_OK) {
+        status = receive_one(talk, act);
+        talk->in_act += status == WEFT_OK;
+    }
+    return status;
+}
+
+static weft_status go_through(struct talk *talk)
+{
+    weft_status status = WEFT_OK;
+
+    for (; talk->act < ACTS && status == WEFT_OK; talk->act++) {
+        const struct act *act = &script[talk->act];
+
+        talk->in_act = 0;
+        status =
+            act->who == talk->me ? do_part(talk, act) : hear_part(talk, act);
+        if (status != WEFT_OK) {
+            break;
+        }
+    }
+    return status;
+}
+
+/* ------------------------------------------------------------- survivor --- */
+
+static void note_death(void)
+{
+    uint64_t died = weftos_load_acquire(&shared->steps.died_ns);
+    uint64_t now = weft_now_ns();
+
+    if (CHECK(died != 0) && now > died) {
+        shared->late_ns = now - died;
+    }
+}
+
+/* The peer died in the middle: what it had sent is still to come. */
+static void drain(struct talk *talk)
+{
+    weft_status status = WEFT_OK;
+
+    while (status == WEFT_OK && talk->act < ACTS) {
+        const struct act *act = &script[talk->act];
+
+        if (act->who != talk->me &&
+            (act->kind == MESSAGES || act->kind == HANDLES) &&
+            talk->in_act < act->count) {
+            status = receive_one(talk, act);
+            talk->in_act += status == WEFT_OK;
+        } else {
+            talk->act++;
+            talk->in_act = 0;
+        }
+    }
+    if (status == WEFT_OK) {
+        size_t got;
+
+        status = weft_channel_recv_until(talk->channel, room, sizeof(room),
+                                         &got, soon());
+    }
+    CHECK(status == WEFT_EPEERDIED ||
+          (status == WEFT_ECLOSED && shared->closing));
+    CHECK(talk->received >= shared->sent);
+    CHECK(talk->received <= shared->sent + 1);
+}
+
+/* Ends a conversation. True: it was a whole one. */
+static bool part(struct talk *talk, weft_status status)
+{
+    size_t got;
+
+    if (status == WEFT_OK) {
+        /* The one that opened leaves last. */
+        if (talk->me == OPENER) {
+            status = weft_channel_recv_until(talk->channel, room, sizeof(room),
+                                             &got, soon());
+        }
+        if (is_victim(talk->number)) {
+            shared->closing = true;
+        }
+    }
+    if (status == WEFT_OK || (status == WEFT_ECLOSED && talk->act == ACTS)) {
+        weft_channel_close(&talk->channel);
+        return true;
+    }
+    if (talk->number == SECOND) {
+        CHECK(shared->met); /* the survivor did not need another one */
+    } else {
+        CHECK(status == WEFT_EPEERDIED || shared->closing);
+        note_death();
+        drain(talk);
+    }
+    weft_channel_close(&talk->channel);
+    return false;
+}
+
+/* ---------------------------------------------------------------- sides --- */
+
+static bool converse(weft_channel *channel, enum side me, uint64_t number)
+{
+    struct talk talk = {.channel = channel, .me = me, .number = number};
+
+    return part(&talk, go_through(&talk));
+}
+
+static void begin(uint64_t number)
+{
+    if (!is_victim(number)) {
+        return;
+    }
+    weftos_store_relaxed(&shared->steps.die_at, number);
+    wefti_step_follow(&shared->steps);
+    fake_before_each(wefti_step);
+}
+
+static void end(uint64_t number)
+{
+    if (is_victim(number)) {
+        fake_reset();
+        wefti_step_follow(NULL);
+        shared->finished = true;
+    }
+}
+
+/* Has the survivor gone, content, before its second peer came? */
+static bool is_spare(uint64_t number)
+{
+    return number == SECOND && shared->met;
+}
+
+/* Listens, and goes on accepting until one conversation was whole. */
+static void listening_side(uint64_t number)
+{
+    struct sides_holdings before = sides_hold();
+    uint64_t patience = soon();
+    weft_listener *listener;
+    bool whole = false;
+
+    begin(number);
+    REQUIRE(weft_channel_listen(NAME, &options, &listener, NULL) == WEFT_OK);
+    while (!whole && !is_spare(number)) {
+        weft_channel *channel;
+        weft_status status = weft_channel_accept(
+            listener, number == SECOND ? weft_after_ns(SLICE_NS) : soon(),
+            &channel, NULL);
+
+        if (status == WEFT_OK) {
+            whole = converse(channel, OPENER, number);
+            shared->met = shared->met || (whole && number == SURVIVOR);
+        } else {
+            REQUIRE(status == WEFT_ETIMEDOUT && number == SECOND &&
+                    weft_now_ns() < patience);
+        }
+    }
+    weft_listener_close(&listener);
+    end(number);
+    sides_check_holdings(&before);
+    check_exit_child();
+}
+
+/* Connects to whoever listens until one conversation was whole. */
+static void connecting_side(uint64_t number)
+{
+    struct sides_holdings before = sides_hold();
+    uint64_t patience = soon();
+    bool whole = false;
+
+    begin(number);
+    while (!whole && !is_spare(number)) {
+        weft_channel *channel;
+        weft_status status = weft_channel_connect(
+            NAME, &options, number == SECOND ? weft_after_ns(SLICE_NS) : soon(),
+            &channel, NULL);
+
+        if (status == WEFT_OK) {
+            whole = converse(channel, JOINER, number);
+            shared->met = shared->met || (whole && number == SURVIVOR);
+        } else if (number == SECOND) {
+            REQUIRE(weft_now_ns() < patience);
+        } else {
+            REQUIRE(status == WEFT_EPEERDIED);
+            note_death();
+        }
+    }
+    end(number);
+    sides_check_holdings(&before);
+    check_exit_child();
+}
+
+static void adopting_side(weft_handle theirs, uint64_t number)
+{
+    struct sides_holdings before = sides_hold();
+    weft_channel *channel;
+    weft_status status;
+
+    begin(number);
+    status = weft_channel_adopt(theirs, &options, soon(), &channel, NULL);
+    if (status == WEFT_OK) {
+        (void)converse(channel, JOINER, number);
+    } else {
+        CHECK_STATUS(status, WEFT_EPEERDIED);
+        note_death();
+    }
+    end(number);
+    before.handles--; /* the one that was adopted */
+    sides_check_holdings(&before);
+    check_exit_child();
+}
+
+/* Makes a pair and its peer. `number` is for this side, `other` for that. */
+static void pairing_side(uint64_t number, uint64_t other)
+{
+    struct sides_holdings before = sides_hold();
+    weft_channel *channel;
+    weft_handle theirs;
+    pid_t child;
+
+    begin(number);
+    REQUIRE(weft_channel_pair(&options, &channel, &theirs, NULL) == WEFT_OK);
+    child = fork(); /* and not sides_fork: it survives the one that made it */
+    REQUIRE(child >= 0);
+    if (child == 0) {
+        (void)alarm(SECONDS);
+        wefti_step_follow(NULL);
+        fake_reset();
+        weft_channel_close(&channel);
+        adopting_side(theirs, other);
+    }
+    (void)close((int)theirs);
+    (void)converse(channel, OPENER, number);
+    end(number);
+    sides_check_holdings(&before);
+    check_exit_child();
+}
+
+/* ----------------------------------------------------------------- runs --- */
+
+/*
+ * Collects all children. One may have been killed, if it was the victim; the
+ * others ended well. `after` is called when the victim is gone.
+ */
+static bool collect(void (*after)(uint64_t number))
+{
+    bool well = true;
+    int status;
+
+    while (wait(&status) > 0) {
+        if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL &&
+            weftos_load_relaxed(&shared->steps.died_ns) != 0) {
+            well = well && sides_directory_is_clean(NAME);
+            if (!shared->met) {
+                after(SECOND);
+            }
+        } else if (WIFSIGNALED(status)) {
+            printf("# a side ended by signal %d\n", WTERMSIG(status));
+            well = false;
+        } else {
+            well = well && WEXITSTATUS(status) == 0;
+        }
+    }
+    return well;
+}
+
+static void start_nothing(uint64_t number)
+{
+    (void)number;
+}
+
+static void start_listening_side(uint64_t number)
+{
+    if (sides_fork(SECONDS) == 0) {
+        listening_side(number);
+    }
+}
+
+static void start_connecting_side(uint64_t number)
+{
+    if (sides_fork(SECONDS) == 0) {
+        connecting_side(number);
+    }
+}
+
+static bool kill_listening(uint64_t number)
+{
+    start_connecting_side(SURVIVOR);
+    start_listening_side(number);
+    return collect(start_listening_side);
+}
+
+static bool kill_connecting(uint64_t number)
+{
+    start_listening_side(SURVIVOR);
+    start_connecting_side(number);
+    return collect(start_connecting_side);
+}
+
+static bool kill_pairing(uint64_t number)
+{
+    if (sides_fork(SECONDS) == 0) {
+        pairing_side(number, SURVIVOR);
+    }
+    return collect(start_nothing);
+}
+
+/* The side that made the pair must end well, but its child is killed. */
+static bool kill_adopting(uint64_t number)
+{
+    if (sides_fork(SECONDS) == 0) {
+        pairing_side(SURVIVOR, number);
+    }
+    return collect(start_nothing);
+}
+
+static struct row {
+    const char *title;
+    bool (*run)(uint64_t number);
+    uint64_t steps;
+    uint64_t late_ns;
+    uint64_t late_number;
+    unsigned bad;
+} rows[] = {
+    {"an accepting side is killed at each step", kill_listening, 0, 0, 0, 0},
+    {"a connecting side is killed at each step", kill_connecting, 0, 0, 0, 0},
+    {"a side that made a pair is killed at each step", kill_pairing, 0, 0, 0,
+     0},
+    {"an adopting side is killed at each step", kill_adopting, 0, 0, 0, 0},
+};
+
+#define ROWS (sizeof(rows) / sizeof(rows[0]))
+
+/* The marks of the library, all of which somebody must have died at. */
+static struct mark {
+    const char *name;
+    bool hit;
+} marks[] = {
+    {"send greeting", false},  {"received greeting", false},
+    {"map home", false},       {"zero ahead", false},
+    {"commit", false},         {"committed", false},
+    {"ring", false},           {"send handles", false},
+    {"send segment", false},   {"take handles", false},
+    {"publish cursor", false}, {"ring for room", false},
+    {"armed", false},          {"armed for room", false},
+    {"close", false},          {"leave", false},
+};
+
+#define MARKS (sizeof(marks) / sizeof(marks[0]))
+
+static void hit(const char *name)
+{
+    for (size_t i = 0; name != NULL && i < MARKS; i++) {
+        marks[i].hit = marks[i].hit || strcmp(marks[i].name, name) == 0;
+    }
+}
+
+static void kill_each(struct row *row)
+{
+    do {
+        const char *name;
+        bool well;
+
+        memset(shared, 0, sizeof(*shared));
+        row->steps++;
+        well = row->run(row->steps);
+        name = shared->steps.died_in;
+        hit(name);
+        if (!well || shared->late_ns > BOUND_NS) {
+            printf("# %s: step %llu, '%s', %llu us\n", row->title,
+                   (unsigned long long)row->steps, name != NULL ? name : "none",
+                   (unsigned long long)shared->late_ns / 1000);
+            row->bad++;
+        }
+        if (shared->late_ns > row->late_ns) {
+            row->late_ns = shared->late_ns;
+            row->late_number = row->steps;
+        }
+    } while (!shared->finished);
+}
+
+/* Checks come last: a child would take over the failures of its parent. */
+void test_main(void)
+{
+    shared = sides_share(sizeof(*shared));
+    /* Children of a side that was killed are this process's to collect. */
+    REQUIRE(prctl(PR_SET_CHILD_SUBREAPER, 1) == 0);
+    sides_make_directory();
+    for (size_t i = 0; i < ROWS; i++) {
+        kill_each(&rows[i]);
+    }
+    for (size_t i = 0; i < ROWS; i++) {
+        check_case(rows[i].title);
+        printf("# %llu steps; known after %.3f ms at most (step %llu)\n",
+               (unsigned long long)rows[i].steps - 1,
+               (double)rows[i].late_ns / 1e6,
+               (unsigned long long)rows[i].late_number);
+        CHECK(rows[i].bad == 0);
+        CHECK(rows[i].steps > 50);
+    }
+    check_case("somebody died at each mark of the library");
+    for (size_t i = 0; i < MARKS; i++) {
+        if (!CHECK(marks[i].hit)) {
+            printf("# nobody died at '%s'\n", marks[i].name);
+        }
+    }
+    sides_remove_directory();
+}
