@@ -349,7 +349,11 @@ weft_status wefti_rx_receive_plain(struct wefti_rx *rx, void *room,
 weft_status wefti_rx_receive(struct wefti_rx *rx, weft_message *message,
                              bool handles, uint64_t deadline_ns)
 {
-    struct sink sink;
+    struct sink sink = {
+        .room = message->data,
+        .room_bytes = message->bytes,
+        .handle_room = handles ? message->handles : NULL,
+    };
     struct wefti_record record;
     weft_status status;
 
@@ -357,11 +361,6 @@ weft_status wefti_rx_receive(struct wefti_rx *rx, weft_message *message,
     if (rx->failed != WEFT_OK || rx->is_peeked) {
         return rx->failed != WEFT_OK ? rx->failed : WEFT_EBUSY;
     }
-    sink.room = message->data;
-    sink.room_bytes = message->bytes;
-    sink.into_stash = false;
-    sink.handle_room = handles ? message->handles : NULL;
-    sink.handle_count = 0;
     status = take_message(rx, &record, &sink, deadline_ns);
     if (status == WEFT_OK) {
         message->bytes = (size_t)sink.bytes;
@@ -379,15 +378,13 @@ weft_status wefti_rx_receive(struct wefti_rx *rx, weft_message *message,
 weft_status wefti_rx_peek(struct wefti_rx *rx, const void **data, size_t *bytes,
                           uint64_t deadline_ns)
 {
-    struct sink sink;
+    struct sink sink = {.into_stash = true};
     struct wefti_record record;
     weft_status status;
 
     if (rx->failed != WEFT_OK || rx->is_peeked) {
         return rx->failed != WEFT_OK ? rx->failed : WEFT_EBUSY;
     }
-    memset(&sink, 0, sizeof(sink));
-    sink.into_stash = true;
     status = take_message(rx, &record, &sink, deadline_ns);
     if (status != WEFT_OK) {
         return status;

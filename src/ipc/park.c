@@ -73,7 +73,7 @@ static weft_status open_waiter(struct wefti_site *site)
 /* Publishes where this side waits, and says whether the peer was here too. */
 static bool shares_cpu_with_peer(struct wefti_line *line)
 {
-    uint64_t here = (uint64_t)(weftos_cpu() + 1);
+    uint64_t here = (uint64_t)weftos_cpu() + 1; /* -1, unknown, gives 0 */
 
     if (weftos_load_relaxed(&line->own->cpu) != here) {
         weftos_store_relaxed(&line->own->cpu, here);

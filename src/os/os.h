@@ -344,6 +344,6 @@ void weftos_waiter_poke(weftos_waiter *waiter, bool on);
 /* ------------------------------------------------------------- features --- */
 
 /* The work of weft_system_features. */
-size_t weftos_features(weft_feature *features, size_t room);
+size_t weftos_features(weft_feature *found, size_t room);
 
 #endif

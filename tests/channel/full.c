@@ -165,7 +165,7 @@ static void test_counters(void)
         CHECK_STATUS(peer_send(first, 20, i, WEFT_NOW), WEFT_OK);
     }
     CHECK(sent().messages == 3 && sent().bytes == 60);
-    CHECK(sent().depth_bytes == 3 * 48);
+    CHECK(sent().depth_bytes == UINT64_C(3) * 48);
     CHECK(sent().full == 0 && sent().wakes == 0 && sent().parks == 0);
     CHECK(received().messages == 0 && received().bytes == 0);
     for (unsigned i = 0; i < 3; i++) {

@@ -205,7 +205,7 @@ static void test_trim(void)
         peer_receives(second, 100, i);
         peer_receives(second, 101, i);
         CHECK(sent().ring_bytes == 2 * KIB);
-        CHECK(sent().reseats == 2 * (i + 1));
+        CHECK(sent().reseats == UINT64_C(2) * (i + 1));
     }
 
     check_case("a trim waits for a reader that is still at home");

@@ -21,7 +21,8 @@
 static void echo(void)
 {
     weft_channel *channel;
-    int number = atoi(getenv(WEFT_CHANNEL_ENV));
+    const char *text = getenv(WEFT_CHANNEL_ENV);
+    int number = text != NULL ? atoi(text) : -1;
 
     CHECK((fcntl(number, F_GETFD) & FD_CLOEXEC) == 0);
     if (CHECK_STATUS(weft_channel_adopt(WEFT_HANDLE_NONE, NULL, peer_soon(),

@@ -35,7 +35,7 @@ void progress_end(progress *bar);
 /* The same as progress_look, for tight loops: looks only now and then. */
 static inline void progress_update(progress *bar, uint64_t bytes)
 {
-    if (bar->on && bytes - bar->looked_at_bytes >= 256 * 1024) {
+    if (bar->on && bytes - bar->looked_at_bytes >= UINT64_C(256) * 1024) {
         progress_look(bar, bytes);
     }
 }

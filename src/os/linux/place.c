@@ -57,6 +57,19 @@ static weft_status runtime_directory(char *path, weft_detail *detail)
 }
 
 /*
+ * Our own, and nobody else's to look into; or, for a path, ours or root's, and
+ * writable to others only if it is sticky.
+ */
+static bool is_trusted(const struct stat *info, bool private)
+{
+    if (private) {
+        return info->st_uid == geteuid() && (info->st_mode & 077) == 0;
+    }
+    return (info->st_uid == geteuid() || info->st_uid == 0) &&
+           ((info->st_mode & 022) == 0 || (info->st_mode & S_ISVTX) != 0);
+}
+
+/*
  * Opens and checks the directory of a name. Nobody but
  * its owner (and root) may be able to rename things in it, or a path through
  * it proves nothing.
@@ -80,11 +93,7 @@ static weft_status open_directory(const char *path, bool private, int *out,
     }
     if (fstat(fd, &info) != 0) {
         status = weftos_fail_errno(detail, step);
-    } else if (info.st_uid != geteuid() && (private || info.st_uid != 0)) {
-        status = weftos_fail(detail, WEFT_EACCES, 0, step);
-    } else if (private && (info.st_mode & 077) != 0) {
-        status = weftos_fail(detail, WEFT_EACCES, 0, step);
-    } else if ((info.st_mode & 022) != 0 && (info.st_mode & S_ISVTX) == 0) {
+    } else if (!is_trusted(&info, private)) {
         status = weftos_fail(detail, WEFT_EACCES, 0, step);
     }
     if (status != WEFT_OK) {
