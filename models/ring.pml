@@ -49,7 +49,9 @@
  *
  * GIVE_UP: the producer may give a record up when the marker before it is
  * there already (a reservation that was cancelled), and the marker stays
- * alone. A flush that waits for it hangs, if the consumer does not call again.
+ * alone. It is tested for a sleeper at once; if not (SILENT), one that sleeps
+ * for it is missed by the next record, which tests for itself only. A flush
+ * that waits for the marker hangs, if the consumer does not call again.
  * ALONE_IS_NONE is the cure, on both sides: the producer waits for no more
  * than its last record, and to the consumer's look a marker is nothing.
  */
@@ -152,7 +154,8 @@ inline claim()
         size = R - OFFSET(written);
         commit(size);
         size = 0
-    :: else
+    :: else ->
+        unrung = written /* the short way tests for its own record only */
     fi
 }
 
@@ -250,7 +253,10 @@ proctype producer()
     :: !given_up ->
         given_up = 1;
         select(length : 1 .. M);
-        claim()
+        claim();
+#ifndef SILENT
+        ring_if_parked()
+#endif
 #endif
     :: sequence == NMSG -> break
     od;

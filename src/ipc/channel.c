@@ -402,23 +402,21 @@ static WEFTOS_APART weft_status send_larger(weft_channel *channel,
                                             const void *data, size_t bytes,
                                             uint64_t deadline_ns)
 {
-    return wefti_tx_send_short(&channel->tx, data, bytes)
-               ? WEFT_OK
-               : send_long(channel, data, bytes, deadline_ns);
+    if (is_ready(channel) && data != NULL &&
+        wefti_tx_send_short(&channel->tx, data, bytes, false)) {
+        return WEFT_OK;
+    }
+    return send_long(channel, data, bytes, deadline_ns);
 }
 
 weft_status weft_channel_send_until(weft_channel *channel, const void *data,
                                     size_t bytes, uint64_t deadline_ns)
 {
-    if (is_ready(channel) && data != NULL) {
-        if (bytes > WEFTI_COPY_SMALL) {
-            return send_larger(channel, data, bytes, deadline_ns);
-        }
-        if (wefti_tx_send_short(&channel->tx, data, bytes)) {
-            return WEFT_OK;
-        }
+    if (is_ready(channel) && data != NULL &&
+        wefti_tx_send_short(&channel->tx, data, bytes, true)) {
+        return WEFT_OK;
     }
-    return send_long(channel, data, bytes, deadline_ns);
+    return send_larger(channel, data, bytes, deadline_ns);
 }
 
 weft_status weft_channel_send_message(weft_channel *channel,

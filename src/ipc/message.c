@@ -10,11 +10,10 @@
 /* A stash this large is kept for the next message. */
 #define STASH_KEPT_BYTES (UINT64_C(1) << 20)
 
-/* The short way only takes whole messages, from a clean start. */
 static inline void set_assembling(struct wefti_rx *rx, bool on)
 {
     rx->assembling = on;
-    rx->short_way = !on && rx->failed == WEFT_OK;
+    wefti_rx_set_short_end(rx);
 }
 
 /* Where a message goes, and what comes of it. */
@@ -327,7 +326,8 @@ weft_status wefti_rx_receive_plain(struct wefti_rx *rx, void *room,
     weft_status status;
 
     /* The common case waits once, and then the short way is open. */
-    if (rx->short_way && wefti_rx_word(rx) == 0) {
+    if (!rx->is_peeked && !rx->assembling && rx->failed == WEFT_OK &&
+        wefti_rx_word(rx) == 0) {
         status = wefti_rx_await(rx, deadline_ns);
         if (status != WEFT_OK) {
             return status;
@@ -400,7 +400,7 @@ weft_status wefti_rx_peek(struct wefti_rx *rx, const void **data, size_t *bytes,
         *bytes = (size_t)rx->total;
     }
     rx->is_peeked = true;
-    rx->short_way = false;
+    wefti_rx_set_short_end(rx);
     rx->bytes += *bytes;
     return WEFT_OK;
 }
@@ -411,7 +411,7 @@ void wefti_rx_release(struct wefti_rx *rx)
         return;
     }
     rx->is_peeked = false;
-    rx->short_way = true;
+    wefti_rx_set_short_end(rx);
     rx->messages++;
     if (rx->peeked > 0) {
         wefti_rx_advance(rx, rx->peeked);

@@ -156,6 +156,7 @@ bool wefti_site_spin(struct wefti_site *site, uint64_t us, wefti_ready *ready,
  * settled before that; by one thread at a time, which the exchange sees to.
  */
 #define SETTLE_ARMS 512
+#define SETTLE_ARMS_MOST 1024
 
 static void settle_in_time(struct wefti_line *line)
 {
@@ -165,6 +166,11 @@ static void settle_in_time(struct wefti_line *line)
     if (arms == SETTLE_ARMS) {
         weftos_bell_settle(line->hear);
         weftos_store_relaxed(&line->arms, 0);
+    }
+    /* Should the settling thread be held up, the other one may not run on. */
+    while (arms > SETTLE_ARMS_MOST) {
+        weftos_yield();
+        arms = weftos_load_relaxed(&line->arms);
     }
 }
 

@@ -36,14 +36,19 @@ struct wefti_tx {
     unsigned char *ring;
     uint64_t mask;    /* ring bytes - 1 */
     uint64_t written; /* the position after the last record */
-    uint64_t stop;    /* a record up to here needs no more thought */
-    uint64_t unrung;  /* the first position not yet tested for a sleeper;
-                       * written, unless a wrap marker was the last */
     /*
-     * Messages of fewer bytes than this may take the short way; 0 while
-     * anything at all is out of the ordinary.
+     * A record that ends here at most needs no more thought: the end of the
+     * known room or of this lap, or 0 while anything is out of the ordinary.
      */
-    uint64_t short_way;
+    uint64_t stop;
+    uint64_t unrung; /* the first position not yet tested for a sleeper;
+                      * written, unless a wrap marker was the last */
+    /*
+     * What may take the short way: payloads of so many bytes, copied by a few
+     * moves or by a call. See also stop.
+     */
+    uint64_t small_most;
+    uint64_t large_most;
     const struct wefti_home *peer;
     bool fenced;     /* WEFTI_FENCE_PLAIN: a fence after each commit */
     bool ended;      /* shut down */
@@ -67,6 +72,9 @@ struct wefti_tx {
     uint64_t limit;      /* written may go so far before the cursor is read */
     uint64_t cursor;     /* the peer's, as last checked */
     uint64_t base;       /* where the stream entered this ring */
+    uint64_t
+        turn_begin;    /* wraps and reseats that follow each other: here ... */
+    uint64_t turn_end; /* ... to here; see wefti_tx_note_turn */
     uint64_t ring_bytes;
     uint64_t full_at_ns;  /* when the ring was last full */
     uint64_t round_at_ns; /* when its room was last used up */
@@ -102,13 +110,17 @@ struct wefti_rx {
     /* The hot part. */
     const unsigned char *ring;
     uint64_t mask;
-    uint64_t read;       /* the position of the next record */
-    uint64_t published;  /* our cursor as the peer sees it */
-    uint64_t batch;      /* publish when read is so far ahead of it */
-    uint64_t peeked;     /* bytes to skip on release */
-    uint64_t lap_end;    /* the position at which the ring next begins anew */
+    uint64_t read;      /* the position of the next record */
+    uint64_t published; /* our cursor as the peer sees it */
+    uint64_t peeked;    /* bytes to skip on release */
+    /*
+     * Records that end here at most may be taken the short way: the end of this
+     * lap of the ring, or 0 while anything is out of the ordinary.
+     */
+    uint64_t short_end;
+    uint64_t publish_at; /* publish when read has come so far; see rx.h */
+    uint64_t batch; /* of bytes, in a stream, before the cursor is published */
     uint64_t record_max; /* of this ring */
-    bool short_way;      /* nothing is out of the ordinary */
     bool fenced;         /* a fence after each publishing of the cursor */
     bool is_peeked;
     weft_status failed;

@@ -28,6 +28,20 @@
 #define STREAM_BYTES_PER_US 1280
 #define DEEP_PART 64
 
+/* Whole records only, and no larger than a piece: a reader follows pieces. */
+static void set_short_sizes(struct wefti_tx *tx)
+{
+    uint64_t record = wefti_record_max(tx->ring_bytes);
+    uint64_t most = (record < WEFTI_PIECE_BYTES ? record : WEFTI_PIECE_BYTES) -
+                    WEFTI_HEADER;
+
+    if (most > tx->limits.message_max_bytes) {
+        most = tx->limits.message_max_bytes;
+    }
+    tx->large_most = most;
+    tx->small_most = most < WEFTI_COPY_SMALL ? most : WEFTI_COPY_SMALL;
+}
+
 void wefti_tx_enter_ring(struct wefti_tx *tx, void *ring, uint64_t bytes)
 {
     tx->ring = ring;
@@ -37,7 +51,7 @@ void wefti_tx_enter_ring(struct wefti_tx *tx, void *ring, uint64_t bytes)
     tx->limit = tx->base + bytes - WEFTI_EXIT_BYTES;
     tx->signs = 0;
     wefti_tx_set_stop(tx);
-    wefti_tx_set_short_way(tx);
+    set_short_sizes(tx);
 }
 
 void wefti_tx_leave_ring(const struct wefti_tx *tx)
@@ -210,14 +224,15 @@ static weft_status await_exactly(struct wefti_tx *tx, uint64_t position,
 }
 
 /*
- * Waits for this position, and sleeps for half a ring at least, if so much is
- * written: a wake for each small batch would cost more than it brings.
+ * Waits for this position, and sleeps for half a ring at least, if messages
+ * reach so far: a wake for each small batch would cost more than it brings.
  */
 static weft_status await_room(struct wefti_tx *tx, uint64_t position,
                               uint64_t deadline_ns)
 {
     uint64_t half = tx->cursor + tx->ring_bytes / 2;
-    uint64_t mark = half < tx->written ? half : tx->written;
+    uint64_t end = wefti_tx_message_end(tx);
+    uint64_t mark = half < end ? half : end;
     struct goal goal = {tx->peer, position, mark > position ? mark : position};
 
     return await_cursor(tx, &goal, deadline_ns);
@@ -245,6 +260,7 @@ static weft_status commit_reseat(struct wefti_tx *tx, weft_handle object,
     }
     memcpy(wefti_tx_header(tx, tx->written) + 1, &bytes, sizeof(bytes));
     wefti_tx_publish(tx, length, WEFTI_RESEAT, 0, bytes != 0);
+    wefti_tx_note_turn(tx, wefti_round_up(length));
     return WEFT_OK;
 }
 
@@ -391,7 +407,7 @@ weft_status wefti_tx_flush(struct wefti_tx *tx, uint64_t deadline_ns)
     if (tx->failed != WEFT_OK) {
         return tx->failed;
     }
-    return await_exactly(tx, tx->written, deadline_ns);
+    return await_exactly(tx, wefti_tx_message_end(tx), deadline_ns);
 }
 
 /*

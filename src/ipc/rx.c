@@ -39,7 +39,8 @@ static void enter_ring(struct wefti_rx *rx, const void *ring, uint64_t bytes)
     rx->mask = bytes - 1;
     rx->batch = wefti_batch(bytes);
     rx->record_max = wefti_record_max(bytes);
-    rx->lap_end = rx->read; /* the long way sets it */
+    rx->short_end = 0; /* the long way sets it */
+    rx->publish_at = 0;
     rx->linger_us = (uint32_t)(most < LINGER_MOST_US ? most : LINGER_MOST_US);
 }
 
@@ -61,7 +62,6 @@ void wefti_rx_init(struct wefti_rx *rx, struct wefti_line *line,
     rx->limits = *limits;
     rx->home_bytes = home_bytes / 2;
     rx->home_ring = (const unsigned char *)line->peer + home_bytes / 2;
-    rx->short_way = true;
     rx->segment = WEFTOS_NONE;
     wefti_site_init(&rx->site, line, &line->own->parked_at,
                     &line->peer->fence_mode);
@@ -84,7 +84,7 @@ weft_status wefti_rx_fail(struct wefti_rx *rx, weft_status status,
                           const char *operation)
 {
     rx->failed = status;
-    rx->short_way = false;
+    rx->short_end = 0;
     if (rx->site.detail.status != status) {
         rx->site.detail.os_code = 0;
         rx->site.detail.status = status;
@@ -192,6 +192,7 @@ static void linger(struct wefti_rx *rx)
         }
     }
     rx->messages_when_empty = rx->messages;
+    rx->publish_at = 0;
 }
 
 static bool spin(struct wefti_rx *rx)
@@ -409,7 +410,7 @@ weft_status wefti_rx_next(struct wefti_rx *rx, struct wefti_record *record,
         uint64_t word = wefti_rx_word(rx);
         weft_status status;
 
-        rx->lap_end = (rx->read & ~rx->mask) + rx->mask + 1;
+        wefti_rx_set_short_end(rx);
         if (word == 0) {
             status = wefti_rx_await(rx, deadline_ns);
         } else if (!wefti_rx_parse(rx, word, record)) {

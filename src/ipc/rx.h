@@ -90,20 +90,40 @@ static inline bool wefti_rx_is_streaming(const struct wefti_rx *rx)
     return rx->messages - rx->messages_when_empty >= WEFTI_STREAM_MESSAGES;
 }
 
+/* Publishes, and decides from where on to do so again. */
+static inline void wefti_rx_publish_batch(struct wefti_rx *rx)
+{
+    wefti_rx_publish(rx);
+    rx->publish_at = wefti_rx_is_streaming(rx) ? rx->read + rx->batch : 0;
+}
+
+/* A wrap or a move to another ring may be all that ever comes. */
+static inline bool wefti_rx_has_message(const struct wefti_rx *rx)
+{
+    return ((wefti_rx_word(rx) >> WEFTI_TYPE_SHIFT) & 0xff) == WEFTI_DATA;
+}
+
 /*
  * Goes past a record. In a stream the cursor is published in batches, and
- * when nothing more is there: the caller may never come back, and the
+ * when no message is there: the caller may never come back, and the
  * producer may wait for all of it to be taken. Outside one it is published at
  * once, because a look at the next record can cost the transfer of a line
  * that the caller need not wait for.
  */
-static inline void wefti_rx_advance(struct wefti_rx *rx, uint64_t bytes)
+WEFTOS_INLINE void wefti_rx_advance(struct wefti_rx *rx, uint64_t bytes)
 {
     rx->read += bytes;
-    if (!wefti_rx_is_streaming(rx) || rx->read - rx->published >= rx->batch ||
-        wefti_rx_word(rx) == 0) {
-        wefti_rx_publish(rx);
+    if (rx->read >= rx->publish_at || !wefti_rx_has_message(rx)) {
+        wefti_rx_publish_batch(rx);
     }
+}
+
+/* The short way takes whole messages only, in order, from a clean start. */
+static inline void wefti_rx_set_short_end(struct wefti_rx *rx)
+{
+    rx->short_end = rx->failed != WEFT_OK || rx->is_peeked || rx->assembling
+                        ? 0
+                        : (rx->read & ~rx->mask) + rx->mask + 1;
 }
 
 /*
@@ -122,8 +142,8 @@ WEFTOS_INLINE bool wefti_rx_receive_short(struct wefti_rx *rx, void *room,
     uint64_t payload = length - WEFTI_HEADER; /* huge if that is too short */
     uint64_t record = wefti_round_up(length);
 
-    if (word >> WEFTI_TYPE_SHIFT != WEFTI_PLAIN || !rx->short_way ||
-        payload > room_bytes || record > rx->lap_end - read) {
+    if (word >> WEFTI_TYPE_SHIFT != WEFTI_PLAIN || payload > room_bytes ||
+        read + record > rx->short_end) {
         return false;
     }
     wefti_copy(room, header + 1, payload);

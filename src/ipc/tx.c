@@ -22,6 +22,7 @@ void wefti_tx_init(struct wefti_tx *tx, struct wefti_line *line,
     tx->fenced = true;
     tx->home_bytes = home_bytes / 2;
     tx->home_ring = (unsigned char *)line->own + home_bytes / 2;
+    tx->turn_end = WEFTI_NONE;
     wefti_site_init(&tx->site, line, &line->own->space_at, NULL);
     wefti_tx_enter_ring(tx, tx->home_ring, tx->home_bytes);
     if (limits->ring_bytes > tx->home_bytes) {
@@ -29,22 +30,6 @@ void wefti_tx_init(struct wefti_tx *tx, struct wefti_line *line,
         tx->limit = 0; /* the first send moves to the ring asked for */
         tx->stop = 0;
     }
-}
-
-void wefti_tx_set_short_way(struct wefti_tx *tx)
-{
-    uint64_t record = wefti_record_max(tx->ring_bytes);
-    uint64_t most = (record < WEFTI_PIECE_BYTES ? record : WEFTI_PIECE_BYTES) -
-                    WEFTI_HEADER;
-
-    if (tx->failed != WEFT_OK || tx->ended || tx->is_reserved) {
-        tx->short_way = 0;
-        return;
-    }
-    if (most > tx->limits.message_max_bytes) {
-        most = tx->limits.message_max_bytes;
-    }
-    tx->short_way = most + 1;
 }
 
 void wefti_tx_deinit(struct wefti_tx *tx, bool forked)
@@ -60,7 +45,7 @@ weft_status wefti_tx_fail(struct wefti_tx *tx, weft_status status,
                           const char *operation)
 {
     tx->failed = status;
-    wefti_tx_set_short_way(tx);
+    wefti_tx_set_stop(tx);
     if (tx->site.detail.status != status) {
         tx->site.detail.os_code = 0;
         tx->site.detail.status = status;
@@ -303,7 +288,7 @@ weft_status wefti_tx_reserve(struct wefti_tx *tx, size_t bytes, void **space,
     if (status == WEFT_OK) {
         tx->reserved = bytes;
         tx->is_reserved = true;
-        wefti_tx_set_short_way(tx);
+        wefti_tx_set_stop(tx);
         *space = wefti_tx_header(tx, tx->written) + 1;
     }
     return status;
@@ -315,7 +300,7 @@ weft_status wefti_tx_commit(struct wefti_tx *tx, size_t bytes)
         return WEFT_EINVAL;
     }
     tx->is_reserved = false;
-    wefti_tx_set_short_way(tx);
+    wefti_tx_set_stop(tx);
     wefti_tx_publish(tx, WEFTI_HEADER + bytes, WEFTI_DATA,
                      WEFTI_FIRST | WEFTI_LAST, 0);
     tx->messages++;
@@ -327,7 +312,7 @@ weft_status wefti_tx_commit(struct wefti_tx *tx, size_t bytes)
 void wefti_tx_cancel(struct wefti_tx *tx)
 {
     tx->is_reserved = false;
-    wefti_tx_set_short_way(tx);
+    wefti_tx_set_stop(tx);
     if (tx->unrung != tx->written) {
         wefti_tx_wake_peer(tx, tx->unrung); /* for a wrap marker */
     }
@@ -342,7 +327,7 @@ void wefti_tx_end(struct wefti_tx *tx)
         return;
     }
     tx->ended = true;
-    wefti_tx_set_short_way(tx);
+    wefti_tx_set_stop(tx);
     wefti_step("close");
     /* Release: after the last record. */
     weftos_store_release(&line->own->closed_at, tx->written);

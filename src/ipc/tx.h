@@ -27,9 +27,6 @@ bool wefti_tx_has_left(const struct wefti_tx *tx);
 void wefti_tx_enter_ring(struct wefti_tx *tx, void *ring, uint64_t bytes);
 void wefti_tx_leave_ring(const struct wefti_tx *tx);
 
-/* Opens the short way for what fits this ring, or closes it. */
-void wefti_tx_set_short_way(struct wefti_tx *tx);
-
 /* Makes the ring as large as a record of this size wants it, if it can be. */
 void wefti_tx_fit_ring(struct wefti_tx *tx, uint64_t record);
 
@@ -96,6 +93,24 @@ static inline uint64_t wefti_tx_extent(const struct wefti_tx *tx,
     return record <= tail ? record : tail + record;
 }
 
+/*
+ * The record just committed is no message. A consumer that has taken all
+ * messages may never come to take it, so nobody may wait for that.
+ */
+static inline void wefti_tx_note_turn(struct wefti_tx *tx, uint64_t bytes)
+{
+    if (tx->turn_end != tx->written - bytes) {
+        tx->turn_begin = tx->written - bytes;
+    }
+    tx->turn_end = tx->written;
+}
+
+/* The end of the last message, which a consumer can be expected to reach. */
+static inline uint64_t wefti_tx_message_end(const struct wefti_tx *tx)
+{
+    return tx->turn_end == tx->written ? tx->turn_begin : tx->written;
+}
+
 /* Goes to the ring's beginning if a record does not fit before its end. */
 static inline void wefti_tx_wrap_for(struct wefti_tx *tx, uint64_t record)
 {
@@ -103,6 +118,7 @@ static inline void wefti_tx_wrap_for(struct wefti_tx *tx, uint64_t record)
 
     if (record > tail) {
         wefti_tx_publish(tx, tail, WEFTI_WRAP, 0, 0);
+        wefti_tx_note_turn(tx, tail);
     }
 }
 
@@ -131,14 +147,28 @@ WEFTOS_INLINE void wefti_tx_wake_peer(struct wefti_tx *tx, uint64_t from)
     }
 }
 
+/* Up to where the short way may go. */
+static inline void wefti_tx_set_stop(struct wefti_tx *tx)
+{
+    uint64_t lap_end = (tx->written & ~tx->mask) + tx->mask + 1;
+    uint64_t room_end = tx->limit > 16 ? tx->limit - 16 : 0;
+
+    tx->stop = lap_end < room_end ? lap_end : room_end;
+    /* The short way only tests its own record for a sleeper. */
+    if (tx->failed != WEFT_OK || tx->ended || tx->is_reserved ||
+        tx->unrung != tx->written) {
+        tx->stop = 0;
+    }
+}
+
 /*
- * The short way of a small message into a ring that has room for it: some 40
- * instructions. False: take the long way, which also finds out why. What it
- * needs is read into locals first: the compiler must assume that the ring and
- * *tx overlap.
+ * The short way of a message into a ring that has room for it: some 40
+ * instructions for a `small` one. False: take the long
+ * way, which also finds out why. What it needs is read into locals first: the
+ * compiler must assume that the ring and *tx overlap.
  */
 WEFTOS_INLINE bool wefti_tx_send_short(struct wefti_tx *tx, const void *data,
-                                       uint64_t bytes)
+                                       uint64_t bytes, bool small)
 {
     uint64_t mask = tx->mask;
     uint64_t written = tx->written;
@@ -148,14 +178,18 @@ WEFTOS_INLINE bool wefti_tx_send_short(struct wefti_tx *tx, const void *data,
     struct wefti_header *header;
     struct wefti_header *after;
 
-    if (bytes >= tx->short_way || next > tx->stop) {
+    if (bytes > (small ? tx->small_most : tx->large_most) || next > tx->stop) {
         return false;
     }
     header = (struct wefti_header *)(void *)(ring + (written & mask));
     after = (struct wefti_header *)(void *)(ring + (next & mask));
     wefti_step("zero ahead");
     weftos_store_relaxed(&after->word, 0); /* see wefti_tx_zero_ahead */
-    wefti_copy(header + 1, data, bytes);
+    if (small) {
+        wefti_copy_small((unsigned char *)(header + 1), data, bytes);
+    } else {
+        memcpy(header + 1, data, bytes);
+    }
     wefti_step("commit");
     weftos_store_release(&header->word,
                          length | WEFTI_PLAIN << WEFTI_TYPE_SHIFT);
@@ -165,15 +199,6 @@ WEFTOS_INLINE bool wefti_tx_send_short(struct wefti_tx *tx, const void *data,
     tx->bytes += bytes;
     wefti_tx_wake_peer(tx, written);
     return true;
-}
-
-/* Up to where the short way may go: this ring's end, or the known room's. */
-static inline void wefti_tx_set_stop(struct wefti_tx *tx)
-{
-    uint64_t lap_end = (tx->written & ~tx->mask) + tx->mask + 1;
-    uint64_t room_end = tx->limit > 16 ? tx->limit - 16 : 0;
-
-    tx->stop = lap_end < room_end ? lap_end : room_end;
 }
 
 /*
