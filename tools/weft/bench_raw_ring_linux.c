@@ -4,14 +4,12 @@
  * headers, one producer, one consumer, two indices.
  *
  * A message is there for the consumer when put() returns, as it is after a
- * send; a ring that keeps messages back until there are many is twice as fast
- * at 64 bytes, but does not do the same. Everything else that is lazy and
- * helps is here. Each index has a pair of lines of its own; the consumer's is
- * published in batches; each side looks at the other's only when what it last
- * saw is used up. And a consumer that has caught up lets a batch
- * build for a bounded time: one that stays close behind takes every line out
- * of the producer's cache while it is still dirty there, which costs more
- * than all the rest together.
+ * send; but everything else that is lazy and helps is here. Each index has a
+ * pair of lines of its own; the consumer's is published in batches; each side
+ * looks at the other's only when what it last saw is used up. And a consumer
+ * that has caught up lets a batch build for a bounded time: one that stays
+ * close behind takes every line out of the producer's cache while it is still
+ * dirty there, which costs more than all the rest together.
  */
 #include <stdlib.h>
 

@@ -24,6 +24,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
@@ -37,11 +38,54 @@
 #define PIPEFS_MAGIC 0x50495045
 #endif
 
+/*
+ * Linux 5.5 to 5.13 woke the reader of a pipe only when it had been empty;
+ * commit 3a34b13a88ca, also in the stable releases, mended that. Rings would
+ * be lost there, so nobody may sleep. Returns 1 if each write is heard, 0 if
+ * not, -1 if that can't be found out now.
+ */
+static int try_edges(void)
+{
+    struct epoll_event event = {.events = EPOLLIN | EPOLLET};
+    int epoll = epoll_create1(EPOLL_CLOEXEC);
+    int fds[2];
+    int heard = 0;
+
+    if (epoll < 0 || pipe2(fds, O_CLOEXEC | O_NONBLOCK) != 0) {
+        weftos_close(epoll);
+        return -1;
+    }
+    if (epoll_ctl(epoll, EPOLL_CTL_ADD, fds[0], &event) == 0) {
+        for (int i = 0; i < 2; i++) {
+            (void)!write(fds[1], "", 1);
+            heard += epoll_wait(epoll, &event, 1, 0) == 1;
+        }
+    }
+    (void)close(epoll);
+    (void)close(fds[0]);
+    (void)close(fds[1]);
+    return heard == 2;
+}
+
+static bool loses_rings(void)
+{
+    static _Atomic int known = -1;
+
+    if (known < 0) {
+        known = try_edges();
+    }
+    return known == 0;
+}
+
 weft_status weftos_bell_open(weft_handle *mine, weft_handle *theirs,
                              weft_detail *detail)
 {
     int fds[2];
 
+    if (loses_rings()) {
+        return weftos_fail(detail, WEFT_ENOTSUP, 0,
+                           "hear each ring of a pipe (broken in this kernel)");
+    }
     if (pipe2(fds, O_CLOEXEC | O_NONBLOCK) != 0) {
         return weftos_fail_errno(detail, "pipe2");
     }
