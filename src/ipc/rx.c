@@ -117,16 +117,14 @@ static bool is_closed_here(const struct wefti_rx *rx)
  */
 static weft_status look_for_end(struct wefti_rx *rx)
 {
-    if (!is_closed_here(rx) && !rx->site.hung_up) {
+    /* Read once: a hostile peer may change it from one look to the next. */
+    bool closed = is_closed_here(rx);
+
+    if ((!closed && !rx->site.hung_up) || wefti_rx_word(rx) != 0) {
         return WEFT_OK;
     }
-    if (wefti_rx_word(rx) != 0) {
-        return WEFT_OK;
-    }
-    if (is_closed_here(rx)) {
-        return wefti_rx_fail(rx, WEFT_ECLOSED, "receive");
-    }
-    return wefti_rx_fail(rx, wefti_line_loss(rx->line), "receive");
+    return wefti_rx_fail(rx, closed ? WEFT_ECLOSED : wefti_line_loss(rx->line),
+                         "receive");
 }
 
 void wefti_rx_wake_peer(struct wefti_rx *rx)
