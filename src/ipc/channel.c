@@ -437,8 +437,15 @@ weft_status weft_channel_send_message(weft_channel *channel,
 weft_status weft_channel_reserve(weft_channel *channel, size_t bytes,
                                  void **space, uint64_t deadline_ns)
 {
-    weft_status status = enter(channel, deadline_ns);
+    weft_status status;
 
+    if (is_ready(channel) && space != NULL) {
+        *space = wefti_tx_reserve_short(&channel->tx, bytes);
+        if (*space != NULL) {
+            return WEFT_OK;
+        }
+    }
+    status = enter(channel, deadline_ns);
     if (status != WEFT_OK) {
         return status;
     }
@@ -534,8 +541,13 @@ weft_status weft_channel_recv_message(weft_channel *channel,
 weft_status weft_channel_peek(weft_channel *channel, const void **data,
                               size_t *bytes, uint64_t deadline_ns)
 {
-    weft_status status = enter(channel, deadline_ns);
+    weft_status status;
 
+    if (is_ready(channel) && data != NULL && bytes != NULL &&
+        wefti_rx_peek_short(&channel->rx, data, bytes)) {
+        return WEFT_OK;
+    }
+    status = enter(channel, deadline_ns);
     if (status != WEFT_OK) {
         return status;
     }

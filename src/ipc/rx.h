@@ -154,4 +154,26 @@ WEFTOS_INLINE bool wefti_rx_receive_short(struct wefti_rx *rx, void *room,
     return true;
 }
 
+/* The same for a message that is shown in place. */
+WEFTOS_INLINE bool wefti_rx_peek_short(struct wefti_rx *rx, const void **data,
+                                       size_t *bytes)
+{
+    const struct wefti_header *header = wefti_rx_header(rx);
+    uint64_t word = wefti_rx_word(rx);
+    uint64_t length = word & WEFTI_LENGTH_MASK;
+    uint64_t record = wefti_round_up(length);
+
+    if (word >> WEFTI_TYPE_SHIFT != WEFTI_PLAIN || length < WEFTI_HEADER ||
+        rx->read + record > rx->short_end) {
+        return false;
+    }
+    *data = header + 1;
+    *bytes = (size_t)(length - WEFTI_HEADER);
+    rx->peeked = record;
+    rx->is_peeked = true;
+    rx->short_end = 0;
+    rx->bytes += length - WEFTI_HEADER;
+    return true;
+}
+
 #endif

@@ -39,6 +39,7 @@ void wefti_tx_deinit(struct wefti_tx *tx, bool forked)
     }
     wefti_site_deinit(&tx->site);
 }
+
 /* -------------------------------------------------------------- failure --- */
 
 weft_status wefti_tx_fail(struct wefti_tx *tx, weft_status status,
@@ -70,6 +71,7 @@ weft_status wefti_tx_fail_gone(struct wefti_tx *tx)
         loss == WEFT_EPEERDIED && wefti_tx_has_left(tx) ? WEFT_ECLOSED : loss,
         "send");
 }
+
 /* --------------------------------------------------------------- waking --- */
 
 static void fence_by_ourselves(struct wefti_tx *tx)
@@ -317,6 +319,7 @@ void wefti_tx_cancel(struct wefti_tx *tx)
         wefti_tx_wake_peer(tx, tx->unrung); /* for a wrap marker */
     }
 }
+
 /* ----------------------------------------------------------- the others --- */
 
 void wefti_tx_end(struct wefti_tx *tx)

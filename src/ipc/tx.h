@@ -201,6 +201,20 @@ WEFTOS_INLINE bool wefti_tx_send_short(struct wefti_tx *tx, const void *data,
     return true;
 }
 
+/* The short way to a place in the ring; NULL: take the long way. */
+WEFTOS_INLINE void *wefti_tx_reserve_short(struct wefti_tx *tx, uint64_t bytes)
+{
+    uint64_t next = tx->written + wefti_round_up(WEFTI_HEADER + bytes);
+
+    if (bytes > tx->large_most || next > tx->stop) {
+        return NULL;
+    }
+    tx->reserved = bytes;
+    tx->is_reserved = true;
+    tx->stop = 0;
+    return wefti_tx_header(tx, tx->written) + 1;
+}
+
 /*
  * Makes sure that a record of `record` bytes, rounded up, can be written at
  * tx->written.
