@@ -89,9 +89,9 @@ void weft_listener_close(weft_listener **listener_)
 /* -------------------------------------------------------------- pending --- */
 
 static void drop_pending(weft_listener *listener, struct pending *pending,
-                         const char *why)
+                         weft_log_level level, const char *why)
 {
-    wefti_log(WEFT_LOG_WARNING, "turned away pid %lld, uid %lld: %s",
+    wefti_log(level, "turned away pid %lld, uid %lld: %s",
               (long long)pending->peer.pid, (long long)pending->peer.uid, why);
     weftos_endpoint_forget(listener->endpoint, pending->socket);
     weftos_close(pending->socket);
@@ -121,7 +121,8 @@ static struct pending *free_place(weft_listener *listener)
             return &listener->pending[i];
         }
     }
-    drop_pending(listener, oldest(listener), "too many handshakes");
+    drop_pending(listener, oldest(listener), WEFT_LOG_WARNING,
+                 "too many handshakes");
     return free_place(listener);
 }
 
@@ -137,7 +138,8 @@ static uint64_t drop_late(weft_listener *listener)
         if (first->until_ns > weftos_now_ns()) {
             return first->until_ns;
         }
-        drop_pending(listener, first, "the handshake took too long");
+        drop_pending(listener, first, WEFT_LOG_WARNING,
+                     "the handshake took too long");
     }
 }
 
@@ -159,7 +161,7 @@ static weft_status take_connection(weft_listener *listener, weft_detail *detail)
     if (wefti_check_peer(&listener->settings, &peer, NULL) != WEFT_OK) {
         wefti_refuse(socket, WEFT_EACCES);
         place->socket = socket;
-        drop_pending(listener, place, "not an allowed user");
+        drop_pending(listener, place, WEFT_LOG_WARNING, "not an allowed user");
         return WEFT_OK;
     }
     status =
@@ -230,7 +232,10 @@ static weft_status let_in(weft_listener *listener, struct pending *pending,
         return WEFT_EAGAIN;
     }
     wefti_refuse(pending->socket, status);
-    drop_pending(listener, pending, weft_status_text(status));
+    /* One that hung up perhaps only asked whether anybody listens. */
+    drop_pending(listener, pending,
+                 status == WEFT_EPEERDIED ? WEFT_LOG_INFO : WEFT_LOG_WARNING,
+                 weft_status_text(status));
     return is_own_failure(status) ? status : WEFT_EAGAIN;
 }
 

@@ -65,6 +65,19 @@ int transfer_timed_out(transfer *job)
     return TOOL_TIMEOUT;
 }
 
+/* Does the name keep to the rules of weft_channel_listen? A path may. */
+static bool is_plain_name(const char *name)
+{
+    static const char allowed[] = "abcdefghijklmnopqrstuvwxyz"
+                                  "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                  "0123456789._-";
+    size_t length = strlen(name);
+
+    return strchr(name, '/') != NULL ||
+           (length > 0 && length <= WEFT_NAME_MAX && name[0] != '.' &&
+            strspn(name, allowed) == length);
+}
+
 int transfer_open_failed(transfer *job, const char *action,
                          const weft_detail *detail)
 {
@@ -83,11 +96,15 @@ int transfer_open_failed(transfer *job, const char *action,
         return transfer_failed(
             job, "the name '%s' is in use: somebody listens there", name);
     case WEFT_ENAME:
-        return transfer_failed(
-            job,
-            "'%s' can't be a name: 1 to %d letters, digits, '.', '_', '-', "
-            "not first a '.'; or a path with a '/', not too long",
-            name, WEFT_NAME_MAX);
+        if (!is_plain_name(name)) {
+            return transfer_failed(
+                job,
+                "'%s' can't be a name: 1 to %d letters, digits, '.', '_', "
+                "'-', not first a '.'; or a path with a '/'",
+                name, WEFT_NAME_MAX);
+        }
+        /* Else it is not the name but where it leads to. */
+        /* fall through */
     default:
         weft_detail_text(detail, text, sizeof(text));
         return transfer_failed(job, "cannot %s '%s': %s", action, name, text);
