@@ -47,14 +47,22 @@ static bool drain(void)
 /* ---------------------------------------------------------------- growth ---
  */
 
-static void test_idle(void)
+static void test_few(void)
 {
-    check_case("messages one by one stay in the home's ring");
+    check_case("a few messages one by one stay in the home's ring");
     peer_both_ends(NULL, NULL, &first, &second);
-    for (unsigned i = 0; i < 1000; i++) {
+    for (unsigned i = 0; i < 10; i++) {
         pass(700, i);
     }
     CHECK(sent().ring_bytes == 2 * KIB && sent().reseats == 0);
+    close_both();
+
+    check_case("a lively exchange gets the second ring, and no more");
+    peer_both_ends(NULL, NULL, &first, &second);
+    for (unsigned i = 0; i < 10000; i++) {
+        pass(700, i);
+    }
+    CHECK(sent().ring_bytes <= 64 * KIB && sent().reseats <= 1);
     close_both();
 }
 
@@ -253,7 +261,7 @@ static void test_turns(void)
 
 void test_main(void)
 {
-    test_idle();
+    test_few();
     test_pressure();
     test_ring_bytes();
     test_peer_limit();
