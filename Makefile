@@ -39,7 +39,8 @@ build: tools ## build the libraries and the command, optimised
 run: build ## move a large real file through weft and show the figures
 	@scripts/run $(BUILD)/release
 
-check: tools ## build with assertions and run all tests
+check: ## build with assertions and run all tests
+	@scripts/setup build check
 	$(call build,dev)
 	@cd $(BUILD)/dev && $(CTEST) $(CTEST_FLAGS)
 
