@@ -259,7 +259,9 @@ WEFT_API void weft_channel_close(weft_channel **channel);
 /*
  * Sends a copy of `bytes` bytes, 0 allowed, as one message: all of it or, on
  * failure, none. Large messages are sent in pieces that the peer's receive
- * follows.
+ * follows. WEFT_OK says that the message is in the ring, not that it was read:
+ * a sender that need not wait may learn of a death only when the ring is full.
+ * weft_channel_flush tells.
  *
  * WEFT_EMSGSIZE: larger than either side's message_max_bytes.
  * WEFT_EBUSY: a reservation is open. Since 0.1.

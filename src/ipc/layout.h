@@ -143,7 +143,16 @@ enum wefti_type {
 /* The payload of WEFTI_RESEAT: the new ring's size; 0 is the home's ring. */
 #define WEFTI_RESEAT_BYTES 8
 
-/* The upper half of the word of a whole message with nothing riding on it. */
+/* The upper half of a word: what the record is, beside its length. */
+static inline uint64_t wefti_upper_half(enum wefti_type type, unsigned flags,
+                                        uint64_t handles)
+{
+    return (uint64_t)type |
+           (uint64_t)flags << (WEFTI_FLAGS_SHIFT - WEFTI_TYPE_SHIFT) |
+           handles << (WEFTI_COUNT_SHIFT - WEFTI_TYPE_SHIFT);
+}
+
+/* That of a whole message with nothing riding on it, as a constant. */
 #define WEFTI_PLAIN                                                            \
     ((uint64_t)WEFTI_DATA | (uint64_t)(WEFTI_FIRST | WEFTI_LAST)               \
                                 << (WEFTI_FLAGS_SHIFT - WEFTI_TYPE_SHIFT))

@@ -8,12 +8,12 @@
  * over a change of ring. The offset of a position in a ring of R bytes is
  * position mod R.
  *
- * Growth. A stream begins in the home's ring. When that is full, or a message
- * does not fit, the producer makes a larger segment, sends its handle over
- * the control socket, commits a RESEAT record in the old ring, and goes on in
- * the new one. The consumer meets that record in its turn, takes the handle,
- * which must be there by now, and follows. Nothing waits for anything: the
- * old segment goes when the consumer unmaps it.
+ * Growth. A stream begins in the home's ring. When that is full, or goes round
+ * fast, or a message does not fit, the producer makes a larger segment, sends
+ * its handle over the control socket, commits a RESEAT record in the old ring,
+ * and goes on in the new one. The consumer meets that record in its turn, takes
+ * the handle, which must be there by now, and follows. Nothing waits for
+ * anything: the old segment goes when the consumer unmaps it.
  */
 #ifndef WEFTI_RING_H
 #define WEFTI_RING_H

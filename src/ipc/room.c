@@ -439,12 +439,10 @@ weft_status wefti_tx_trim(struct wefti_tx *tx, uint64_t deadline_ns)
 {
     const uint64_t record = wefti_round_up(WEFTI_HEADER + WEFTI_RESEAT_BYTES);
     uint64_t after;
-    weft_status status;
+    weft_status status = wefti_tx_may_begin(tx);
 
-    if (tx->failed != WEFT_OK || tx->ended || tx->is_reserved) {
-        return tx->failed != WEFT_OK ? tx->failed
-               : tx->ended           ? WEFT_EINVAL
-                                     : WEFT_EBUSY;
+    if (status != WEFT_OK) {
+        return status;
     }
     if (tx->ring == tx->home_ring) {
         return WEFT_OK;

@@ -56,7 +56,8 @@ wefti_rx_header(const struct wefti_rx *rx)
 /* The word of the next record, 0 if there is none yet. */
 static inline uint64_t wefti_rx_word(const struct wefti_rx *rx)
 {
-    /* Acquire: pairs with the release in tx.c's publish. */
+    /* Acquire: pairs with the release in wefti_tx_commit_word and the short
+     * way. */
     return weftos_load_acquire(&wefti_rx_header(rx)->word);
 }
 
@@ -127,8 +128,8 @@ static inline void wefti_rx_set_short_end(struct wefti_rx *rx)
 }
 
 /*
- * The short way of a small message that is one record: some 40 instructions.
- * False: take the long way, which also finds out why.
+ * The short way of a message that is one record: some eighty instructions for
+ * a line. False: take the long way, which also finds out why.
  */
 WEFTOS_INLINE bool wefti_rx_receive_short(struct wefti_rx *rx, void *room,
                                           uint64_t room_bytes, size_t *bytes)

@@ -118,6 +118,17 @@ void wefti_tx_notice_mark(struct wefti_tx *tx, uint64_t from, uint64_t mark)
 
 /* -------------------------------------------------------------- sending --- */
 
+weft_status wefti_tx_may_begin(const struct wefti_tx *tx)
+{
+    if (tx->failed != WEFT_OK) {
+        return tx->failed;
+    }
+    if (tx->ended) {
+        return WEFT_EINVAL;
+    }
+    return tx->is_reserved ? WEFT_EBUSY : WEFT_OK;
+}
+
 /* Sends the handles of the record that is written next. */
 static weft_status send_rider(struct wefti_tx *tx, const weft_message *message,
                               uint64_t deadline_ns)
@@ -180,10 +191,7 @@ static weft_status send_piece(struct wefti_tx *tx, const weft_message *message,
         memcpy(payload, (const char *)message->data + offset, bytes);
     }
     wefti_tx_commit_word(tx, length,
-                         (uint64_t)WEFTI_DATA |
-                             (uint64_t)flags
-                                 << (WEFTI_FLAGS_SHIFT - WEFTI_TYPE_SHIFT) |
-                             handles << (WEFTI_COUNT_SHIFT - WEFTI_TYPE_SHIFT));
+                         wefti_upper_half(WEFTI_DATA, flags, handles));
     wefti_tx_wake_peer(tx, tx->unrung);
     return WEFT_OK;
 }
@@ -244,12 +252,10 @@ static weft_status send_any(struct wefti_tx *tx, const weft_message *message,
 weft_status wefti_tx_send(struct wefti_tx *tx, const weft_message *message,
                           uint64_t deadline_ns)
 {
-    weft_status status;
+    weft_status status = wefti_tx_may_begin(tx);
 
-    if (tx->failed != WEFT_OK || tx->ended || tx->is_reserved) {
-        return tx->failed != WEFT_OK ? tx->failed
-               : tx->ended           ? WEFT_EINVAL
-                                     : WEFT_EBUSY;
+    if (status != WEFT_OK) {
+        return status;
     }
     if (message->bytes > tx->limits.message_max_bytes) {
         return WEFT_EMSGSIZE;
@@ -272,12 +278,10 @@ weft_status wefti_tx_reserve(struct wefti_tx *tx, size_t bytes, void **space,
                              uint64_t deadline_ns)
 {
     uint64_t record = wefti_round_up(WEFTI_HEADER + (uint64_t)bytes);
-    weft_status status;
+    weft_status status = wefti_tx_may_begin(tx);
 
-    if (tx->failed != WEFT_OK || tx->ended || tx->is_reserved) {
-        return tx->failed != WEFT_OK ? tx->failed
-               : tx->ended           ? WEFT_EINVAL
-                                     : WEFT_EBUSY;
+    if (status != WEFT_OK) {
+        return status;
     }
     if (bytes > tx->limits.message_max_bytes) {
         return WEFT_EMSGSIZE;

@@ -23,6 +23,9 @@ weft_status wefti_tx_fail_gone(struct wefti_tx *tx);
 /* The peer has closed in order. */
 bool wefti_tx_has_left(const struct wefti_tx *tx);
 
+/* May a record be begun? The direction's failure, WEFT_EINVAL or WEFT_EBUSY. */
+weft_status wefti_tx_may_begin(const struct wefti_tx *tx);
+
 /* The stream goes on in this ring. */
 void wefti_tx_enter_ring(struct wefti_tx *tx, void *ring, uint64_t bytes);
 void wefti_tx_leave_ring(const struct wefti_tx *tx);
@@ -77,11 +80,7 @@ static inline void wefti_tx_publish(struct wefti_tx *tx, uint64_t length,
                                     uint64_t handles)
 {
     wefti_tx_zero_ahead(tx, length);
-    wefti_tx_commit_word(tx, length,
-                         (uint64_t)type |
-                             (uint64_t)flags
-                                 << (WEFTI_FLAGS_SHIFT - WEFTI_TYPE_SHIFT) |
-                             handles << (WEFTI_COUNT_SHIFT - WEFTI_TYPE_SHIFT));
+    wefti_tx_commit_word(tx, length, wefti_upper_half(type, flags, handles));
 }
 
 /* What a record takes up here and now, with a wrap marker if it needs one. */
@@ -162,10 +161,10 @@ static inline void wefti_tx_set_stop(struct wefti_tx *tx)
 }
 
 /*
- * The short way of a message into a ring that has room for it: some 40
- * instructions for a `small` one. False: take the long
- * way, which also finds out why. What it needs is read into locals first: the
- * compiler must assume that the ring and *tx overlap.
+ * The short way of a message into a ring that has room for it: some eighty
+ * instructions for a `small` one of a line. False: take the long way, which
+ * also finds out why. What it needs is read into locals first: the compiler
+ * must assume that the ring and *tx overlap.
  */
 WEFTOS_INLINE bool wefti_tx_send_short(struct wefti_tx *tx, const void *data,
                                        uint64_t bytes, bool small)
