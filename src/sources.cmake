@@ -32,6 +32,7 @@ set(WEFT_OS_LINUX_SOURCES
     os/linux/features.c
     os/linux/fence.c
     os/linux/misc.c
+    os/linux/named.c
     os/linux/place.c
     os/linux/process.c
     os/linux/shm.c

@@ -38,7 +38,7 @@ struct weft_channel {
 static weft_channel *allocate(void)
 {
     const size_t line = alignof(weft_channel);
-    void *memory = weftos_alloc(sizeof(weft_channel) + line);
+    void *memory = calloc(1, sizeof(weft_channel) + line);
     uintptr_t at = ((uintptr_t)memory + line - 1) & ~(uintptr_t)(line - 1);
     weft_channel *channel = (weft_channel *)at;
 
@@ -173,7 +173,7 @@ weft_status weft_channel_connect(const char *name,
 {
     struct wefti_settings settings;
     weft_handle socket;
-    weft_peer peer;
+    weftos_peer peer;
     weft_status status;
 
     if (out == NULL || name == NULL) {
@@ -316,8 +316,8 @@ static bool is_early(const weft_channel *channel, weft_status status)
 static weft_status await_other_thread(weft_channel *channel,
                                       uint64_t deadline_ns)
 {
-    return weftos_word_wait(&channel->phase, FINISHING, deadline_ns,
-                            channel->settings.interruptible);
+    return weftos_word_wait(&channel->phase, FINISHING, NULL, deadline_ns,
+                            channel->settings.interruptible, NULL);
 }
 
 static weft_status finish(weft_channel *channel, uint64_t deadline_ns)
@@ -347,7 +347,7 @@ static weft_status finish(weft_channel *channel, uint64_t deadline_ns)
     atomic_store(&channel->phase, status == WEFT_OK           ? READY
                                   : is_early(channel, status) ? PENDING
                                                               : FAILED);
-    weftos_word_wake(&channel->phase);
+    weftos_word_wake(&channel->phase, UINT32_MAX, NULL);
     return status;
 }
 
@@ -665,5 +665,5 @@ void weft_channel_close(weft_channel **channel_)
     }
     wefti_offer_deinit(&channel->offer, forked);
     weftos_close(channel->line.socket);
-    weftos_free(channel->memory);
+    free(channel->memory);
 }

@@ -6,6 +6,7 @@
 
 #include "base/checked.h"
 #include "handshake.h"
+#include "received.h"
 
 #define DEFAULT_RING_MAX (UINT64_C(8) << 20)
 #define DEFAULT_PEER_RING_MAX (UINT64_C(64) << 20)
@@ -136,11 +137,11 @@ weft_status wefti_settings_init(struct wefti_settings *settings,
 }
 
 weft_status wefti_check_peer(const struct wefti_settings *settings,
-                             const weft_peer *peer, weft_detail *detail)
+                             const weftos_peer *peer, weft_detail *detail)
 {
-    bool allowed = settings->allow != NULL
-                       ? settings->allow(settings->allow_context, peer) != 0
-                       : weftos_is_same_user(peer);
+    int allowed = settings->allow != NULL
+                      ? settings->allow(settings->allow_context, &peer->who)
+                      : peer->is_same_user;
 
     return allowed ? WEFT_OK
                    : wefti_fail(detail, WEFT_EACCES, "trust the peer's user");
@@ -157,7 +158,7 @@ weft_status wefti_offer_init(struct wefti_offer *offer, weft_detail *detail)
     offer->object = WEFTOS_NONE;
     offer->hear = WEFTOS_NONE;
     offer->ring = WEFTOS_NONE;
-    status = weftos_process_mark(detail);
+    status = weftos_process_mark(NULL, NULL, detail);
     if (status != WEFT_OK) {
         return status;
     }
@@ -177,8 +178,7 @@ weft_status wefti_offer_init(struct wefti_offer *offer, weft_detail *detail)
         wefti_offer_deinit(offer, false);
         return status;
     }
-    offer->can_fence_remote = weftos_get_facts()->fence_remote &&
-                              weftos_fence_enroll(NULL) == WEFT_OK;
+    offer->can_fence_remote = weftos_get_facts()->fence_remote;
     return WEFT_OK;
 }
 
@@ -294,34 +294,16 @@ static weft_status check_greeting(const struct wefti_greeting *greeting,
                  : wefti_fail(detail, WEFT_EPROTO, "check the peer's greeting");
 }
 
-/* Takes the process out of what was received, or finds it by its number. */
-static weft_status find_process(weftos_received *received, weft_handle *process,
-                                weft_detail *detail)
-{
-    weft_status status = WEFT_OK;
-
-    *process = received->process;
-    received->process = WEFTOS_NONE;
-    if (*process == WEFTOS_NONE) {
-        status = weftos_process_open(received->sender.pid, process, detail);
-    }
-    /* Where a process can't be watched, its socket's hang-up has to do. */
-    if (status == WEFT_ENOENT) {
-        return wefti_fail(detail, WEFT_EPEERDIED, "watch the peer");
-    }
-    return status == WEFT_ENOTSUP ? WEFT_OK : status;
-}
-
 static weft_status take_answer(struct wefti_answer *answer,
                                const struct wefti_greeting *greeting,
                                weftos_received *received, weft_detail *detail)
 {
     const void *home = NULL;
-    weft_status status = find_process(received, &answer->process, detail);
+    weft_status status;
 
-    if (status != WEFT_OK) {
-        return status;
-    }
+    /* Where it can't be watched, the socket's hang-up has to do. */
+    answer->process = received->process;
+    received->process = WEFTOS_NONE;
     wefti_step("map home");
     status = weftos_shm_attach(received->handles[WEFTI_GREETING_HOME],
                                (size_t)greeting->home_bytes, &home, detail);
@@ -336,7 +318,7 @@ static weft_status take_answer(struct wefti_answer *answer,
     status = weftos_bell_adopt(received->handles[WEFTI_GREETING_BELL],
                                &answer->bell, detail);
     received->handle_count = WEFTI_GREETING_BELL; /* that one is used up */
-    answer->peer = received->sender;
+    answer->peer = received->sender.who;
     answer->ring_max_bytes = greeting->ring_max_bytes;
     answer->message_max_bytes = greeting->message_max_bytes;
     answer->can_fence_remote =
@@ -357,8 +339,8 @@ static weft_status receive(weft_handle socket, bool interruptible,
         if (status != WEFT_EAGAIN) {
             return status;
         }
-        status = weftos_socket_wait(socket, false, deadline_ns, interruptible,
-                                    detail);
+        status = weftos_socket_wait(socket, false, WEFTOS_NONE, deadline_ns,
+                                    interruptible, detail);
         if (status != WEFT_OK) {
             return status;
         }
@@ -397,7 +379,7 @@ weft_status wefti_answer_receive(struct wefti_answer *answer,
     if (status == WEFT_OK) {
         status = take_answer(answer, &greeting, &received, detail);
     }
-    weftos_received_drop(&received);
+    wefti_received_drop(&received);
     if (status != WEFT_OK) {
         wefti_answer_deinit(answer, false);
     }

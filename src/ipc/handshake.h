@@ -36,7 +36,7 @@ weft_status wefti_settings_init(struct wefti_settings *settings,
 
 /* Is this peer allowed? WEFT_EACCES if not. */
 weft_status wefti_check_peer(const struct wefti_settings *settings,
-                             const weft_peer *peer, weft_detail *detail);
+                             const weftos_peer *peer, weft_detail *detail);
 
 /* What this side brings to a channel. */
 struct wefti_offer {

@@ -7,22 +7,24 @@
  * longest-waiting one makes room: an honest peer greets at once, so it is
  * never the one that waits.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
 #include "handshake.h"
 
-#define PENDING_MOST 64
+#define PENDING_MOST WEFTOS_WATCHED_MOST
 
 struct pending {
     weft_handle socket; /* WEFTOS_NONE: a free place */
     uint64_t until_ns;
-    weft_peer peer;
+    weftos_peer peer;
 };
 
 struct weft_listener {
     uint64_t token;
     weftos_endpoint *endpoint;
+    weft_handle handle; /* the endpoint's own */
     struct wefti_settings settings;
     struct pending pending[PENDING_MOST];
 };
@@ -38,11 +40,11 @@ weft_status weft_channel_listen(const char *name,
         return wefti_fail(detail, WEFT_EINVAL, "check the arguments");
     }
     *out = NULL;
-    status = weftos_process_mark(detail);
+    status = weftos_process_mark(NULL, NULL, detail);
     if (status != WEFT_OK) {
         return status;
     }
-    listener = weftos_alloc(sizeof(*listener));
+    listener = calloc(1, sizeof(*listener));
     if (listener == NULL) {
         return wefti_fail(detail, WEFT_ENOMEM, "allocate a listener");
     }
@@ -53,10 +55,11 @@ weft_status weft_channel_listen(const char *name,
     status = wefti_settings_init(&listener->settings, options, detail);
     if (status == WEFT_OK) {
         status = weftos_endpoint_open(name, listener->settings.mode,
-                                      &listener->endpoint, detail);
+                                      &listener->endpoint, &listener->handle,
+                                      detail);
     }
     if (status != WEFT_OK) {
-        weftos_free(listener);
+        free(listener);
         return status;
     }
     *out = listener;
@@ -65,8 +68,7 @@ weft_status weft_channel_listen(const char *name,
 
 weft_handle weft_listener_handle(const weft_listener *listener)
 {
-    return listener != NULL ? weftos_endpoint_handle(listener->endpoint)
-                            : WEFT_HANDLE_NONE;
+    return listener != NULL ? listener->handle : WEFT_HANDLE_NONE;
 }
 
 void weft_listener_close(weft_listener **listener_)
@@ -78,22 +80,31 @@ void weft_listener_close(weft_listener **listener_)
     }
     listener = *listener_;
     *listener_ = NULL;
+    weftos_endpoint_close(listener->endpoint,
+                          weftos_process_token() != listener->token);
     for (size_t i = 0; i < PENDING_MOST; i++) {
         weftos_close(listener->pending[i].socket);
     }
-    weftos_endpoint_close(listener->endpoint,
-                          weftos_process_token() != listener->token);
-    weftos_free(listener);
+    free(listener);
 }
 
 /* -------------------------------------------------------------- pending --- */
+
+/* The number of a place, by which the endpoint names its connection. */
+static uint64_t place_of(const weft_listener *listener,
+                         const struct pending *pending)
+{
+    return (uint64_t)(pending - listener->pending);
+}
 
 static void drop_pending(weft_listener *listener, struct pending *pending,
                          weft_log_level level, const char *why)
 {
     wefti_log(level, "turned away pid %lld, uid %lld: %s",
-              (long long)pending->peer.pid, (long long)pending->peer.uid, why);
-    weftos_endpoint_forget(listener->endpoint, pending->socket);
+              (long long)pending->peer.who.pid,
+              (long long)pending->peer.who.uid, why);
+    weftos_endpoint_forget(listener->endpoint, place_of(listener, pending),
+                           pending->socket);
     weftos_close(pending->socket);
     pending->socket = WEFTOS_NONE;
 }
@@ -149,30 +160,19 @@ static uint64_t drop_late(weft_listener *listener)
 static weft_status take_connection(weft_listener *listener, weft_detail *detail)
 {
     struct pending *place = free_place(listener);
-    weft_handle socket;
-    weft_peer peer;
     weft_status status =
-        weftos_endpoint_accept(listener->endpoint, &socket, &peer, detail);
+        weftos_endpoint_accept(listener->endpoint, place_of(listener, place),
+                               &place->socket, &place->peer, detail);
 
     if (status != WEFT_OK) {
+        place->socket = WEFTOS_NONE;
         return status == WEFT_EAGAIN ? WEFT_OK : status;
     }
-    place->peer = peer;
-    if (wefti_check_peer(&listener->settings, &peer, NULL) != WEFT_OK) {
-        wefti_refuse(socket, WEFT_EACCES);
-        place->socket = socket;
-        drop_pending(listener, place, WEFT_LOG_WARNING, "not an allowed user");
-        return WEFT_OK;
-    }
-    status =
-        weftos_endpoint_watch(listener->endpoint, socket,
-                              (uint64_t)(place - listener->pending), detail);
-    if (status != WEFT_OK) {
-        weftos_close(socket);
-        return status;
-    }
     place->until_ns = weft_after_ns(listener->settings.handshake_ns);
-    place->socket = socket;
+    if (wefti_check_peer(&listener->settings, &place->peer, NULL) != WEFT_OK) {
+        wefti_refuse(place->socket, WEFT_EACCES);
+        drop_pending(listener, place, WEFT_LOG_WARNING, "not an allowed user");
+    }
     return WEFT_OK;
 }
 
@@ -224,7 +224,8 @@ static weft_status let_in(weft_listener *listener, struct pending *pending,
     weft_status status = welcome(listener, pending->socket, out, detail);
 
     if (status == WEFT_OK) {
-        weftos_endpoint_forget(listener->endpoint, pending->socket);
+        weftos_endpoint_forget(listener->endpoint, place_of(listener, pending),
+                               pending->socket);
         pending->socket = WEFTOS_NONE; /* it is the channel's */
         return WEFT_OK;
     }

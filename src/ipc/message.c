@@ -3,6 +3,7 @@
  * The consumer's messages: whole ones out of one record, large ones out of
  * pieces, with what rides on them.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "rx.h"
@@ -75,14 +76,14 @@ static weft_status grow_stash(struct wefti_rx *rx, uint64_t bytes)
     if (bytes <= rx->stash_bytes) {
         return WEFT_OK;
     }
-    larger = weftos_alloc((size_t)bytes);
+    larger = calloc(1, (size_t)bytes);
     if (larger == NULL) {
         rx->site.detail.status = WEFT_ENOMEM;
         rx->site.detail.os_code = 0;
         rx->site.detail.operation = "allocate room for a message in pieces";
         return WEFT_ENOMEM;
     }
-    weftos_free(rx->stash);
+    free(rx->stash);
     rx->stash = larger;
     rx->stash_bytes = bytes;
     return WEFT_OK;
@@ -91,7 +92,7 @@ static weft_status grow_stash(struct wefti_rx *rx, uint64_t bytes)
 static void forget_stash(struct wefti_rx *rx)
 {
     if (rx->stash_bytes > STASH_KEPT_BYTES) {
-        weftos_free(rx->stash);
+        free(rx->stash);
         rx->stash = NULL;
         rx->stash_bytes = 0;
     }

@@ -29,6 +29,9 @@
  */
 #define IDLE_WAKES_MOST 1000
 
+/* Each arming may bring a ring, and the waiter wants to be asked in time. */
+#define ARMS_MOST 128
+
 void wefti_site_init(struct wefti_site *site, struct wefti_line *line,
                      weftos_word *mark, const weftos_word *fence_mode)
 {
@@ -150,69 +153,6 @@ bool wefti_site_spin(struct wefti_site *site, uint64_t us, wefti_ready *ready,
 
 /* ------------------------------------------------------------- sleeping --- */
 
-/*
- * A doorbell holds so many rings at least, with room to spare, and each time
- * a site is armed it may be rung once. So that no ring finds it full, it is
- * settled before that; by one thread at a time, which the exchange sees to.
- */
-#define SETTLE_ARMS 512
-#define SETTLE_ARMS_MOST 1024
-
-static void settle_in_time(struct wefti_line *line)
-{
-    uint64_t arms =
-        atomic_fetch_add_explicit(&line->arms, 1, memory_order_relaxed);
-
-    if (arms == SETTLE_ARMS) {
-        weftos_bell_settle(line->hear);
-        weftos_store_relaxed(&line->arms, 0);
-    }
-    /* Should the settling thread be held up, the other one may not run on. */
-    while (arms > SETTLE_ARMS_MOST) {
-        weftos_yield();
-        arms = weftos_load_relaxed(&line->arms);
-    }
-}
-
-/* Does the waker leave its half of the fence to us? */
-static bool fences_for_both(const struct wefti_site *site)
-{
-    if (site->fence_mode == NULL) {
-        return site->line->fences_remote;
-    }
-    /*
-     * Acquire: if a producer has just gone back to PLAIN, then what it
-     * committed without a fence before that is visible to the next look.
-     */
-    return weftos_load_acquire(site->fence_mode) != WEFTI_FENCE_PLAIN;
-}
-
-weft_status wefti_site_arm(struct wefti_site *site, uint64_t position)
-{
-    weft_status status = open_waiter(site);
-
-    if (status != WEFT_OK) {
-        return status;
-    }
-    settle_in_time(site->line);
-    weftos_store_relaxed(site->mark, position);
-    weftos_fence_full();
-    if (fences_for_both(site)) {
-        status = weftos_fence_remote(&site->detail);
-        if (status != WEFT_OK) {
-            /* Agreed upon and refused now: to sleep could be for ever. */
-            wefti_site_disarm(site);
-        }
-    }
-    return status;
-}
-
-void wefti_site_disarm(struct wefti_site *site)
-{
-    /* Relaxed: a ring that comes for the old mark is only a wake for nothing */
-    weftos_store_relaxed(site->mark, WEFTI_NONE);
-}
-
 static weft_status count_idle_wake(struct wefti_site *site)
 {
     uint64_t progress = weftos_load_relaxed(&site->line->progress);
@@ -234,7 +174,10 @@ static weft_status count_idle_wake(struct wefti_site *site)
 static weft_status collect(struct wefti_site *site, uint64_t deadline_ns)
 {
     unsigned events = 0;
-    weft_status status =
+    weft_status status;
+
+    site->arms = 0;
+    status =
         weftos_waiter_wait(site->waiter, deadline_ns, site->line->interruptible,
                            &events, &site->detail);
 
@@ -249,6 +192,48 @@ static weft_status collect(struct wefti_site *site, uint64_t deadline_ns)
         return WEFT_EINTR;
     }
     return events != 0 ? count_idle_wake(site) : WEFT_OK;
+}
+
+/* Does the waker leave its half of the fence to us? */
+static bool fences_for_both(const struct wefti_site *site)
+{
+    if (site->fence_mode == NULL) {
+        return site->line->fences_remote;
+    }
+    /*
+     * Acquire: if a producer has just gone back to PLAIN, then what it
+     * committed without a fence before that is visible to the next look.
+     */
+    return weftos_load_acquire(site->fence_mode) != WEFTI_FENCE_PLAIN;
+}
+
+weft_status wefti_site_arm(struct wefti_site *site, uint64_t position)
+{
+    weft_status status = open_waiter(site);
+
+    /* What is collected here came before the mark: no wake-up is lost. */
+    if (status == WEFT_OK && ++site->arms >= ARMS_MOST) {
+        status = collect(site, WEFT_NOW);
+    }
+    if (status != WEFT_OK) {
+        return status;
+    }
+    weftos_store_relaxed(site->mark, position);
+    weftos_fence_full();
+    if (fences_for_both(site)) {
+        status = weftos_fence_remote(&site->detail);
+        if (status != WEFT_OK) {
+            /* Agreed upon and refused now: to sleep could be for ever. */
+            wefti_site_disarm(site);
+        }
+    }
+    return status;
+}
+
+void wefti_site_disarm(struct wefti_site *site)
+{
+    /* Relaxed: a ring that comes for the old mark is only a wake for nothing */
+    weftos_store_relaxed(site->mark, WEFTI_NONE);
 }
 
 weft_status wefti_site_sleep(struct wefti_site *site, uint64_t deadline_ns)
@@ -271,7 +256,8 @@ weft_status wefti_site_sleep(struct wefti_site *site, uint64_t deadline_ns)
 void wefti_site_poke_exposed(struct wefti_site *site, bool on)
 {
     if (site->poked != on) {
-        weftos_waiter_poke(site->waiter, on);
+        /* Can't fail: the waiter has been exposed before. */
+        (void)weftos_waiter_expose(site->waiter, on, &site->exposed, NULL);
         site->poked = on;
     }
 }
@@ -284,10 +270,11 @@ weft_status wefti_site_expose(struct wefti_site *site, weft_handle *handle)
         *handle = site->exposed;
         return status;
     }
-    status = weftos_waiter_expose(site->waiter, handle, &site->detail);
+    /* Ready until somebody has looked. */
+    status = weftos_waiter_expose(site->waiter, true, handle, &site->detail);
     if (status == WEFT_OK) {
         site->exposed = *handle;
-        wefti_site_poke(site, true); /* until somebody has looked */
+        site->poked = true;
     }
     return status;
 }

@@ -60,7 +60,6 @@ struct wefti_line {
      */
     weftos_word progress;
     weftos_word broken; /* not 0: we could not ring the peer's bell */
-    weftos_word arms;   /* of both directions, since the doorbell was settled */
 };
 
 /* One place to wait. Private to the thread that uses the direction. */
@@ -70,6 +69,7 @@ struct wefti_site {
     weftos_waiter *waiter; /* opened by the first wait */
     weft_handle exposed;   /* WEFTOS_NONE until somebody polls */
     bool poked;
+    uint32_t arms;                 /* since the waiter was last asked */
     const weftos_word *fence_mode; /* the peer's; NULL: always remote */
     bool hung_up;                  /* the kernel says that the peer is gone */
     uint32_t spin_us;              /* how long the next wait spins at most */

@@ -10,8 +10,10 @@
  * loop. Handles are only asked of the socket when a record says that they are
  * due, and then they must be there.
  */
+#include <stdlib.h>
 #include <string.h>
 
+#include "received.h"
 #include "rx.h"
 
 /*
@@ -75,7 +77,7 @@ void wefti_rx_deinit(struct wefti_rx *rx, bool forked)
     }
     weftos_close(rx->segment);
     wefti_site_deinit(&rx->site);
-    weftos_free(rx->stash);
+    free(rx->stash);
 }
 
 /* -------------------------------------------------------------- failure --- */
@@ -316,12 +318,12 @@ weft_status wefti_rx_take_rider(struct wefti_rx *rx, enum wefti_type type,
     if (received.bytes != sizeof(rider) || rider.magic != WEFTI_MAGIC ||
         rider.type != (uint32_t)type || rider.position != rx->read ||
         received.handle_count != count) {
-        weftos_received_drop(&received);
+        wefti_received_drop(&received);
         return wefti_rx_corrupt(rx, "match handles with their record");
     }
     memcpy(handles, received.handles, count * sizeof(*handles));
     received.handle_count = 0; /* they are the caller's now */
-    weftos_received_drop(&received);
+    wefti_received_drop(&received);
     return WEFT_OK;
 }
 

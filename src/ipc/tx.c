@@ -143,9 +143,9 @@ static weft_status send_rider(struct wefti_tx *tx, const weft_message *message,
                                message->handles, message->handle_count, detail);
 
         if (status == WEFT_EAGAIN && deadline_ns != WEFT_NOW) {
-            status = weftos_socket_wait_room(line->socket, line->process,
-                                             deadline_ns, line->interruptible,
-                                             detail);
+            status =
+                weftos_socket_wait(line->socket, true, line->process,
+                                   deadline_ns, line->interruptible, detail);
             if (status == WEFT_OK) {
                 continue;
             }

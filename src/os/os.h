@@ -34,21 +34,20 @@
 
 /* ---------------------------------------------------------------- facts --- */
 
-/* What is true of this system; filled once, by the first call. */
+/*
+ * What is true of this system; filled once, by the first call, which also
+ * enrolls this process with weftos_fence_remote() where that exists.
+ */
 typedef struct weftos_facts {
     size_t page_bytes;
     unsigned cpus;          /* of the machine */
-    bool fence_remote;      /* weftos_fence_remote() works */
+    bool fence_remote;      /* weftos_fence_remote() reaches enrolled ones */
     unsigned pauses_per_us; /* weftos_pause() calls in a microsecond, >= 1 */
 } weftos_facts;
 
 const weftos_facts *weftos_get_facts(void);
 
-/* -------------------------------------------------------- memory, clock --- */
-
-/* Private memory, zeroed; NULL when there is none. Free with weftos_free. */
-void *weftos_alloc(size_t bytes);
-void weftos_free(void *memory);
+/* -------------------------------------------------- environment, clock --- */
 
 /* Removes a variable from this process's environment. Not thread-safe. */
 void weftos_environment_remove(const char *name);
@@ -81,18 +80,72 @@ static inline uint64_t weftos_process_token(void)
         atomic_load_explicit(&weftos_token, memory_order_relaxed));
 }
 
-/* Makes sure that weftos_process_token() is not 0. */
-weft_status weftos_process_mark(weft_detail *detail);
+/*
+ * Who a process is among all that live and lived on this machine since it was
+ * started: its number, which is used again, and a stamp of its start. A pid of
+ * 0 is nobody. Processes that see different numbers (of different PID
+ * namespaces) have different domains.
+ */
+typedef struct weftos_process_id {
+    uint32_t pid;
+    uint32_t stamp; /* below 2^WEFTOS_STAMP_BITS */
+} weftos_process_id;
 
-/* ------------------------------------------------------- waiting inside --- */
+#define WEFTOS_STAMP_BITS 28
 
 /*
- * Waits, among the threads of one process, while `*word` is `value`; may
- * return early. Ends for a signal if `interruptible`.
+ * Makes sure that weftos_process_token() is not 0. `self` and `domain`, which
+ * may be NULL, are filled in: who this process is, and where that is true.
  */
-weft_status weftos_word_wait(const _Atomic uint32_t *word, uint32_t value,
-                             uint64_t deadline_ns, bool interruptible);
-void weftos_word_wake(const _Atomic uint32_t *word);
+weft_status weftos_process_mark(weftos_process_id *self, uint64_t *domain,
+                                weft_detail *detail);
+
+/* ------------------------------------------------------ waiting at words ---
+ */
+
+/*
+ * A word that processes share, each at an address of its own, and that threads
+ * may wait at.
+ */
+typedef struct weftos_site {
+    /*
+     * A random number that no other site on this machine has; it lies beside
+     * the word. Systems that can't wait at an address find the site by it.
+     */
+    uint64_t id;
+    /*
+     * Whose death ends the wait too; pid 0: nobody's. It must be of this
+     * process's domain.
+     */
+    weftos_process_id owner;
+} weftos_site;
+
+/*
+ * The top bit of a word that processes share is the back end's: it may set it
+ * at any time, to end waits. The users of the word pass over it.
+ */
+#define WEFTOS_WORD_STIRRED UINT32_C(0x80000000)
+
+/*
+ * Waits while `*word` is `value`; may return early. `site` is NULL for a word
+ * of this process's own. Ends for a signal if `interruptible`.
+ *
+ * WEFT_OK: woken, or changed, or for no reason. WEFT_EPEERDIED: the owner is
+ * not alive; this is told before any waiting, even with WEFT_NOW.
+ * WEFT_ETIMEDOUT, WEFT_EAGAIN (WEFT_NOW), WEFT_EINTR; WEFT_ENOMEM,
+ * WEFT_ELIMIT, WEFT_ENOTSUP, WEFT_EOS: this process can't wait.
+ */
+weft_status weftos_word_wait(_Atomic uint32_t *word, uint32_t value,
+                             const weftos_site *site, uint64_t deadline_ns,
+                             bool interruptible, weft_detail *detail);
+
+/*
+ * Ends `count` of the waits at the word that have begun, UINT32_MAX for all;
+ * with fewer waits than that, later ones may end at once instead. The word
+ * must have been changed before. Can't fail in a way that loses a wake.
+ */
+void weftos_word_wake(_Atomic uint32_t *word, uint32_t count,
+                      const weftos_site *site);
 
 /* -------------------------------------------------------- shared memory --- */
 
@@ -115,19 +168,32 @@ weft_status weftos_shm_create(size_t bytes, weft_handle *object, void **base,
 weft_status weftos_shm_attach(weft_handle object, size_t bytes,
                               const void **base, weft_detail *detail);
 
-/* Ends either kind of mapping. NULL is allowed. */
+/*
+ * Opens the memory of a name, shared read-write among processes that trust
+ * each other, or makes it: zeroed, of `bytes` bytes, for the users that `mode`
+ * says. `make` is called for new memory, before anybody else can open it; a
+ * maker that dies leaves nothing.
+ *
+ * The memory lives as long as anybody has it open: what is left when the last
+ * one died is made anew. `*bytes` 0 opens only, and is set to the size. Not
+ * inherited by fork. Close with weftos_shm_unmap and weftos_close.
+ *
+ * WEFT_ENOENT: `*bytes` is 0 and nobody has it open. WEFT_EINUSE: it has
+ * another size. WEFT_ENAME, WEFT_EACCES, as weftos_endpoint_open.
+ */
+typedef void weftos_shm_maker(void *base, size_t bytes, void *context);
+weft_status weftos_shm_open(const char *name, unsigned mode, size_t *bytes,
+                            weftos_shm_maker *make, void *context,
+                            weft_handle *handle, void **base,
+                            weft_detail *detail);
+
+/* Ends any kind of mapping. NULL is allowed. */
 void weftos_shm_unmap(const void *base, size_t bytes);
 
 /* Closes any handle but a waiter; WEFTOS_NONE is allowed. */
 void weftos_close(weft_handle handle);
 
 /* --------------------------------------------------------------- fences --- */
-
-/*
- * Makes this process one whose threads weftos_fence_remote() of others
- * reaches. WEFT_ENOTSUP where that does not exist.
- */
-weft_status weftos_fence_enroll(weft_detail *detail);
 
 /*
  * A full fence in this thread, and in every running thread of every enrolled
@@ -141,6 +207,13 @@ weft_status weftos_fence_remote(weft_detail *detail);
 /* The most bytes and handles in one control message. */
 #define WEFTOS_SOCKET_BYTES 256
 #define WEFTOS_SOCKET_HANDLES 18
+
+/* Who is at the other end, and whether it is this process's effective user. */
+typedef struct weftos_peer {
+    weft_peer who;
+    /* Never true of an id that only says "somebody of another namespace". */
+    bool is_same_user;
+} weftos_peer;
 
 /*
  * Sends one control message whole or not at all. Never blocks, whatever the
@@ -158,23 +231,28 @@ typedef struct weftos_received {
     size_t bytes;
     weft_handle handles[WEFTOS_SOCKET_HANDLES];
     size_t handle_count;
-    bool has_sender;     /* the next two are filled in by the kernel */
-    weft_peer sender;    /* who called send */
-    weft_handle process; /* that process, or WEFTOS_NONE */
+    bool has_sender;    /* the kernel names the sender */
+    weftos_peer sender; /* who called send */
+    /*
+     * The sender's process, for weftos_waiter_open; WEFTOS_NONE where it can't
+     * be watched.
+     */
+    weft_handle process;
 } weftos_received;
 
 /*
  * Receives one control message. Never blocks. On WEFT_OK the handles in it
- * are the caller's (weftos_received_drop closes what is left). WEFT_EAGAIN:
- * none is there. WEFT_ECLOSED: the peer is gone and all was read.
- * WEFT_EPROTO: too many bytes or handles. WEFT_ELIMIT: handles were lost
- * because this process has no free descriptor.
+ * are the caller's. WEFT_EAGAIN: none is there. WEFT_ECLOSED: the peer is gone
+ * and all was read. WEFT_EPROTO: too many bytes or handles. WEFT_ELIMIT:
+ * handles were lost because this process has no free descriptor.
  */
 weft_status weftos_socket_recv(weft_handle socket, weftos_received *received,
                                weft_detail *detail);
-void weftos_received_drop(weftos_received *received);
 
-/* A connected pair of control sockets. */
+/*
+ * A connected pair of control sockets; the second is for another process to
+ * adopt.
+ */
 weft_status weftos_socket_pair(weft_handle ends[2], weft_detail *detail);
 
 /*
@@ -189,60 +267,55 @@ weft_status weftos_socket_adopt(weft_handle socket, weft_detail *detail);
  */
 void weftos_socket_hang_up(weft_handle socket);
 
-/* Waits until a message can be received (or `room`: sent), or hang-up. */
-weft_status weftos_socket_wait(weft_handle socket, bool room,
-                               uint64_t deadline_ns, bool interruptible,
-                               weft_detail *detail);
-
 /*
- * Waits until a message can be sent. WEFT_EPEERDIED: `process`, which may be
- * WEFTOS_NONE, has ended meanwhile.
+ * Waits until a message can be received (or `room`: sent), or hang-up.
+ * WEFT_EPEERDIED: `process`, which may be WEFTOS_NONE, has ended, and nothing
+ * can be received.
  */
-weft_status weftos_socket_wait_room(weft_handle socket, weft_handle process,
-                                    uint64_t deadline_ns, bool interruptible,
-                                    weft_detail *detail);
+weft_status weftos_socket_wait(weft_handle socket, bool room,
+                               weft_handle process, uint64_t deadline_ns,
+                               bool interruptible, weft_detail *detail);
 
 /* ------------------------------------------------------------- endpoint --- */
 
 typedef struct weftos_endpoint weftos_endpoint;
 
-/* Binds the name, as weft_channel_listen says. */
+/*
+ * Binds the name, as weft_channel_listen says. `*handle`, the endpoint's own,
+ * is ready, level-triggered, while weftos_endpoint_wait would return at once.
+ */
 weft_status weftos_endpoint_open(const char *name, unsigned mode,
-                                 weftos_endpoint **out, weft_detail *detail);
+                                 weftos_endpoint **out, weft_handle *handle,
+                                 weft_detail *detail);
 
 /* Stops listening and removes the name. In a forked child: only frees. */
 void weftos_endpoint_close(weftos_endpoint *endpoint, bool forked);
 
-/*
- * Ready, level-triggered, while weftos_endpoint_wait would return at once.
- * Owned by the endpoint.
- */
-weft_handle weftos_endpoint_handle(const weftos_endpoint *endpoint);
-
 /* The id that stands for a new connection. */
 #define WEFTOS_NEW_CONNECTION UINT64_MAX
 
+/* The most connections that an endpoint watches at a time. */
+#define WEFTOS_WATCHED_MOST 64
+
 /*
  * Waits until a connection is pending (`*id` is WEFTOS_NEW_CONNECTION), or
- * until a watched socket has a message or has hung up (`*id` is its own).
+ * until a watched one has a message or has hung up (`*id` is its own).
  * WEFT_ETIMEDOUT, or WEFT_EAGAIN with WEFT_NOW: nothing happened.
  */
 weft_status weftos_endpoint_wait(weftos_endpoint *endpoint,
                                  uint64_t deadline_ns, bool interruptible,
                                  uint64_t *id, weft_detail *detail);
 
-/* Watches a socket too, until it is forgotten. It stays the caller's. */
-weft_status weftos_endpoint_watch(weftos_endpoint *endpoint, weft_handle socket,
-                                  uint64_t id, weft_detail *detail);
-void weftos_endpoint_forget(weftos_endpoint *endpoint, weft_handle socket);
-
 /*
- * Takes one pending connection, adopted as a control socket, and says who
- * made it. WEFT_EAGAIN: none.
+ * Takes one pending connection, adopted as a control socket, says who made it,
+ * and watches it under `id`, below WEFTOS_WATCHED_MOST and not in use, until it
+ * is forgotten. The socket is the caller's. WEFT_EAGAIN: none.
  */
-weft_status weftos_endpoint_accept(weftos_endpoint *endpoint,
-                                   weft_handle *socket, weft_peer *peer,
+weft_status weftos_endpoint_accept(weftos_endpoint *endpoint, uint64_t id,
+                                   weft_handle *socket, weftos_peer *peer,
                                    weft_detail *detail);
+void weftos_endpoint_forget(weftos_endpoint *endpoint, uint64_t id,
+                            weft_handle socket);
 
 /*
  * Connects to a name, and says who listens there. Blocks until `deadline_ns`
@@ -251,23 +324,10 @@ weft_status weftos_endpoint_accept(weftos_endpoint *endpoint,
  */
 weft_status weftos_endpoint_connect(const char *name, bool await,
                                     uint64_t deadline_ns, bool interruptible,
-                                    weft_handle *socket, weft_peer *peer,
+                                    weft_handle *socket, weftos_peer *peer,
                                     weft_detail *detail);
 
-/*
- * Whether a peer is this process's own effective user. An id that only says
- * "somebody of another user namespace" is nobody's.
- */
-bool weftos_is_same_user(const weft_peer *peer);
-
-/* ------------------------------------------------- processes, doorbells --- */
-
-/*
- * A handle on a process that becomes ready when it ends. WEFT_ENOENT: it has
- * ended; WEFT_ENOTSUP: it can't be watched from here.
- */
-weft_status weftos_process_open(int64_t pid, weft_handle *process,
-                                weft_detail *detail);
+/* ------------------------------------------------------------ doorbells --- */
 
 /*
  * A doorbell: `*mine` hears it, `*theirs` is for the peer, who rings it.
@@ -293,16 +353,11 @@ weft_status weftos_bell_adopt(weft_handle theirs, weftos_bell *bell,
 /*
  * Rings. Never blocks, whatever the peer has done to the other end, and never
  * raises a signal. A doorbell that is full of rings takes no more: then its
- * hearer did not settle it in time, or has left, and this is still WEFT_OK.
+ * hearer did not look in time, or has left, and this is still WEFT_OK.
  */
 weft_status weftos_bell_ring(const weftos_bell *bell, weft_detail *detail);
 
-/*
- * Makes room in a doorbell that we hear. Must be called at least once for
- * each 2000 rings that may come, and by one thread at a time. No ring that a
- * waiter has not heard yet is lost.
- */
-void weftos_bell_settle(weft_handle mine);
+/* -------------------------------------------------------------- waiters --- */
 
 /* Why a wait returned; several may be set, or none. */
 #define WEFTOS_EVENT_BELL 1u    /* the doorbell, or a poke */
@@ -316,7 +371,8 @@ typedef struct weftos_waiter weftos_waiter;
 
 /*
  * `process` may be WEFTOS_NONE. The three handles stay the caller's and must
- * outlive the waiter. Two waiters may share a doorbell: each hears each ring.
+ * outlive the waiter. Two waiters, in two threads, may share a doorbell: each
+ * hears each ring.
  */
 weft_status weftos_waiter_open(weft_handle bell, weft_handle socket,
                                weft_handle process, weftos_waiter **out,
@@ -326,20 +382,20 @@ void weftos_waiter_close(weftos_waiter *waiter);
 /*
  * Sleeps until something happens or the deadline passes (events 0). WEFT_NOW
  * only looks. What has happened is told once, but for HANGUP and DEATH, which
- * may be told again.
+ * may be told again. It also makes room in the doorbell: of the waiters that
+ * share one, each must be called at least once for each 128 rings that may
+ * come for it.
  */
 weft_status weftos_waiter_wait(weftos_waiter *waiter, uint64_t deadline_ns,
                                bool interruptible, unsigned *events,
                                weft_detail *detail);
 
 /*
- * The handle that is ready, level-triggered, while a wait would return at
- * once. After this call `weftos_waiter_poke(waiter, true)` makes it ready
- * until `weftos_waiter_poke(waiter, false)`.
+ * The handle that is ready, level-triggered, while a wait would return at once,
+ * or while the last call here said so (`ready`). Only a first call fails.
  */
-weft_status weftos_waiter_expose(weftos_waiter *waiter, weft_handle *handle,
-                                 weft_detail *detail);
-void weftos_waiter_poke(weftos_waiter *waiter, bool on);
+weft_status weftos_waiter_expose(weftos_waiter *waiter, bool ready,
+                                 weft_handle *handle, weft_detail *detail);
 
 /* ------------------------------------------------------------- features --- */
 

@@ -5,6 +5,7 @@
  */
 #define _GNU_SOURCE
 #include "attacker.h"
+#include "ipc/received.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -335,7 +336,7 @@ static void adopter_refuses(const void *argument)
 static weft_handle connect_raw(const char *name)
 {
     weft_handle socket = WEFT_HANDLE_NONE;
-    weft_peer peer;
+    weftos_peer peer;
 
     REQUIRE(weftos_endpoint_connect(name, false, weft_after_ns(LATE_NS), false,
                                     &socket, &peer, NULL) == WEFT_OK);
@@ -368,7 +369,7 @@ static void listener_refuses(const void *argument)
     CHECK_STATUS(weftos_socket_recv(socket, &answer, NULL), WEFT_OK);
     CHECK(answer.bytes == sizeof(struct wefti_greeting));
     CHECK(answer.handle_count == 0);
-    weftos_received_drop(&answer);
+    wefti_received_drop(&answer);
     wefti_offer_deinit(&attacker.offer, false);
     weftos_close(socket);
     weft_listener_close(&listener);

@@ -5,6 +5,7 @@
  */
 #define _GNU_SOURCE
 #include "attacker.h"
+#include "ipc/received.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -177,7 +178,7 @@ static void home_is_owned(const void *argument)
     CHECK_STATUS(weft_channel_try_send(victim, "x", 1), WEFT_OK);
     attacker_forge(&attacker, forged_word(20, WEFTI_DATA, 3, 0), "abcd", 4);
     CHECK_STATUS(victim_receive(victim), WEFT_OK);
-    weftos_received_drop(&answer);
+    wefti_received_drop(&answer);
     attacker_part(&attacker, &victim);
 }
 
@@ -191,7 +192,7 @@ static void segment_is_owned(const void *argument)
     struct shown segment;
 
     (void)argument;
-    weftos_received_drop(&answer);
+    wefti_received_drop(&answer);
     stats.size = sizeof(stats);
     CHECK_STATUS(weft_channel_try_send(victim, data, sizeof(data)), WEFT_OK);
     CHECK_STATUS(weft_channel_get_stats(victim, &stats), WEFT_OK);
@@ -201,7 +202,7 @@ static void segment_is_owned(const void *argument)
     segment.bytes = (size_t)stats.sent.ring_bytes;
     cannot_spoil(&segment);
     CHECK_STATUS(weft_channel_try_send(victim, data, sizeof(data)), WEFT_OK);
-    weftos_received_drop(&answer);
+    wefti_received_drop(&answer);
     attacker_part(&attacker, &victim);
 }
 
@@ -217,7 +218,7 @@ static void bell_is_write_only(const void *argument)
     (void)argument;
     CHECK((fcntl(bell, F_GETFL) & O_ACCMODE) == O_WRONLY);
     CHECK(read(bell, &byte, 1) < 0 && errno == EBADF);
-    weftos_received_drop(&answer);
+    wefti_received_drop(&answer);
     attacker_part(&attacker, &victim);
 }
 

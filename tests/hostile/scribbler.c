@@ -31,7 +31,7 @@ struct scribbler {
 static bool join(struct scribbler *self)
 {
     struct wefti_settings settings;
-    weft_peer peer;
+    weftos_peer peer;
 
     memset(&self->kit, 0, sizeof(self->kit));
     if (wefti_settings_init(&settings, NULL, NULL) != WEFT_OK ||

@@ -5,6 +5,7 @@
  */
 #define _GNU_SOURCE
 #include "attacker.h"
+#include "ipc/received.h"
 
 #include <fcntl.h>
 #include <pthread.h>
@@ -261,7 +262,7 @@ static void misses_stolen_handles(const void *argument)
     CHECK(attacker_ride(&parent.attacker, WEFTI_DATA, 0,
                         &parent.attacker.socket, 1));
     CHECK_STATUS(weftos_socket_recv(parent.kept, &stolen, NULL), WEFT_OK);
-    weftos_received_drop(&stolen);
+    wefti_received_drop(&stolen);
     attacker_forge(&parent.attacker,
                    forged_word(20, WEFTI_DATA, WHOLE_WITH_HANDLES, 1), "abcd",
                    4);

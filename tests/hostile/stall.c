@@ -6,6 +6,7 @@
  */
 #define _GNU_SOURCE
 #include "attacker.h"
+#include "ipc/received.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -28,7 +29,7 @@ static weft_listener *listen_briefly(void)
 static weft_handle try_connect(void)
 {
     weft_handle socket = WEFT_HANDLE_NONE;
-    weft_peer peer;
+    weftos_peer peer;
 
     (void)weftos_endpoint_connect("victim", false, weft_after_ns(LATE_NS),
                                   false, &socket, &peer, NULL);
@@ -84,7 +85,7 @@ static bool is_dropped(weft_handle socket)
     weft_status status = weftos_socket_recv(socket, &received, NULL);
 
     if (status == WEFT_OK) { /* a reason, and then the end */
-        weftos_received_drop(&received);
+        wefti_received_drop(&received);
         status = weftos_socket_recv(socket, &received, NULL);
     }
     return status == WEFT_ECLOSED;
@@ -207,11 +208,13 @@ static void connects_to_silence(const void *argument)
     weft_channel_options options = WEFT_CHANNEL_OPTIONS_INIT;
     uint64_t began = weft_now_ns();
     weftos_endpoint *endpoint;
+    weft_handle handle;
     weft_channel *victim;
 
     (void)argument;
     options.handshake_ns = HANDSHAKE_NS / 4;
-    REQUIRE(weftos_endpoint_open("silence", 0600, &endpoint, NULL) == WEFT_OK);
+    REQUIRE(weftos_endpoint_open("silence", 0600, &endpoint, &handle, NULL) ==
+            WEFT_OK);
     CHECK_STATUS(
         weft_channel_connect("silence", &options, WEFT_FOREVER, &victim, NULL),
         WEFT_ETIMEDOUT);
@@ -229,14 +232,16 @@ static void connects_to_crowd(const void *argument)
 {
     weft_handle crowd[400];
     weftos_endpoint *endpoint;
+    weft_handle handle;
     weft_channel *victim;
     uint64_t began;
     unsigned count = 0;
 
     (void)argument;
-    REQUIRE(weftos_endpoint_open("crowd", 0600, &endpoint, NULL) == WEFT_OK);
+    REQUIRE(weftos_endpoint_open("crowd", 0600, &endpoint, &handle, NULL) ==
+            WEFT_OK);
     for (weft_status status = WEFT_OK; status == WEFT_OK; count++) {
-        weft_peer peer;
+        weftos_peer peer;
 
         REQUIRE(count < 400);
         crowd[count] = WEFT_HANDLE_NONE;

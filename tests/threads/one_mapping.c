@@ -19,7 +19,7 @@
 #define WRAPPED(name)                                                          \
     extern __typeof__(weftos_##name) __real_weftos_##name;                     \
     extern __typeof__(weftos_##name) __wrap_weftos_##name
-WRAPPED(fence_enroll);
+WRAPPED(get_facts);
 WRAPPED(shm_attach);
 WRAPPED(shm_create);
 WRAPPED(shm_unmap);
@@ -74,9 +74,17 @@ void one_mapping_fences_remote(bool on)
     fences_remote = on;
 }
 
-weft_status __wrap_weftos_fence_enroll(weft_detail *detail)
+const weftos_facts *__wrap_weftos_get_facts(void)
 {
-    return fences_remote ? __real_weftos_fence_enroll(detail) : WEFT_ENOTSUP;
+    static _Thread_local weftos_facts without;
+    const weftos_facts *facts = __real_weftos_get_facts();
+
+    if (fences_remote) {
+        return facts;
+    }
+    without = *facts;
+    without.fence_remote = false;
+    return &without;
 }
 
 static void note(weft_handle object, void *base, size_t bytes)

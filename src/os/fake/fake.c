@@ -9,14 +9,14 @@
 
 #include <errno.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "../os.h"
+#include "ipc/received.h"
 
 /* The back end's own calls, under their other names. */
 #define REAL(name) extern __typeof__(weftos_##name) weftreal_##name
-REAL(alloc);
 REAL(bell_adopt);
 REAL(bell_open);
 REAL(bell_ring);
@@ -27,15 +27,12 @@ REAL(endpoint_connect);
 REAL(endpoint_forget);
 REAL(endpoint_open);
 REAL(endpoint_wait);
-REAL(endpoint_watch);
-REAL(fence_enroll);
 REAL(fence_remote);
-REAL(free);
 REAL(now_ns);
 REAL(process_mark);
-REAL(process_open);
 REAL(shm_attach);
 REAL(shm_create);
+REAL(shm_open);
 REAL(shm_unmap);
 REAL(socket_adopt);
 REAL(socket_pair);
@@ -45,7 +42,6 @@ REAL(socket_wait);
 REAL(waiter_close);
 REAL(waiter_expose);
 REAL(waiter_open);
-REAL(waiter_poke);
 REAL(waiter_wait);
 
 /* --------------------------------------------------------------- script --- */
@@ -81,25 +77,23 @@ static const struct call {
                              {WEFT_ENOMEM, 0}},
                             4},
     [FAKE_ENDPOINT_WAIT] = {"endpoint_wait", {{WEFT_ENOMEM, ENOMEM}}, 1},
-    [FAKE_ENDPOINT_WATCH] = {"endpoint_watch",
-                             {{WEFT_ENOMEM, ENOSPC}, {WEFT_EOS, EPERM}},
-                             2},
-    [FAKE_FENCE_ENROLL] = {"fence_enroll", {{WEFT_ENOTSUP, ENOSYS}}, 1},
     [FAKE_FENCE_REMOTE] = {"fence_remote", {{WEFT_ENOTSUP, EPERM}}, 1},
     [FAKE_PROCESS_MARK] = {"process_mark",
                            {{WEFT_ENOMEM, ENOMEM}, {WEFT_ENOTSUP, EINVAL}},
                            2},
-    [FAKE_PROCESS_OPEN] = {"process_open",
-                           {{WEFT_ENOENT, ESRCH},
-                            {WEFT_ENOTSUP, ENOSYS},
-                            {WEFT_ELIMIT, EMFILE}},
-                           3},
     [FAKE_SHM_ATTACH] = {"shm_attach",
                          {{WEFT_EPROTO, 0}, {WEFT_ENOMEM, ENOMEM}},
                          2},
     [FAKE_SHM_CREATE] = {"shm_create",
                          {{WEFT_ENOMEM, ENOSPC}, {WEFT_ELIMIT, EMFILE}},
                          2},
+    [FAKE_SHM_OPEN] = {"shm_open",
+                       {{WEFT_ENOENT, ENOENT},
+                        {WEFT_EINUSE, 0},
+                        {WEFT_EACCES, EACCES},
+                        {WEFT_ENOMEM, ENOSPC},
+                        {WEFT_ELIMIT, EMFILE}},
+                       5},
     [FAKE_SOCKET_ADOPT] = {"socket_adopt",
                            {{WEFT_EINVAL, ENOTSOCK}, {WEFT_EOS, EINVAL}},
                            2},
@@ -276,22 +270,26 @@ static weft_status skip_wait(weft_status looked, uint64_t deadline_ns,
 
 /* --------------------------------------------------------------- memory --- */
 
-void *weftos_alloc(size_t bytes)
+/* What allocator.h names. */
+void *fake_calloc(size_t count, size_t bytes);
+void fake_free(void *memory);
+
+void *fake_calloc(size_t count, size_t bytes)
 {
     weft_status status;
     void *memory = NULL;
 
     if (!strikes(FAKE_ALLOC, &status, NULL)) {
-        memory = weftreal_alloc(bytes);
+        memory = calloc(count, bytes);
     }
     live += memory != NULL;
     return memory;
 }
 
-void weftos_free(void *memory)
+void fake_free(void *memory)
 {
     live -= memory != NULL;
-    weftreal_free(memory);
+    free(memory);
 }
 
 weft_status weftos_shm_create(size_t bytes, weft_handle *object, void **base,
@@ -314,6 +312,19 @@ weft_status weftos_shm_attach(weft_handle object, size_t bytes,
                : weftreal_shm_attach(object, bytes, base, detail);
 }
 
+weft_status weftos_shm_open(const char *name, unsigned mode, size_t *bytes,
+                            weftos_shm_maker *make, void *context,
+                            weft_handle *handle, void **base,
+                            weft_detail *detail)
+{
+    weft_status status;
+
+    return strikes(FAKE_SHM_OPEN, &status, detail)
+               ? status
+               : weftreal_shm_open(name, mode, bytes, make, context, handle,
+                                   base, detail);
+}
+
 void weftos_shm_unmap(const void *base, size_t bytes)
 {
     announce("shm_unmap");
@@ -328,32 +339,14 @@ void weftos_close(weft_handle handle)
 
 /* ---------------------------------------------------- processes, fences --- */
 
-weft_status weftos_process_mark(weft_detail *detail)
+weft_status weftos_process_mark(weftos_process_id *self, uint64_t *domain,
+                                weft_detail *detail)
 {
     weft_status status;
 
     return strikes(FAKE_PROCESS_MARK, &status, detail)
                ? status
-               : weftreal_process_mark(detail);
-}
-
-weft_status weftos_process_open(int64_t pid, weft_handle *process,
-                                weft_detail *detail)
-{
-    weft_status status;
-
-    return strikes(FAKE_PROCESS_OPEN, &status, detail)
-               ? status
-               : weftreal_process_open(pid, process, detail);
-}
-
-weft_status weftos_fence_enroll(weft_detail *detail)
-{
-    weft_status status;
-
-    return strikes(FAKE_FENCE_ENROLL, &status, detail)
-               ? status
-               : weftreal_fence_enroll(detail);
+               : weftreal_process_mark(self, domain, detail);
 }
 
 weft_status weftos_fence_remote(weft_detail *detail)
@@ -371,7 +364,7 @@ weft_status weftos_fence_remote(weft_detail *detail)
 static void hang_up_if(weft_status status, weft_handle socket)
 {
     if (status == WEFT_ECLOSED) {
-        (void)shutdown((int)socket, SHUT_RDWR);
+        weftos_socket_hang_up(socket);
     }
 }
 
@@ -404,7 +397,7 @@ weft_status weftos_socket_recv(weft_handle socket, weftos_received *received,
     }
     if ((status == WEFT_EPROTO || status == WEFT_ELIMIT) &&
         weftreal_socket_recv(socket, &lost, NULL) == WEFT_OK) {
-        weftos_received_drop(&lost);
+        wefti_received_drop(&lost);
     }
     hang_up_if(status, socket);
     return status;
@@ -429,8 +422,8 @@ weft_status weftos_socket_adopt(weft_handle socket, weft_detail *detail)
 }
 
 weft_status weftos_socket_wait(weft_handle socket, bool room,
-                               uint64_t deadline_ns, bool interruptible,
-                               weft_detail *detail)
+                               weft_handle process, uint64_t deadline_ns,
+                               bool interruptible, weft_detail *detail)
 {
     weft_status status;
 
@@ -438,24 +431,25 @@ weft_status weftos_socket_wait(weft_handle socket, bool room,
         return status;
     }
     if (skips(deadline_ns)) {
-        status =
-            weftreal_socket_wait(socket, room, WEFT_NOW, interruptible, detail);
+        status = weftreal_socket_wait(socket, room, process, WEFT_NOW,
+                                      interruptible, detail);
         return skip_wait(status, deadline_ns, detail);
     }
-    return weftreal_socket_wait(socket, room, deadline_ns, interruptible,
-                                detail);
+    return weftreal_socket_wait(socket, room, process, deadline_ns,
+                                interruptible, detail);
 }
 
 /* ------------------------------------------------------------ endpoints --- */
 
 weft_status weftos_endpoint_open(const char *name, unsigned mode,
-                                 weftos_endpoint **out, weft_detail *detail)
+                                 weftos_endpoint **out, weft_handle *handle,
+                                 weft_detail *detail)
 {
     weft_status status;
 
     return strikes(FAKE_ENDPOINT_OPEN, &status, detail)
                ? status
-               : weftreal_endpoint_open(name, mode, out, detail);
+               : weftreal_endpoint_open(name, mode, out, handle, detail);
 }
 
 void weftos_endpoint_close(weftos_endpoint *endpoint, bool forked)
@@ -482,36 +476,27 @@ weft_status weftos_endpoint_wait(weftos_endpoint *endpoint,
                                   detail);
 }
 
-weft_status weftos_endpoint_watch(weftos_endpoint *endpoint, weft_handle socket,
-                                  uint64_t id, weft_detail *detail)
-{
-    weft_status status;
-
-    return strikes(FAKE_ENDPOINT_WATCH, &status, detail)
-               ? status
-               : weftreal_endpoint_watch(endpoint, socket, id, detail);
-}
-
-void weftos_endpoint_forget(weftos_endpoint *endpoint, weft_handle socket)
+void weftos_endpoint_forget(weftos_endpoint *endpoint, uint64_t id,
+                            weft_handle socket)
 {
     announce("endpoint_forget");
-    weftreal_endpoint_forget(endpoint, socket);
+    weftreal_endpoint_forget(endpoint, id, socket);
 }
 
-weft_status weftos_endpoint_accept(weftos_endpoint *endpoint,
-                                   weft_handle *socket, weft_peer *peer,
+weft_status weftos_endpoint_accept(weftos_endpoint *endpoint, uint64_t id,
+                                   weft_handle *socket, weftos_peer *peer,
                                    weft_detail *detail)
 {
     weft_status status;
 
     return strikes(FAKE_ENDPOINT_ACCEPT, &status, detail)
                ? status
-               : weftreal_endpoint_accept(endpoint, socket, peer, detail);
+               : weftreal_endpoint_accept(endpoint, id, socket, peer, detail);
 }
 
 weft_status weftos_endpoint_connect(const char *name, bool await,
                                     uint64_t deadline_ns, bool interruptible,
-                                    weft_handle *socket, weft_peer *peer,
+                                    weft_handle *socket, weftos_peer *peer,
                                     weft_detail *detail)
 {
     weft_status status;
@@ -602,18 +587,16 @@ weft_status weftos_waiter_wait(weftos_waiter *waiter, uint64_t deadline_ns,
                                 detail);
 }
 
-weft_status weftos_waiter_expose(weftos_waiter *waiter, weft_handle *handle,
-                                 weft_detail *detail)
+/* Only the first call for a waiter may fail; the others bring no detail. */
+weft_status weftos_waiter_expose(weftos_waiter *waiter, bool ready,
+                                 weft_handle *handle, weft_detail *detail)
 {
     weft_status status;
 
-    return strikes(FAKE_WAITER_EXPOSE, &status, detail)
-               ? status
-               : weftreal_waiter_expose(waiter, handle, detail);
-}
-
-void weftos_waiter_poke(weftos_waiter *waiter, bool on)
-{
-    announce("waiter_poke");
-    weftreal_waiter_poke(waiter, on);
+    if (detail == NULL) {
+        announce("waiter_expose");
+    } else if (strikes(FAKE_WAITER_EXPOSE, &status, detail)) {
+        return status;
+    }
+    return weftreal_waiter_expose(waiter, ready, handle, detail);
 }

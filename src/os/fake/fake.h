@@ -36,13 +36,11 @@
     X(ENDPOINT_CONNECT, "endpoint_connect")                                    \
     X(ENDPOINT_OPEN, "endpoint_open")                                          \
     X(ENDPOINT_WAIT, "endpoint_wait")                                          \
-    X(ENDPOINT_WATCH, "endpoint_watch")                                        \
-    X(FENCE_ENROLL, "fence_enroll")                                            \
     X(FENCE_REMOTE, "fence_remote")                                            \
     X(PROCESS_MARK, "process_mark")                                            \
-    X(PROCESS_OPEN, "process_open")                                            \
     X(SHM_ATTACH, "shm_attach")                                                \
     X(SHM_CREATE, "shm_create")                                                \
+    X(SHM_OPEN, "shm_open")                                                    \
     X(SOCKET_ADOPT, "socket_adopt")                                            \
     X(SOCKET_PAIR, "socket_pair")                                              \
     X(SOCKET_RECV, "socket_recv")                                              \

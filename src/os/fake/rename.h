@@ -5,16 +5,10 @@
  * The build includes this header ahead of each file of the real back end, and
  * of no other file: there the calls that fake.c decorates get other names, and
  * fake.c defines the ones of os.h. So what the back end calls within itself
- * does not count, except for memory: an allocation deep inside a call can
- * fail too, so only the file that defines the allocator renames it.
+ * does not count, except for memory (allocator.h).
  */
 #ifndef WEFTOS_FAKE_RENAME_H
 #define WEFTOS_FAKE_RENAME_H
-
-#ifdef WEFTOS_FAKE_RENAMES_MEMORY
-#define weftos_alloc weftreal_alloc
-#define weftos_free weftreal_free
-#endif
 
 #define weftos_bell_adopt weftreal_bell_adopt
 #define weftos_bell_open weftreal_bell_open
@@ -26,14 +20,12 @@
 #define weftos_endpoint_forget weftreal_endpoint_forget
 #define weftos_endpoint_open weftreal_endpoint_open
 #define weftos_endpoint_wait weftreal_endpoint_wait
-#define weftos_endpoint_watch weftreal_endpoint_watch
-#define weftos_fence_enroll weftreal_fence_enroll
 #define weftos_fence_remote weftreal_fence_remote
 #define weftos_now_ns weftreal_now_ns
 #define weftos_process_mark weftreal_process_mark
-#define weftos_process_open weftreal_process_open
 #define weftos_shm_attach weftreal_shm_attach
 #define weftos_shm_create weftreal_shm_create
+#define weftos_shm_open weftreal_shm_open
 #define weftos_shm_unmap weftreal_shm_unmap
 #define weftos_socket_adopt weftreal_socket_adopt
 #define weftos_socket_pair weftreal_socket_pair
@@ -43,7 +35,6 @@
 #define weftos_waiter_close weftreal_waiter_close
 #define weftos_waiter_expose weftreal_waiter_expose
 #define weftos_waiter_open weftreal_waiter_open
-#define weftos_waiter_poke weftreal_waiter_poke
 #define weftos_waiter_wait weftreal_waiter_wait
 
 #endif

@@ -187,14 +187,9 @@ weft_status weftos_bell_ring(const weftos_bell *bell, weft_detail *detail)
     return weftos_fail(detail, WEFT_EOS, cause, "ring the peer's doorbell");
 }
 
-/*
- * A pipe holds at least one page, 4096 rings, even for a user who has used up
- * pipe-user-pages-soft.
- */
-void weftos_bell_settle(weft_handle mine)
+static void take_rings(int fd)
 {
     char away[512];
-    int fd = (int)mine;
     int held = 0;
 
     if (ioctl(fd, FIONREAD, &held) != 0) {
@@ -211,4 +206,20 @@ void weftos_bell_settle(weft_handle mine)
         }
         held -= (int)taken;
     }
+}
+
+/*
+ * Two waiters that share a doorbell may come here at once; together they would
+ * take the last ring too. One lock for all doorbells is enough: it is taken
+ * once in several wakes, for less than a microsecond.
+ */
+void weftos_bell_settle(weft_handle mine)
+{
+    static atomic_flag busy = ATOMIC_FLAG_INIT;
+
+    while (atomic_flag_test_and_set_explicit(&busy, memory_order_acquire)) {
+        weftos_yield();
+    }
+    take_rings((int)mine);
+    atomic_flag_clear_explicit(&busy, memory_order_release);
 }

@@ -12,6 +12,7 @@
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <poll.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/file.h>
@@ -121,7 +122,8 @@ static weft_status start(weftos_endpoint *endpoint,
 }
 
 weft_status weftos_endpoint_open(const char *name, unsigned mode,
-                                 weftos_endpoint **out, weft_detail *detail)
+                                 weftos_endpoint **out, weft_handle *handle,
+                                 weft_detail *detail)
 {
     struct weftos_place place;
     weftos_endpoint *endpoint;
@@ -134,7 +136,7 @@ weft_status weftos_endpoint_open(const char *name, unsigned mode,
                                  "open the directory of the name")
                    : status;
     }
-    endpoint = weftos_alloc(sizeof(*endpoint));
+    endpoint = calloc(1, sizeof(*endpoint));
     if (endpoint == NULL) {
         status = weftos_fail(detail, WEFT_ENOMEM, 0, "allocate an endpoint");
     } else {
@@ -148,6 +150,7 @@ weft_status weftos_endpoint_open(const char *name, unsigned mode,
     }
     weftos_close(place.directory);
     *out = endpoint;
+    *handle = endpoint != NULL ? endpoint->epoll : WEFTOS_NONE;
     return status;
 }
 
@@ -166,12 +169,7 @@ void weftos_endpoint_close(weftos_endpoint *endpoint, bool forked)
     }
     weftos_close(endpoint->socket);
     weftos_close(endpoint->epoll);
-    weftos_free(endpoint);
-}
-
-weft_handle weftos_endpoint_handle(const weftos_endpoint *endpoint)
-{
-    return endpoint->epoll;
+    free(endpoint);
 }
 
 /* --------------------------------------------------------------- accept --- */
@@ -205,26 +203,28 @@ weft_status weftos_endpoint_wait(weftos_endpoint *endpoint,
     }
 }
 
-weft_status weftos_endpoint_watch(weftos_endpoint *endpoint, weft_handle socket,
-                                  uint64_t id, weft_detail *detail)
+static weft_status watch(weftos_endpoint *endpoint, int fd, uint64_t id,
+                         weft_detail *detail)
 {
     struct epoll_event event;
 
     memset(&event, 0, sizeof(event));
     event.events = EPOLLIN | EPOLLRDHUP;
     event.data.u64 = id;
-    if (epoll_ctl(endpoint->epoll, EPOLL_CTL_ADD, (int)socket, &event) != 0) {
+    if (epoll_ctl(endpoint->epoll, EPOLL_CTL_ADD, fd, &event) != 0) {
         return weftos_fail_errno(detail, "watch a connection");
     }
     return WEFT_OK;
 }
 
-void weftos_endpoint_forget(weftos_endpoint *endpoint, weft_handle socket)
+void weftos_endpoint_forget(weftos_endpoint *endpoint, uint64_t id,
+                            weft_handle socket)
 {
+    (void)id; /* epoll knows it by its descriptor */
     (void)epoll_ctl(endpoint->epoll, EPOLL_CTL_DEL, (int)socket, NULL);
 }
 
-static weft_status ask_peer(int fd, weft_peer *peer, weft_detail *detail)
+static weft_status ask_peer(int fd, weftos_peer *peer, weft_detail *detail)
 {
     struct ucred found;
     socklen_t room = sizeof(found);
@@ -232,14 +232,12 @@ static weft_status ask_peer(int fd, weft_peer *peer, weft_detail *detail)
     if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &found, &room) != 0) {
         return weftos_fail_errno(detail, "SO_PEERCRED");
     }
-    peer->pid = found.pid;
-    peer->uid = found.uid;
-    peer->gid = found.gid;
+    weftos_fill_peer(peer, &found);
     return WEFT_OK;
 }
 
-weft_status weftos_endpoint_accept(weftos_endpoint *endpoint,
-                                   weft_handle *socket, weft_peer *peer,
+weft_status weftos_endpoint_accept(weftos_endpoint *endpoint, uint64_t id,
+                                   weft_handle *socket, weftos_peer *peer,
                                    weft_detail *detail)
 {
     weft_status status;
@@ -256,6 +254,9 @@ weft_status weftos_endpoint_accept(weftos_endpoint *endpoint,
     status = ask_peer(fd, peer, detail);
     if (status == WEFT_OK) {
         status = weftos_socket_adopt(fd, detail);
+    }
+    if (status == WEFT_OK) {
+        status = watch(endpoint, fd, id, detail);
     }
     if (status != WEFT_OK) {
         (void)close(fd);
@@ -318,7 +319,7 @@ static weft_status connect_status(int os_code, uint64_t deadline_ns)
 
 static weft_status try_connect(const struct weftos_place *place,
                                const struct patience *patience,
-                               weft_handle *socket_, weft_peer *peer,
+                               weft_handle *socket_, weftos_peer *peer,
                                weft_detail *detail)
 {
     weft_status status;
@@ -356,8 +357,9 @@ static weft_status await_change(int watch, const struct patience *patience,
 {
     /* Room for one event with the longest name; aligned as the events are. */
     _Alignas(struct inotify_event) char events[4096];
-    weft_status status = weftos_socket_wait(watch, false, patience->deadline_ns,
-                                            patience->interruptible, detail);
+    weft_status status =
+        weftos_socket_wait(watch, false, WEFTOS_NONE, patience->deadline_ns,
+                           patience->interruptible, detail);
 
     if (status == WEFT_OK) {
         (void)!read(watch, events, sizeof(events)); /* only that it came */
@@ -390,7 +392,7 @@ static int watch_directory(const struct weftos_place *place)
 
 static weft_status connect_once(const char *name,
                                 const struct patience *patience,
-                                weft_handle *socket, weft_peer *peer,
+                                weft_handle *socket, weftos_peer *peer,
                                 weft_detail *detail)
 {
     struct weftos_place place;
@@ -405,7 +407,7 @@ static weft_status connect_once(const char *name,
 
 /* The watch is set up before each try, so nothing is missed between them. */
 static weft_status await_name(const char *name, const struct patience *patience,
-                              weft_handle *socket, weft_peer *peer,
+                              weft_handle *socket, weftos_peer *peer,
                               weft_detail *detail)
 {
     for (;;) {
@@ -435,7 +437,7 @@ static weft_status await_name(const char *name, const struct patience *patience,
 
 weft_status weftos_endpoint_connect(const char *name, bool await,
                                     uint64_t deadline_ns, bool interruptible,
-                                    weft_handle *socket, weft_peer *peer,
+                                    weft_handle *socket, weftos_peer *peer,
                                     weft_detail *detail)
 {
     struct patience patience = {deadline_ns, interruptible};

@@ -14,13 +14,11 @@
 #define COMMAND_GLOBAL_EXPEDITED (1 << 1)
 #define COMMAND_REGISTER_GLOBAL_EXPEDITED (1 << 2)
 
-weft_status weftos_fence_enroll(weft_detail *detail)
+weft_status weftos_fence_enroll(void)
 {
-    if (syscall(SYS_membarrier, COMMAND_REGISTER_GLOBAL_EXPEDITED, 0, 0) != 0) {
-        return weftos_fail(detail, WEFT_ENOTSUP, errno,
-                           "membarrier registration");
-    }
-    return WEFT_OK;
+    return syscall(SYS_membarrier, COMMAND_REGISTER_GLOBAL_EXPEDITED, 0, 0) == 0
+               ? WEFT_OK
+               : WEFT_ENOTSUP;
 }
 
 weft_status weftos_fence_remote(weft_detail *detail)

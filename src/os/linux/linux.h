@@ -41,4 +41,35 @@ static inline weft_status weftos_fail_errno(weft_detail *detail,
 struct timespec;
 struct timespec *weftos_time_left(uint64_t deadline_ns, struct timespec *room);
 
+/* Makes this process one that weftos_fence_remote() of others reaches. */
+weft_status weftos_fence_enroll(void);
+
+/* A process as the kernel names it. */
+struct ucred;
+void weftos_fill_peer(weftos_peer *peer, const struct ucred *found);
+
+/*
+ * A handle on a process that becomes ready when it ends. WEFT_ENOENT: it has
+ * ended; WEFT_ENOTSUP: it can't be watched from here.
+ */
+weft_status weftos_process_open(int64_t pid, weft_handle *process,
+                                weft_detail *detail);
+
+/* The stamp of a process that lives, by when it was started. */
+weft_status weftos_process_stamp(uint32_t pid, uint32_t *stamp,
+                                 weft_detail *detail);
+
+/*
+ * Maps an object, populated, and for no forked child; with guards in builds
+ * that have them. weftos_shm_unmap ends it.
+ */
+weft_status weftos_shm_map(int fd, size_t bytes, int protection, void **base,
+                           weft_detail *detail);
+
+/* The descriptor's memory, allocated and of this size. Sets errno. */
+int weftos_shm_allocate(int fd, size_t bytes);
+
+/* Makes room in a doorbell that we hear. No ring that is not heard is lost. */
+void weftos_bell_settle(weft_handle mine);
+
 #endif

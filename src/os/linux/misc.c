@@ -11,21 +11,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "linux.h"
-
-void *weftos_alloc(size_t bytes)
-{
-    return calloc(1, bytes);
-}
-
-void weftos_free(void *memory)
-{
-    free(memory);
-}
 
 void weftos_environment_remove(const char *name)
 {
@@ -144,7 +135,8 @@ const weftos_facts *weftos_get_facts(void)
     if (atomic_compare_exchange_strong(&state, &expected, 1)) {
         facts.page_bytes = (size_t)sysconf(_SC_PAGESIZE);
         facts.cpus = count_cpus();
-        facts.fence_remote = weftos_fence_remote(NULL) == WEFT_OK;
+        facts.fence_remote = weftos_fence_enroll() == WEFT_OK &&
+                             weftos_fence_remote(NULL) == WEFT_OK;
         facts.pauses_per_us = measure_pauses();
         atomic_store_explicit(&state, 2, memory_order_release);
         return &facts;
@@ -194,12 +186,32 @@ static weft_status map_token(weftos_word **out, weft_detail *detail)
     return WEFT_OK;
 }
 
-weft_status weftos_process_mark(weft_detail *detail)
+/* The PID namespace, as a number that no other one has at the same time. */
+static weft_status find_domain(uint64_t *domain, weft_detail *detail)
+{
+    struct stat info;
+
+    if (stat("/proc/self/ns/pid", &info) != 0) {
+        return weftos_fail_errno(detail, "look at the PID namespace");
+    }
+    *domain = (uint64_t)info.st_ino;
+    return WEFT_OK;
+}
+
+weft_status weftos_process_mark(weftos_process_id *self, uint64_t *domain,
+                                weft_detail *detail)
 {
     weftos_word *page = NULL;
     uint64_t unmarked = 0;
     weft_status status = map_token(&page, detail);
 
+    if (status == WEFT_OK && self != NULL) {
+        self->pid = (uint32_t)getpid();
+        status = weftos_process_stamp(self->pid, &self->stamp, detail);
+    }
+    if (status == WEFT_OK && domain != NULL) {
+        status = find_domain(domain, detail);
+    }
     if (status != WEFT_OK) {
         return status;
     }
@@ -212,14 +224,18 @@ weft_status weftos_process_mark(weft_detail *detail)
 
 /* ------------------------------------------------------- waiting inside --- */
 
-weft_status weftos_word_wait(const _Atomic uint32_t *word, uint32_t value,
-                             uint64_t deadline_ns, bool interruptible)
+weft_status weftos_word_wait(_Atomic uint32_t *word, uint32_t value,
+                             const weftos_site *site, uint64_t deadline_ns,
+                             bool interruptible, weft_detail *detail)
 {
     struct timespec until = {
         (time_t)(deadline_ns / UINT64_C(1000000000)),
         (long)(deadline_ns % UINT64_C(1000000000)),
     };
 
+    if (site != NULL) {
+        return weftos_fail(detail, WEFT_ENOTSUP, 0, "wait at a shared word");
+    }
     /* The bitset form takes an absolute time on the monotonic clock. */
     if (syscall(SYS_futex, word, FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG, value,
                 deadline_ns == WEFT_FOREVER ? NULL : &until, NULL,
@@ -232,8 +248,10 @@ weft_status weftos_word_wait(const _Atomic uint32_t *word, uint32_t value,
     return errno == EINTR && interruptible ? WEFT_EINTR : WEFT_OK;
 }
 
-void weftos_word_wake(const _Atomic uint32_t *word)
+void weftos_word_wake(_Atomic uint32_t *word, uint32_t count,
+                      const weftos_site *site)
 {
-    (void)syscall(SYS_futex, word, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, INT_MAX,
-                  NULL, NULL, 0);
+    (void)site;
+    (void)syscall(SYS_futex, word, FUTEX_WAKE | FUTEX_PRIVATE_FLAG,
+                  count < INT_MAX ? (int)count : INT_MAX, NULL, NULL, 0);
 }

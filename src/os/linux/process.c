@@ -3,6 +3,11 @@
  * Processes: who this one is, and handles that tell of another one's end.
  */
 #define _GNU_SOURCE
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -14,9 +19,54 @@
  */
 #define OVERFLOW_UID 65534
 
-bool weftos_is_same_user(const weft_peer *peer)
+void weftos_fill_peer(weftos_peer *peer, const struct ucred *found)
 {
-    return peer->uid == (int64_t)geteuid() && peer->uid != OVERFLOW_UID;
+    peer->who.pid = found->pid;
+    peer->who.uid = found->uid;
+    peer->who.gid = found->gid;
+    peer->is_same_user = found->uid == geteuid() && found->uid != OVERFLOW_UID;
+}
+
+/*
+ * Field 22 of /proc/PID/stat: the time of the start in ticks of 10 ms since
+ * the machine's. The second field is a name in brackets, which may hold
+ * anything, brackets too; after the last one the fields are numbers.
+ */
+#define FIELDS_TO_START 20
+
+weft_status weftos_process_stamp(uint32_t pid, uint32_t *stamp,
+                                 weft_detail *detail)
+{
+    static const char step[] = "ask when a process was started";
+    char text[1024];
+    const char *at;
+    ssize_t length = -1;
+    int fd;
+
+    (void)snprintf(text, sizeof(text), "/proc/%u/stat", pid);
+    fd = open(text, O_RDONLY | O_CLOEXEC);
+    if (fd >= 0) {
+        length = read(fd, text, sizeof(text) - 1);
+        (void)close(fd);
+    }
+    if (length <= 0) {
+        return weftos_fail(detail,
+                           errno == ENOENT || errno == ESRCH
+                               ? WEFT_ENOENT
+                               : weftos_errno_status(errno),
+                           errno, step);
+    }
+    text[length] = '\0';
+    at = strrchr(text, ')');
+    for (int i = 0; at != NULL && i < FIELDS_TO_START; i++) {
+        at = strchr(at + 1, ' ');
+    }
+    if (at == NULL) {
+        return weftos_fail(detail, WEFT_EOS, 0, step);
+    }
+    *stamp = (uint32_t)strtoull(at, NULL, 10) &
+             ((UINT32_C(1) << WEFTOS_STAMP_BITS) - 1);
+    return WEFT_OK;
 }
 
 weft_status weftos_process_open(int64_t pid, weft_handle *process,

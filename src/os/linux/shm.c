@@ -70,6 +70,25 @@ static void *map_object(int fd, size_t bytes, int protection, int flags)
     return map;
 }
 
+/* Without DONTFORK a forked child could write through it. */
+weft_status weftos_shm_map(int fd, size_t bytes, int protection, void **base,
+                           weft_detail *detail)
+{
+    void *map = map_object(fd, bytes, protection, MAP_SHARED | MAP_POPULATE);
+
+    if (map == MAP_FAILED) {
+        return weftos_fail_errno(detail, "map shared memory");
+    }
+    if (madvise(map, bytes, MADV_DONTFORK) != 0) {
+        weft_status status = weftos_fail_errno(detail, "MADV_DONTFORK");
+
+        weftos_shm_unmap(map, bytes);
+        return status;
+    }
+    *base = map;
+    return WEFT_OK;
+}
+
 void weftos_shm_unmap(const void *base, size_t bytes)
 {
     size_t guard = guard_bytes();
@@ -95,7 +114,7 @@ static int create_memfd(void)
  * fallocate before anything is shared: memory that is not to be had is an
  * error here, not a SIGBUS later. A signal may interrupt it.
  */
-static int allocate(int fd, size_t bytes)
+int weftos_shm_allocate(int fd, size_t bytes)
 {
     int result;
 
@@ -111,41 +130,29 @@ static int allocate(int fd, size_t bytes)
 weft_status weftos_shm_create(size_t bytes, weft_handle *object, void **base,
                               weft_detail *detail)
 {
-    void *map = MAP_FAILED;
-    const char *step = "memfd_create";
     weft_status status;
     int fd = create_memfd();
 
     if (fd < 0) {
-        return weftos_fail_errno(detail, step);
+        return weftos_fail_errno(detail, "memfd_create");
     }
-    step = "allocate shared memory";
-    if (allocate(fd, bytes) != 0) {
-        goto failed;
+    if (weftos_shm_allocate(fd, bytes) != 0) {
+        status = weftos_fail_errno(detail, "allocate shared memory");
+        (void)close(fd);
+        return status;
     }
-    step = "map shared memory";
     /* Populated, so that no first touch costs a fault later on. */
-    map = map_object(fd, bytes, PROT_READ | PROT_WRITE,
-                     MAP_SHARED | MAP_POPULATE);
-    if (map == MAP_FAILED) {
-        goto failed;
+    status = weftos_shm_map(fd, bytes, PROT_READ | PROT_WRITE, base, detail);
+    if (status == WEFT_OK && fcntl(fd, F_ADD_SEALS, SEALS) != 0) {
+        status = weftos_fail_errno(detail, "seal shared memory");
+        weftos_shm_unmap(*base, bytes);
     }
-    step = "seal shared memory";
-    if (madvise(map, bytes, MADV_DONTFORK) != 0 ||
-        fcntl(fd, F_ADD_SEALS, SEALS) != 0) {
-        goto failed;
+    if (status != WEFT_OK) {
+        (void)close(fd);
+        return status;
     }
     *object = fd;
-    *base = map;
     return WEFT_OK;
-
-failed:
-    status = weftos_fail_errno(detail, step);
-    if (map != MAP_FAILED) {
-        weftos_shm_unmap(map, bytes);
-    }
-    (void)close(fd);
-    return status;
 }
 
 /* Returns what is wrong with a peer's object, or NULL. */
@@ -179,23 +186,15 @@ weft_status weftos_shm_attach(weft_handle object, size_t bytes,
                               const void **base, weft_detail *detail)
 {
     const char *fault = find_fault((int)object, bytes);
-    void *map;
+    void *map = NULL;
+    weft_status status;
 
     if (fault != NULL) {
         return weftos_fail(detail, WEFT_EPROTO, 0, fault);
     }
-    map = map_object((int)object, bytes, PROT_READ, MAP_SHARED | MAP_POPULATE);
-    if (map == MAP_FAILED) {
-        return weftos_fail_errno(detail, "map the peer's memory");
-    }
-    if (madvise(map, bytes, MADV_DONTFORK) != 0) {
-        weft_status status = weftos_fail_errno(detail, "MADV_DONTFORK");
-
-        weftos_shm_unmap(map, bytes);
-        return status;
-    }
+    status = weftos_shm_map((int)object, bytes, PROT_READ, &map, detail);
     *base = map;
-    return WEFT_OK;
+    return status;
 }
 
 void weftos_close(weft_handle handle)

@@ -125,9 +125,7 @@ static void take_control(weftos_received *received, struct cmsghdr *control)
     case SCM_CREDENTIALS:
         memcpy(&sender, CMSG_DATA(control), sizeof(sender));
         received->has_sender = true;
-        received->sender.pid = sender.pid;
-        received->sender.uid = sender.uid;
-        received->sender.gid = sender.gid;
+        weftos_fill_peer(&received->sender, &sender);
         break;
     case SCM_PIDFD:
         memcpy(&fd, CMSG_DATA(control), sizeof(fd));
@@ -141,7 +139,7 @@ static void take_control(weftos_received *received, struct cmsghdr *control)
     }
 }
 
-void weftos_received_drop(weftos_received *received)
+static void drop(weftos_received *received)
 {
     for (size_t i = 0; i < received->handle_count; i++) {
         weftos_close(received->handles[i]);
@@ -149,6 +147,21 @@ void weftos_received_drop(weftos_received *received)
     received->handle_count = 0;
     weftos_close(received->process);
     received->process = WEFTOS_NONE;
+}
+
+/*
+ * Before Linux 6.5 the process has to be found by its number. One that has
+ * ended meanwhile needs no watch: its socket's hang-up is there.
+ */
+static weft_status find_process(weftos_received *received, weft_detail *detail)
+{
+    weft_status status = WEFT_OK;
+
+    if (received->has_sender && received->process == WEFTOS_NONE) {
+        status = weftos_process_open(received->sender.who.pid,
+                                     &received->process, detail);
+    }
+    return status == WEFT_ENOENT || status == WEFT_ENOTSUP ? WEFT_OK : status;
 }
 
 weft_status weftos_socket_recv(weft_handle socket, weftos_received *received,
@@ -198,9 +211,11 @@ weft_status weftos_socket_recv(weft_handle socket, weftos_received *received,
     } else if (got == 0) {
         /* End of file: weft itself never sends an empty message. */
         status = weftos_fail(detail, WEFT_ECLOSED, 0, step);
+    } else {
+        status = find_process(received, detail);
     }
     if (status != WEFT_OK) {
-        weftos_received_drop(received);
+        drop(received);
     }
     return status;
 }
@@ -267,39 +282,13 @@ void weftos_socket_hang_up(weft_handle socket)
 }
 
 weft_status weftos_socket_wait(weft_handle socket, bool room,
-                               uint64_t deadline_ns, bool interruptible,
-                               weft_detail *detail)
+                               weft_handle process, uint64_t deadline_ns,
+                               bool interruptible, weft_detail *detail)
 {
-    struct pollfd entry = {.fd = (int)socket,
-                           .events = room ? POLLOUT : POLLIN};
-    struct timespec left;
-
-    for (;;) {
-        int count =
-            ppoll(&entry, 1, weftos_time_left(deadline_ns, &left), NULL);
-
-        if (count > 0) {
-            return WEFT_OK;
-        }
-        if (count == 0) {
-            return weftos_fail(
-                detail, deadline_ns == WEFT_NOW ? WEFT_EAGAIN : WEFT_ETIMEDOUT,
-                0, "wait for the peer");
-        }
-        if (errno != EINTR || interruptible) {
-            return weftos_fail_errno(detail, "wait for the peer");
-        }
-    }
-}
-
-weft_status weftos_socket_wait_room(weft_handle socket, weft_handle process,
-                                    uint64_t deadline_ns, bool interruptible,
-                                    weft_detail *detail)
-{
-    static const char step[] = "wait for the peer to take handles";
+    static const char step[] = "wait for the peer";
     /* poll passes over a negative descriptor, such as WEFTOS_NONE. */
     struct pollfd entries[2] = {
-        {.fd = (int)socket, .events = POLLOUT},
+        {.fd = (int)socket, .events = room ? POLLOUT : POLLIN},
         {.fd = (int)process, .events = POLLIN},
     };
     struct timespec left;
@@ -308,7 +297,9 @@ weft_status weftos_socket_wait_room(weft_handle socket, weft_handle process,
         int count =
             ppoll(entries, 2, weftos_time_left(deadline_ns, &left), NULL);
 
-        if (count > 0 && entries[1].revents != 0) {
+        /* A dead peer's last message is taken first; room is no use to it. */
+        if (count > 0 && entries[1].revents != 0 &&
+            (room || entries[0].revents == 0)) {
             return weftos_fail(detail, WEFT_EPEERDIED, 0, step);
         }
         if (count > 0) {

@@ -16,6 +16,7 @@
  */
 #define _GNU_SOURCE
 #include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -24,9 +25,18 @@
 
 #include "linux.h"
 
+/*
+ * A pipe holds at least one page, 4096 rings, even for a user who has used up
+ * pipe-user-pages-soft. 128 rings may come for each of two waiters between two
+ * wakes (os.h), so it must be settled after 16 wakes at the latest.
+ */
+#define HEARD_MOST 8
+
 struct weftos_waiter {
     int epoll;
     int poke; /* eventfd, -1 until the waiter is exposed */
+    weft_handle bell;
+    unsigned heard; /* wakes by the doorbell since it was settled */
 };
 
 /* What an entry stands for; epoll hands it back with the event. */
@@ -47,7 +57,7 @@ weft_status weftos_waiter_open(weft_handle bell, weft_handle socket,
                                weft_handle process, weftos_waiter **out,
                                weft_detail *detail)
 {
-    weftos_waiter *waiter = weftos_alloc(sizeof(*waiter));
+    weftos_waiter *waiter = calloc(1, sizeof(*waiter));
     weft_status status;
 
     *out = NULL;
@@ -55,6 +65,7 @@ weft_status weftos_waiter_open(weft_handle bell, weft_handle socket,
         return weftos_fail(detail, WEFT_ENOMEM, 0, "allocate a waiter");
     }
     waiter->poke = -1;
+    waiter->bell = bell;
     waiter->epoll = epoll_create1(EPOLL_CLOEXEC);
     if (waiter->epoll < 0 ||
         watch(waiter->epoll, bell, ENTRY_BELL, EPOLLIN | EPOLLET) != 0 ||
@@ -75,7 +86,7 @@ void weftos_waiter_close(weftos_waiter *waiter)
     if (waiter != NULL) {
         weftos_close(waiter->epoll);
         weftos_close(waiter->poke);
-        weftos_free(waiter);
+        free(waiter);
     }
 }
 
@@ -146,38 +157,46 @@ weft_status weftos_waiter_wait(weftos_waiter *waiter, uint64_t deadline_ns,
     for (int i = 0; i < count; i++) {
         *events |= translate(&found[i]);
     }
-    return WEFT_OK;
-}
-
-weft_status weftos_waiter_expose(weftos_waiter *waiter, weft_handle *handle,
-                                 weft_detail *detail)
-{
-    if (waiter->poke < 0) {
-        int poke = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-
-        if (poke < 0) {
-            return weftos_fail_errno(detail, "eventfd");
-        }
-        if (watch(waiter->epoll, poke, ENTRY_POKE, EPOLLIN) != 0) {
-            weft_status status = weftos_fail_errno(detail, "epoll_ctl");
-
-            (void)close(poke);
-            return status;
-        }
-        waiter->poke = poke;
+    if ((*events & WEFTOS_EVENT_BELL) != 0 && ++waiter->heard >= HEARD_MOST) {
+        weftos_bell_settle(waiter->bell);
+        waiter->heard = 0;
     }
-    *handle = waiter->epoll;
     return WEFT_OK;
 }
 
-void weftos_waiter_poke(weftos_waiter *waiter, bool on)
+static weft_status open_poke(weftos_waiter *waiter, weft_detail *detail)
 {
+    int poke = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+
+    if (poke < 0) {
+        return weftos_fail_errno(detail, "eventfd");
+    }
+    if (watch(waiter->epoll, poke, ENTRY_POKE, EPOLLIN) != 0) {
+        weft_status status = weftos_fail_errno(detail, "epoll_ctl");
+
+        (void)close(poke);
+        return status;
+    }
+    waiter->poke = poke;
+    return WEFT_OK;
+}
+
+weft_status weftos_waiter_expose(weftos_waiter *waiter, bool ready,
+                                 weft_handle *handle, weft_detail *detail)
+{
+    weft_status status =
+        waiter->poke >= 0 ? WEFT_OK : open_poke(waiter, detail);
     uint64_t count = 1;
 
+    if (status != WEFT_OK) {
+        return status;
+    }
     /* The counter can neither overflow nor be waited for: both succeed. */
-    if (on) {
+    if (ready) {
         (void)!write(waiter->poke, &count, sizeof(count));
     } else {
         (void)!read(waiter->poke, &count, sizeof(count));
     }
+    *handle = waiter->epoll;
+    return WEFT_OK;
 }

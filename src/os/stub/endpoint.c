@@ -5,11 +5,13 @@
 #include "stub.h"
 
 weft_status weftos_endpoint_open(const char *name, unsigned mode,
-                                 weftos_endpoint **out, weft_detail *detail)
+                                 weftos_endpoint **out, weft_handle *handle,
+                                 weft_detail *detail)
 {
     (void)name;
     (void)mode;
     (void)out;
+    (void)handle;
     return stub_refuse(detail, "listen at a name");
 }
 
@@ -17,12 +19,6 @@ void weftos_endpoint_close(weftos_endpoint *endpoint, bool forked)
 {
     (void)endpoint;
     (void)forked;
-}
-
-weft_handle weftos_endpoint_handle(const weftos_endpoint *endpoint)
-{
-    (void)endpoint;
-    return WEFTOS_NONE;
 }
 
 weft_status weftos_endpoint_wait(weftos_endpoint *endpoint,
@@ -36,26 +32,20 @@ weft_status weftos_endpoint_wait(weftos_endpoint *endpoint,
     return stub_refuse(detail, "wait for a connection");
 }
 
-weft_status weftos_endpoint_watch(weftos_endpoint *endpoint, weft_handle socket,
-                                  uint64_t id, weft_detail *detail)
+void weftos_endpoint_forget(weftos_endpoint *endpoint, uint64_t id,
+                            weft_handle socket)
 {
     (void)endpoint;
-    (void)socket;
     (void)id;
-    return stub_refuse(detail, "watch a connection");
-}
-
-void weftos_endpoint_forget(weftos_endpoint *endpoint, weft_handle socket)
-{
-    (void)endpoint;
     (void)socket;
 }
 
-weft_status weftos_endpoint_accept(weftos_endpoint *endpoint,
-                                   weft_handle *socket, weft_peer *peer,
+weft_status weftos_endpoint_accept(weftos_endpoint *endpoint, uint64_t id,
+                                   weft_handle *socket, weftos_peer *peer,
                                    weft_detail *detail)
 {
     (void)endpoint;
+    (void)id;
     (void)socket;
     (void)peer;
     return stub_refuse(detail, "accept a connection");
@@ -63,7 +53,7 @@ weft_status weftos_endpoint_accept(weftos_endpoint *endpoint,
 
 weft_status weftos_endpoint_connect(const char *name, bool await,
                                     uint64_t deadline_ns, bool interruptible,
-                                    weft_handle *socket, weft_peer *peer,
+                                    weft_handle *socket, weftos_peer *peer,
                                     weft_detail *detail)
 {
     (void)name;
@@ -73,10 +63,4 @@ weft_status weftos_endpoint_connect(const char *name, bool await,
     (void)socket;
     (void)peer;
     return stub_refuse(detail, "connect to a name");
-}
-
-bool weftos_is_same_user(const weft_peer *peer)
-{
-    (void)peer;
-    return false;
 }

@@ -1,20 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Private memory works; shared memory and fences are not there.
+ * Shared memory and fences: none.
  */
-#include <stdlib.h>
-
 #include "stub.h"
-
-void *weftos_alloc(size_t bytes)
-{
-    return calloc(1, bytes);
-}
-
-void weftos_free(void *memory)
-{
-    free(memory);
-}
 
 weft_status weftos_shm_create(size_t bytes, weft_handle *object, void **base,
                               weft_detail *detail)
@@ -34,15 +22,25 @@ weft_status weftos_shm_attach(weft_handle object, size_t bytes,
     return stub_refuse(detail, "map shared memory");
 }
 
+weft_status weftos_shm_open(const char *name, unsigned mode, size_t *bytes,
+                            weftos_shm_maker *make, void *context,
+                            weft_handle *handle, void **base,
+                            weft_detail *detail)
+{
+    (void)name;
+    (void)mode;
+    (void)bytes;
+    (void)make;
+    (void)context;
+    (void)handle;
+    (void)base;
+    return stub_refuse(detail, "open the memory of a name");
+}
+
 void weftos_shm_unmap(const void *base, size_t bytes)
 {
     (void)base;
     (void)bytes;
-}
-
-weft_status weftos_fence_enroll(weft_detail *detail)
-{
-    return stub_refuse(detail, "enroll for remote fences");
 }
 
 weft_status weftos_fence_remote(weft_detail *detail)

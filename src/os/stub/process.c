@@ -9,10 +9,12 @@ static const weftos_word token = 1;
 
 _Atomic(const weftos_word *) weftos_token = &token;
 
-weft_status weftos_process_mark(weft_detail *detail)
+weft_status weftos_process_mark(weftos_process_id *self, uint64_t *domain,
+                                weft_detail *detail)
 {
-    (void)detail;
-    return WEFT_OK;
+    return self == NULL && domain == NULL
+               ? WEFT_OK
+               : stub_refuse(detail, "tell one process from another");
 }
 
 /*
@@ -22,14 +24,6 @@ weft_status weftos_process_mark(weft_detail *detail)
 void weftos_environment_remove(const char *name)
 {
     (void)name;
-}
-
-weft_status weftos_process_open(int64_t pid, weft_handle *process,
-                                weft_detail *detail)
-{
-    (void)pid;
-    (void)process;
-    return stub_refuse(detail, "watch a process");
 }
 
 weft_status weftos_bell_open(weft_handle *mine, weft_handle *theirs,
@@ -54,17 +48,22 @@ weft_status weftos_bell_ring(const weftos_bell *bell, weft_detail *detail)
     return stub_refuse(detail, "ring a doorbell");
 }
 
-weft_status weftos_word_wait(const _Atomic uint32_t *word, uint32_t value,
-                             uint64_t deadline_ns, bool interruptible)
+weft_status weftos_word_wait(_Atomic uint32_t *word, uint32_t value,
+                             const weftos_site *site, uint64_t deadline_ns,
+                             bool interruptible, weft_detail *detail)
 {
     (void)word;
     (void)value;
+    (void)site;
     (void)deadline_ns;
     (void)interruptible;
-    return WEFT_ENOTSUP;
+    return stub_refuse(detail, "wait at a word");
 }
 
-void weftos_word_wake(const _Atomic uint32_t *word)
+void weftos_word_wake(_Atomic uint32_t *word, uint32_t count,
+                      const weftos_site *site)
 {
     (void)word;
+    (void)count;
+    (void)site;
 }

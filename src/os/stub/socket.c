@@ -29,11 +29,6 @@ weft_status weftos_socket_recv(weft_handle socket, weftos_received *received,
     return stub_refuse(detail, "receive a control message");
 }
 
-void weftos_received_drop(weftos_received *received)
-{
-    received->handle_count = 0;
-}
-
 weft_status weftos_socket_pair(weft_handle ends[2], weft_detail *detail)
 {
     (void)ends;
@@ -47,11 +42,12 @@ weft_status weftos_socket_adopt(weft_handle socket, weft_detail *detail)
 }
 
 weft_status weftos_socket_wait(weft_handle socket, bool room,
-                               uint64_t deadline_ns, bool interruptible,
-                               weft_detail *detail)
+                               weft_handle process, uint64_t deadline_ns,
+                               bool interruptible, weft_detail *detail)
 {
     (void)socket;
     (void)room;
+    (void)process;
     (void)deadline_ns;
     (void)interruptible;
     return stub_refuse(detail, "wait for a control socket");
@@ -60,15 +56,4 @@ weft_status weftos_socket_wait(weft_handle socket, bool room,
 void weftos_socket_hang_up(weft_handle socket)
 {
     (void)socket;
-}
-
-weft_status weftos_socket_wait_room(weft_handle socket, weft_handle process,
-                                    uint64_t deadline_ns, bool interruptible,
-                                    weft_detail *detail)
-{
-    (void)socket;
-    (void)process;
-    (void)deadline_ns;
-    (void)interruptible;
-    return stub_refuse(detail, "wait for room in a socket");
 }

@@ -31,21 +31,11 @@ weft_status weftos_waiter_wait(weftos_waiter *waiter, uint64_t deadline_ns,
     return stub_refuse(detail, "wait");
 }
 
-weft_status weftos_waiter_expose(weftos_waiter *waiter, weft_handle *handle,
-                                 weft_detail *detail)
+weft_status weftos_waiter_expose(weftos_waiter *waiter, bool ready,
+                                 weft_handle *handle, weft_detail *detail)
 {
     (void)waiter;
+    (void)ready;
     (void)handle;
     return stub_refuse(detail, "expose a waiter");
-}
-
-void weftos_waiter_poke(weftos_waiter *waiter, bool on)
-{
-    (void)waiter;
-    (void)on;
-}
-
-void weftos_bell_settle(weft_handle mine)
-{
-    (void)mine;
 }
