@@ -197,7 +197,8 @@ static weft_status collect(struct wefti_site *site, uint64_t deadline_ns)
 /* Does the waker leave its half of the fence to us? */
 static bool fences_for_both(const struct wefti_site *site)
 {
-    if (site->fence_mode == NULL) {
+    /* What was not agreed on is not believed: who lies here rings too late. */
+    if (site->fence_mode == NULL || !site->line->fences_remote) {
         return site->line->fences_remote;
     }
     /*

@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/utsname.h>
@@ -15,6 +14,7 @@
 #include <unistd.h>
 
 #include "linux.h"
+#include "without.h"
 
 /* Linux 6.5. */
 #ifndef SO_PASSPIDFD
@@ -76,13 +76,12 @@ static void probe_page(weft_feature *feature)
     set(feature, WEFT_FEATURE_USED, text);
 }
 
-/* Makes a sealed object, and sees whether the seals hold. */
+/* Makes a sealed object, and sees which seals it bears. */
 static void probe_sealing(weft_feature *feature)
 {
     size_t bytes = weftos_get_facts()->page_bytes;
     weft_handle object;
     void *base;
-    void *again;
     weft_detail detail = {WEFT_OK, 0, NULL};
 
     if (weftos_shm_create(bytes, &object, &base, &detail) != WEFT_OK) {
@@ -90,13 +89,11 @@ static void probe_sealing(weft_feature *feature)
         judge(feature, false);
         return;
     }
-    again =
-        mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, (int)object, 0);
-    if (again != MAP_FAILED) {
-        (void)munmap(again, bytes);
-        set(feature, WEFT_FEATURE_ABSENT, "a sealed object can be written");
-    } else {
+    if ((fcntl((int)object, F_GET_SEALS) & F_SEAL_FUTURE_WRITE) != 0) {
         set(feature, WEFT_FEATURE_USED, "");
+    } else {
+        set(feature, WEFT_FEATURE_ABSENT,
+            "peers get a descriptor to read from, and can open another one");
     }
     weftos_shm_unmap(base, bytes);
     weftos_close(object);
@@ -147,8 +144,9 @@ static void probe_passpidfd(weft_feature *feature)
     int on = 1;
     int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 
-    judge(feature, fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_PASSPIDFD, &on,
-                                         sizeof(on)) == 0);
+    judge(feature,
+          fd >= 0 && !WITHOUT_PIDFD &&
+              setsockopt(fd, SOL_SOCKET, SO_PASSPIDFD, &on, sizeof(on)) == 0);
     if (fd >= 0) {
         (void)close(fd);
     }

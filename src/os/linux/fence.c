@@ -10,20 +10,29 @@
 #include <unistd.h>
 
 #include "linux.h"
+#include "without.h"
 
 #define COMMAND_GLOBAL_EXPEDITED (1 << 1)
 #define COMMAND_REGISTER_GLOBAL_EXPEDITED (1 << 2)
 
+static long membarrier(int command)
+{
+    if (WITHOUT_MEMBARRIER) {
+        errno = ENOSYS;
+        return -1;
+    }
+    return syscall(SYS_membarrier, command, 0, 0);
+}
+
 weft_status weftos_fence_enroll(void)
 {
-    return syscall(SYS_membarrier, COMMAND_REGISTER_GLOBAL_EXPEDITED, 0, 0) == 0
-               ? WEFT_OK
-               : WEFT_ENOTSUP;
+    return membarrier(COMMAND_REGISTER_GLOBAL_EXPEDITED) == 0 ? WEFT_OK
+                                                              : WEFT_ENOTSUP;
 }
 
 weft_status weftos_fence_remote(weft_detail *detail)
 {
-    if (syscall(SYS_membarrier, COMMAND_GLOBAL_EXPEDITED, 0, 0) != 0) {
+    if (membarrier(COMMAND_GLOBAL_EXPEDITED) != 0) {
         return weftos_fail(detail, WEFT_ENOTSUP, errno, "membarrier");
     }
     return WEFT_OK;

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "linux.h"
+#include "without.h"
 
 /*
  * What the kernel says for a user who has no number in our namespace, unless
@@ -77,6 +78,9 @@ weft_status weftos_process_open(int64_t pid, weft_handle *process,
     *process = WEFTOS_NONE;
     if (pid <= 0) { /* outside this process's namespace */
         return weftos_fail(detail, WEFT_ENOTSUP, 0, "watch the peer");
+    }
+    if (WITHOUT_PIDFD) {
+        return weftos_fail(detail, WEFT_ENOTSUP, ENOSYS, "pidfd_open");
     }
     fd = syscall(SYS_pidfd_open, (pid_t)pid, 0);
     if (fd < 0) {

@@ -8,6 +8,10 @@
  * punching fail. SHRINK and GROW keep the size, so that no reader can be made
  * to fault beyond the end; SEAL keeps the seals.
  *
+ * Where FUTURE_WRITE is missing the peer gets a descriptor that is open for
+ * reading only. That keeps an honest peer from writing; a hostile one of the
+ * same user can open it anew through /proc (SECURITY.md).
+ *
  * A reader checks the seals first: only then can nothing that it checks next
  * change under it. Then the file system (a hugetlb object can fault when the
  * pool is used up) and the allocation (touching a hole would charge the
@@ -17,19 +21,21 @@
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <linux/memfd.h>
+#include <stdio.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
 #include "linux.h"
+#include "without.h"
 
 /* Linux 6.3; older kernels answer EINVAL. Debian 12's headers lack it. */
 #ifndef MFD_NOEXEC_SEAL
 #define MFD_NOEXEC_SEAL 0x0008U
 #endif
 
-#define SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE | F_SEAL_SEAL)
+#define SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
 
 /*
  * Test builds put an inaccessible page on each side of every mapping, so that
@@ -110,6 +116,31 @@ static int create_memfd(void)
     return fd;
 }
 
+/* Linux before 5.1 does not know FUTURE_WRITE, and says so with EINVAL. */
+static int probe_future_write(void)
+{
+    int fd = create_memfd();
+    int added;
+
+    if (fd < 0) {
+        return -1; /* not known yet */
+    }
+    added = fcntl(fd, F_ADD_SEALS, F_SEAL_FUTURE_WRITE);
+    (void)close(fd);
+    return added == 0;
+}
+
+/* The seals that all objects bear here. */
+static int all_seals(void)
+{
+    static _Atomic int known = WITHOUT_SEALING ? 0 : -1;
+
+    if (known < 0) {
+        known = probe_future_write();
+    }
+    return known == 0 ? SEALS : SEALS | F_SEAL_FUTURE_WRITE;
+}
+
 /*
  * fallocate before anything is shared: memory that is not to be had is an
  * error here, not a SIGBUS later. A signal may interrupt it.
@@ -125,6 +156,39 @@ int weftos_shm_allocate(int fd, size_t bytes)
         result = fallocate(fd, 0, 0, (off_t)bytes);
     } while (result != 0 && errno == EINTR);
     return result;
+}
+
+/* Leaves a descriptor for the same object that can only be read from. */
+static int open_to_read(int fd)
+{
+    char path[32];
+    int reader;
+
+    (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+    reader = open(path, O_RDONLY | O_CLOEXEC);
+    if (reader >= 0) {
+        (void)close(fd);
+    }
+    return reader;
+}
+
+/* Makes `*fd` fit for the peer. It is still open if that fails. */
+static weft_status seal(int *fd, weft_detail *detail)
+{
+    int seals = all_seals();
+
+    if (fcntl(*fd, F_ADD_SEALS, seals) != 0) {
+        return weftos_fail_errno(detail, "seal shared memory");
+    }
+    if ((seals & F_SEAL_FUTURE_WRITE) == 0) {
+        int reader = open_to_read(*fd);
+
+        if (reader < 0) {
+            return weftos_fail_errno(detail, "open shared memory for reading");
+        }
+        *fd = reader;
+    }
+    return WEFT_OK;
 }
 
 weft_status weftos_shm_create(size_t bytes, weft_handle *object, void **base,
@@ -143,9 +207,11 @@ weft_status weftos_shm_create(size_t bytes, weft_handle *object, void **base,
     }
     /* Populated, so that no first touch costs a fault later on. */
     status = weftos_shm_map(fd, bytes, PROT_READ | PROT_WRITE, base, detail);
-    if (status == WEFT_OK && fcntl(fd, F_ADD_SEALS, SEALS) != 0) {
-        status = weftos_fail_errno(detail, "seal shared memory");
-        weftos_shm_unmap(*base, bytes);
+    if (status == WEFT_OK) {
+        status = seal(&fd, detail);
+        if (status != WEFT_OK) {
+            weftos_shm_unmap(*base, bytes);
+        }
     }
     if (status != WEFT_OK) {
         (void)close(fd);
@@ -160,9 +226,10 @@ static const char *find_fault(int fd, size_t bytes)
 {
     struct stat info;
     struct statfs system;
+    int wanted = all_seals();
     int seals = fcntl(fd, F_GET_SEALS);
 
-    if (seals < 0 || (seals & SEALS) != SEALS) {
+    if (seals < 0 || (seals & wanted) != wanted) {
         return "check the seals of the peer's memory";
     }
     if (fstat(fd, &info) != 0 || !S_ISREG(info.st_mode) || info.st_size < 0 ||

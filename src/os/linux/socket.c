@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "linux.h"
+#include "without.h"
 
 /* Linux 6.5; Debian 12's headers lack both. */
 #ifndef SO_PASSPIDFD
@@ -155,13 +156,19 @@ static void drop(weftos_received *received)
  */
 static weft_status find_process(weftos_received *received, weft_detail *detail)
 {
+    weft_detail cause = {WEFT_OK, 0, NULL};
     weft_status status = WEFT_OK;
 
     if (received->has_sender && received->process == WEFTOS_NONE) {
         status = weftos_process_open(received->sender.who.pid,
-                                     &received->process, detail);
+                                     &received->process, &cause);
     }
-    return status == WEFT_ENOENT || status == WEFT_ENOTSUP ? WEFT_OK : status;
+    if (status == WEFT_ENOENT || status == WEFT_ENOTSUP) {
+        return WEFT_OK;
+    }
+    return status == WEFT_OK
+               ? WEFT_OK
+               : weftos_fail(detail, status, cause.os_code, cause.operation);
 }
 
 weft_status weftos_socket_recv(weft_handle socket, weftos_received *received,
@@ -230,7 +237,9 @@ static weft_status name_senders(int fd, weft_detail *detail)
         return weftos_fail_errno(detail, "SO_PASSCRED");
     }
     /* Without it (before Linux 6.5) the pid in the credentials has to do. */
-    (void)setsockopt(fd, SOL_SOCKET, SO_PASSPIDFD, &on, sizeof(on));
+    if (!WITHOUT_PIDFD) {
+        (void)setsockopt(fd, SOL_SOCKET, SO_PASSPIDFD, &on, sizeof(on));
+    }
     return WEFT_OK;
 }
 
