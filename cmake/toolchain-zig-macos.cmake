@@ -11,9 +11,9 @@ else()
 endif()
 find_program(WEFT_ZIG zig PATHS "${weft_tools}/node_modules/.bin"
              NO_CMAKE_FIND_ROOT_PATH
-             DOC "The zig command; scripts/setup macos installs it")
+             DOC "The zig command; scripts/setup zig installs it")
 if(NOT WEFT_ZIG)
-    message(FATAL_ERROR "weft: cannot find zig: run 'scripts/setup macos'")
+    message(FATAL_ERROR "weft: cannot find zig: run 'scripts/setup zig'")
 endif()
 
 # A test build of CMake's own reads this file again, without our cache.

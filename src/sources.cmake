@@ -25,6 +25,17 @@ set(WEFT_HOOK_SOURCES
     os/fake/step.c
 )
 
+# What Linux and macOS share.
+set(WEFT_OS_POSIX_SOURCES
+    os/posix/bell.c
+    os/posix/map.c
+    os/posix/misc.c
+    os/posix/named.c
+    os/posix/place.c
+    os/posix/probe.c
+    os/posix/watch.c
+)
+
 # One of these lists is the back end, by WEFT_OS.
 set(WEFT_OS_LINUX_SOURCES
     os/linux/bell.c
@@ -32,12 +43,74 @@ set(WEFT_OS_LINUX_SOURCES
     os/linux/features.c
     os/linux/fence.c
     os/linux/misc.c
-    os/linux/named.c
-    os/linux/place.c
     os/linux/process.c
     os/linux/shm.c
     os/linux/socket.c
     os/linux/wait.c
+    os/linux/word.c
+    ${WEFT_OS_POSIX_SOURCES}
+)
+
+set(WEFT_OS_MACOS_SOURCES
+    os/macos/bell.c
+    os/macos/connect.c
+    os/macos/endpoint.c
+    os/macos/events.c
+    os/macos/features.c
+    os/macos/misc.c
+    os/macos/os_sync.c
+    os/macos/process.c
+    os/macos/queue.c
+    os/macos/shm.c
+    os/macos/socket.c
+    os/macos/wait.c
+    os/macos/word.c
+    ${WEFT_OS_POSIX_SOURCES}
+)
+if(WEFT_APPLE_APP_STORE_SAFE)
+    list(APPEND WEFT_OS_MACOS_SOURCES os/macos/ulock_none.c)
+else()
+    list(APPEND WEFT_OS_MACOS_SOURCES os/macos/ulock.c)
+endif()
+
+# macOS's calls, on Linux, for the tests of the macOS back end.
+set(WEFT_DOUBLE_SOURCES
+    os/double/faults.c
+    os/double/files.c
+    os/double/knote.c
+    os/double/kqueue.c
+    os/double/listen.c
+    os/double/memory.c
+    os/double/messages.c
+    os/double/process.c
+    os/double/socket.c
+    os/double/system.c
+    os/double/words.c
+)
+if(WEFT_DOUBLE)
+    list(APPEND WEFT_OS_MACOS_SOURCES ${WEFT_DOUBLE_SOURCES})
+endif()
+
+set(WEFT_OS_WINDOWS_SOURCES
+    os/windows/bell.c
+    os/windows/connect.c
+    os/windows/endpoint.c
+    os/windows/expose.c
+    os/windows/features.c
+    os/windows/handles.c
+    os/windows/io.c
+    os/windows/link.c
+    os/windows/misc.c
+    os/windows/named.c
+    os/windows/pipe.c
+    os/windows/place.c
+    os/windows/security.c
+    os/windows/shm.c
+    os/windows/socket.c
+    os/windows/socket_wait.c
+    os/windows/wait.c
+    os/windows/word.c
+    os/windows/word_local.c
 )
 
 set(WEFT_OS_STUB_SOURCES

@@ -103,6 +103,8 @@ weft_status weftos_process_mark(weftos_process_id *self, uint64_t *domain,
 /* ------------------------------------------------------ waiting at words ---
  */
 
+#define WEFTOS_SITE_OTHERS 4
+
 /*
  * A word that processes share, each at an address of its own, and that threads
  * may wait at.
@@ -114,15 +116,17 @@ typedef struct weftos_site {
      */
     uint64_t id;
     /*
-     * Whose death ends the wait too; pid 0: nobody's. It must be of this
-     * process's domain.
+     * Whose deaths end the wait too; pid 0: nobody's. They must be of this
+     * process's domain, and none this process itself.
      */
     weftos_process_id owner;
+    weftos_process_id others[WEFTOS_SITE_OTHERS];
 } weftos_site;
 
 /*
  * The top bit of a word that processes share is the back end's: it may set it
- * at any time, to end waits. The users of the word pass over it.
+ * at any time, to end waits. The users of the word pass over it; who clears it
+ * changes the rest of the word too, so that nobody waits for the old value.
  */
 #define WEFTOS_WORD_STIRRED UINT32_C(0x80000000)
 
@@ -130,8 +134,9 @@ typedef struct weftos_site {
  * Waits while `*word` is `value`; may return early. `site` is NULL for a word
  * of this process's own. Ends for a signal if `interruptible`.
  *
- * WEFT_OK: woken, or changed, or for no reason. WEFT_EPEERDIED: the owner is
- * not alive; this is told before any waiting, even with WEFT_NOW.
+ * WEFT_OK: woken, or changed, or for no reason. WEFT_EPEERDIED: the owner, or
+ * one of the others, is not alive; this is told before any waiting, even with
+ * WEFT_NOW.
  * WEFT_ETIMEDOUT, WEFT_EAGAIN (WEFT_NOW), WEFT_EINTR; WEFT_ENOMEM,
  * WEFT_ELIMIT, WEFT_ENOTSUP, WEFT_EOS: this process can't wait.
  */
@@ -175,8 +180,9 @@ weft_status weftos_shm_attach(weft_handle object, size_t bytes,
  * maker that dies leaves nothing.
  *
  * The memory lives as long as anybody has it open: what is left when the last
- * one died is made anew. `*bytes` 0 opens only, and is set to the size. Not
- * inherited by fork. Close with weftos_shm_unmap and weftos_close.
+ * one died is made anew. `*bytes` 0 opens only, and is set to the size; what
+ * it finds left over, and nobody has open, it removes. Not inherited by fork.
+ * Close with weftos_shm_unmap and weftos_close.
  *
  * WEFT_ENOENT: `*bytes` is 0 and nobody has it open. WEFT_EINUSE: it has
  * another size. WEFT_ENAME, WEFT_EACCES, as weftos_endpoint_open.

@@ -21,7 +21,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "place.h"
+#include "../posix/place.h"
+#include "linux.h"
 
 /* Connections that the kernel holds until we look at them. */
 #define BACKLOG 128
@@ -109,8 +110,9 @@ static weft_status start(weftos_endpoint *endpoint,
                                          endpoint->socket, &event) != 0) {
         return weftos_fail_errno(detail, "epoll");
     }
-    if (flock(place->directory, LOCK_EX) != 0) {
-        return weftos_fail_errno(detail, "lock the directory of the name");
+    status = weftos_place_lock(place, detail);
+    if (status != WEFT_OK) {
+        return status;
     }
     status = bind_name(endpoint->socket, place, mode, detail);
     if (status == WEFT_OK &&

@@ -5,14 +5,12 @@
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/epoll.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "../posix/probe.h"
 #include "linux.h"
 #include "without.h"
 
@@ -20,61 +18,6 @@
 #ifndef SO_PASSPIDFD
 #define SO_PASSPIDFD 76
 #endif
-
-static void set(weft_feature *feature, weft_feature_state state,
-                const char *note)
-{
-    feature->state = state;
-    (void)snprintf(feature->note, sizeof(feature->note), "%s", note);
-}
-
-/* Used if `ok`; else absent, and errno says why. */
-static void judge(weft_feature *feature, bool ok)
-{
-    char text[sizeof(feature->note)];
-
-    if (ok) {
-        set(feature, WEFT_FEATURE_USED, "");
-        return;
-    }
-    weftos_error_text(errno, text, sizeof(text));
-    set(feature, WEFT_FEATURE_ABSENT, text);
-}
-
-static void probe_kernel(weft_feature *feature)
-{
-    struct utsname name;
-    char text[sizeof(feature->note)];
-
-    if (uname(&name) != 0) {
-        judge(feature, false);
-        return;
-    }
-    (void)snprintf(text, sizeof(text), "%.60s %.60s, %.20s", name.sysname,
-                   name.release, name.machine);
-    set(feature, WEFT_FEATURE_USED, text);
-}
-
-static void probe_cpus(weft_feature *feature)
-{
-    const weftos_facts *facts = weftos_get_facts();
-    char text[sizeof(feature->note)];
-
-    (void)snprintf(text, sizeof(text), "%u%s, a pause takes about %u ns",
-                   facts->cpus, facts->cpus < 2 ? ": waits never spin" : "",
-                   1000 / facts->pauses_per_us);
-    set(feature, facts->cpus < 2 ? WEFT_FEATURE_ABSENT : WEFT_FEATURE_USED,
-        text);
-}
-
-static void probe_page(weft_feature *feature)
-{
-    char text[sizeof(feature->note)];
-
-    (void)snprintf(text, sizeof(text), "%zu bytes",
-                   weftos_get_facts()->page_bytes);
-    set(feature, WEFT_FEATURE_USED, text);
-}
 
 /* Makes a sealed object, and sees which seals it bears. */
 static void probe_sealing(weft_feature *feature)
@@ -86,13 +29,14 @@ static void probe_sealing(weft_feature *feature)
 
     if (weftos_shm_create(bytes, &object, &base, &detail) != WEFT_OK) {
         errno = detail.os_code;
-        judge(feature, false);
+        weftos_probe_judge(feature, false);
         return;
     }
     if ((fcntl((int)object, F_GET_SEALS) & F_SEAL_FUTURE_WRITE) != 0) {
-        set(feature, WEFT_FEATURE_USED, "");
+        weftos_probe_set(feature, WEFT_FEATURE_USED, "");
     } else {
-        set(feature, WEFT_FEATURE_ABSENT,
+        weftos_probe_set(
+            feature, WEFT_FEATURE_ABSENT,
             "peers get a descriptor to read from, and can open another one");
     }
     weftos_shm_unmap(base, bytes);
@@ -117,12 +61,12 @@ static void probe_fence(weft_feature *feature)
 
     if (weftos_fence_remote(&detail) != WEFT_OK) {
         errno = detail.os_code;
-        judge(feature, false);
+        weftos_probe_judge(feature, false);
         return;
     }
     (void)snprintf(text, sizeof(text), "%llu ns while nobody spins",
                    (unsigned long long)time_fences());
-    set(feature, WEFT_FEATURE_USED, text);
+    weftos_probe_set(feature, WEFT_FEATURE_USED, text);
 }
 
 static void probe_pidfd(weft_feature *feature)
@@ -132,11 +76,11 @@ static void probe_pidfd(weft_feature *feature)
 
     if (weftos_process_open(getpid(), &self, &detail) != WEFT_OK) {
         errno = detail.os_code;
-        judge(feature, false);
+        weftos_probe_judge(feature, false);
         return;
     }
     weftos_close(self);
-    set(feature, WEFT_FEATURE_USED, "");
+    weftos_probe_set(feature, WEFT_FEATURE_USED, "");
 }
 
 static void probe_passpidfd(weft_feature *feature)
@@ -144,9 +88,9 @@ static void probe_passpidfd(weft_feature *feature)
     int on = 1;
     int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 
-    judge(feature,
-          fd >= 0 && !WITHOUT_PIDFD &&
-              setsockopt(fd, SOL_SOCKET, SO_PASSPIDFD, &on, sizeof(on)) == 0);
+    weftos_probe_judge(feature, fd >= 0 && !WITHOUT_PIDFD &&
+                                    setsockopt(fd, SOL_SOCKET, SO_PASSPIDFD,
+                                               &on, sizeof(on)) == 0);
     if (fd >= 0) {
         (void)close(fd);
     }
@@ -158,7 +102,8 @@ static void probe_pwait2(weft_feature *feature)
     struct epoll_event event;
     int fd = epoll_create1(EPOLL_CLOEXEC);
 
-    judge(feature, fd >= 0 && epoll_pwait2(fd, &event, 1, &none, NULL) >= 0);
+    weftos_probe_judge(
+        feature, fd >= 0 && epoll_pwait2(fd, &event, 1, &none, NULL) >= 0);
     if (fd >= 0) {
         (void)close(fd);
     }
@@ -173,50 +118,39 @@ static void probe_edges(weft_feature *feature)
     weft_status status = weftos_bell_open(&mine, &theirs, NULL);
 
     if (status != WEFT_OK) {
-        set(feature, WEFT_FEATURE_ABSENT,
+        weftos_probe_set(
+            feature, WEFT_FEATURE_ABSENT,
             status == WEFT_ENOTSUP
                 ? "rings of an unread pipe are lost: Linux 5.5 to 5.13"
                 : weft_status_text(status));
         return;
     }
     (void)weftos_bell_adopt(theirs, &bell, NULL);
-    set(feature, WEFT_FEATURE_USED,
-        bell.shared ? "without /proc: slower rings" : "");
+    weftos_probe_set(feature, WEFT_FEATURE_USED,
+                     bell.shared ? "without /proc: slower rings" : "");
     weftos_close(mine);
     weftos_close(bell.handle);
 }
 
 static void probe_descriptors(weft_feature *feature)
 {
-    struct rlimit limit;
-    char text[sizeof(feature->note)];
-
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) {
-        judge(feature, false);
-        return;
-    }
-    (void)snprintf(text, sizeof(text), "%llu: about %llu channels",
-                   (unsigned long long)limit.rlim_cur,
-                   (unsigned long long)limit.rlim_cur / 5);
-    set(feature, WEFT_FEATURE_USED, text);
+    weftos_probe_descriptors(feature, 5);
 }
 
 static void probe_io_uring(weft_feature *feature)
 {
-    set(feature, WEFT_FEATURE_AVAILABLE,
+    weftos_probe_set(
+        feature, WEFT_FEATURE_AVAILABLE,
         access("/proc/sys/kernel/io_uring_disabled", F_OK) == 0
             ? "not needed: epoll on a pipe is as fast as a futex wait on two"
             : "not probed");
 }
 
-static const struct {
-    const char *name;
-    const char *use;
-    void (*probe)(weft_feature *feature);
-} features[] = {
-    {"kernel", "everything", probe_kernel},
-    {"cpus", "waits spin briefly before they sleep", probe_cpus},
-    {"page size", "each side of an idle channel holds one page", probe_page},
+static const struct weftos_probe probes[] = {
+    {"kernel", "everything", weftos_probe_kernel},
+    {"cpus", "waits spin briefly before they sleep", weftos_probe_cpus},
+    {"page size", "each side of an idle channel holds one page",
+     weftos_probe_page},
     {"memfd seals", "memory that only its owner can write or resize",
      probe_sealing},
     {"membarrier", "a sender that streams leaves its fence to the sleeper",
@@ -232,13 +166,6 @@ static const struct {
 
 size_t weftos_features(weft_feature *found, size_t room)
 {
-    const size_t count = sizeof(features) / sizeof(features[0]);
-
-    for (size_t i = 0; i < count && i < room; i++) {
-        memset(&found[i], 0, sizeof(found[i]));
-        found[i].name = features[i].name;
-        found[i].use = features[i].use;
-        features[i].probe(&found[i]);
-    }
-    return count;
+    return weftos_probe_all(probes, sizeof(probes) / sizeof(probes[0]), found,
+                            room);
 }

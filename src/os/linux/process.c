@@ -31,16 +31,41 @@ void weftos_fill_peer(weftos_peer *peer, const struct ucred *found)
 /*
  * Field 22 of /proc/PID/stat: the time of the start in ticks of 10 ms since
  * the machine's. The second field is a name in brackets, which may hold
- * anything, brackets too; after the last one the fields are numbers.
+ * anything, brackets too; after the last one come the state and then numbers.
  */
+#define FIELDS_TO_THREADS 18
 #define FIELDS_TO_START 20
+
+/* Field `count` after the name, with the space before it; NULL: there is none */
+static const char *find_field(const char *name_end, int count)
+{
+    const char *at = name_end;
+
+    for (int i = 0; at != NULL && i < count; i++) {
+        at = strchr(at + 1, ' ');
+    }
+    return at;
+}
+
+/* One that has ended, and that its parent has not asked about yet. */
+static bool is_zombie(const char *name_end)
+{
+    const char *state = find_field(name_end, 1);
+    const char *threads = find_field(name_end, FIELDS_TO_THREADS);
+
+    /* The first thread may have ended long before the others. */
+    return state != NULL && threads != NULL &&
+           (state[1] == 'Z' || state[1] == 'X') &&
+           strtoul(threads, NULL, 10) <= 1;
+}
 
 weft_status weftos_process_stamp(uint32_t pid, uint32_t *stamp,
                                  weft_detail *detail)
 {
     static const char step[] = "ask when a process was started";
     char text[1024];
-    const char *at;
+    const char *name_end;
+    const char *start;
     ssize_t length = -1;
     int fd;
 
@@ -58,14 +83,15 @@ weft_status weftos_process_stamp(uint32_t pid, uint32_t *stamp,
                            errno, step);
     }
     text[length] = '\0';
-    at = strrchr(text, ')');
-    for (int i = 0; at != NULL && i < FIELDS_TO_START; i++) {
-        at = strchr(at + 1, ' ');
-    }
-    if (at == NULL) {
+    name_end = strrchr(text, ')');
+    start = find_field(name_end, FIELDS_TO_START);
+    if (start == NULL) {
         return weftos_fail(detail, WEFT_EOS, 0, step);
     }
-    *stamp = (uint32_t)strtoull(at, NULL, 10) &
+    if (is_zombie(name_end)) {
+        return weftos_fail(detail, WEFT_ENOENT, 0, step);
+    }
+    *stamp = (uint32_t)strtoull(start, NULL, 10) &
              ((UINT32_C(1) << WEFTOS_STAMP_BITS) - 1);
     return WEFT_OK;
 }

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -177,4 +178,17 @@ weft_status weftos_place_open(const char *name, bool listens,
     }
     return open_directory(place->directory_path, place->is_private,
                           &place->directory, detail);
+}
+
+weft_status weftos_place_lock(const struct weftos_place *place,
+                              weft_detail *detail)
+{
+    int result;
+
+    do {
+        result = flock(place->directory, LOCK_EX);
+    } while (result != 0 && errno == EINTR);
+    return result == 0
+               ? WEFT_OK
+               : weftos_fail_errno(detail, "lock the directory of the name");
 }

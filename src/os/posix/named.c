@@ -124,7 +124,7 @@ static weft_status publish_file(const struct opening *opening,
     int directory = opening->place.directory;
 
     if (flock(opening->fd, LOCK_SH | LOCK_NB) != 0 ||
-        fchmod(opening->fd, opening->mode) != 0 ||
+        fchmod(opening->fd, (mode_t)opening->mode) != 0 ||
         renameat(directory, opening->unmade, directory, opening->file) != 0) {
         return weftos_fail_errno(detail, "give the memory its name");
     }
@@ -156,6 +156,10 @@ static weft_status open_or_make(struct opening *opening, size_t *bytes,
 {
     weft_status status = open_file(opening, bytes, base, detail);
 
+    if (status == WEFT_ENOENT && *bytes == 0 && opening->fd >= 0) {
+        /* Left over, and nobody can open it while we hold the lock. */
+        (void)unlinkat(opening->place.directory, opening->file, 0);
+    }
     if (status == WEFT_ENOENT && *bytes != 0) {
         weftos_close(opening->fd);
         opening->fd = -1;
@@ -178,9 +182,8 @@ weft_status weftos_shm_open(const char *name, unsigned mode, size_t *bytes,
     if (status != WEFT_OK) {
         return status;
     }
-    if (flock(opening.place.directory, LOCK_EX) != 0) {
-        status = weftos_fail_errno(detail, "lock the directory of the name");
-    } else {
+    status = weftos_place_lock(&opening.place, detail);
+    if (status == WEFT_OK) {
         status = open_or_make(&opening, bytes, make, context, base, detail);
     }
     weftos_close(opening.place.directory); /* and its lock */

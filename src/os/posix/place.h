@@ -9,7 +9,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
-#include "linux.h"
+#include "posix.h"
 
 struct weftos_place {
     struct sockaddr_un address;
@@ -29,6 +29,13 @@ weft_status weftos_place_name(const char *name, struct weftos_place *place,
  */
 weft_status weftos_place_open(const char *name, bool listens,
                               struct weftos_place *place, weft_detail *detail);
+
+/*
+ * Takes the lock that keeps apart those who change the names of the directory.
+ * It is held for some system calls, and released with the descriptor.
+ */
+weft_status weftos_place_lock(const struct weftos_place *place,
+                              weft_detail *detail);
 
 /* Writes the directory part of a path that has a '/', cut to PATH_MAX. */
 void weftos_place_parent(const char *path, char *parent);

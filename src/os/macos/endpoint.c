@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Endpoints: the one thing that has a name.
+ *
+ * A name is a Unix socket in a directory that only its owner can change; the
+ * directory is checked each time (posix/place.c). Two things are not as on
+ * Linux:
+ *
+ *   - A listener whose queue is full refuses a connection with the same errno
+ *     as a dead socket (unp_connect). A datagram socket tells them apart:
+ *     to connect it to a stream socket that is open fails with EPROTOTYPE, to
+ *     a dead one with ECONNREFUSED, and takes no place in the queue.
+ *   - A kqueue tells of changes to a directory's entries, not to what they
+ *     stand for. So a socket is bound under another name, and moved to its own
+ *     when it listens: whoever waits for the name is told, and nobody ever
+ *     finds a socket that does not listen yet. A listener whose queue was full
+ *     and is no more says so by making and removing an entry.
+ *
+ * The move also replaces the socket of an owner that died. Two that take a
+ * name at once are kept apart by a lock on the directory.
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/event.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/sysctl.h>
+#include <unistd.h>
+
+#include "../posix/place.h"
+#include "macos.h"
+
+/* Connections that the kernel holds until we look at them. */
+#define BACKLOG 128
+
+struct weftos_endpoint {
+    int socket;
+    struct weftos_queue queue;
+    struct sockaddr_un address;
+    struct sockaddr_un other; /* the name's other name, see above */
+    struct stat bound;        /* our socket file, to remove no other's */
+    bool is_bound;
+    int64_t full_at; /* where the kernel begins to refuse */
+    int64_t pending; /* connections, when we last looked */
+    bool was_full;   /* or almost */
+};
+
+/* --------------------------------------------------------------- listen --- */
+
+/* The name with a '~': as short as can be, for there are 104 bytes in all. */
+static weft_status find_other_name(const struct sockaddr_un *address,
+                                   struct sockaddr_un *other,
+                                   weft_detail *detail)
+{
+    size_t length = strlen(address->sun_path);
+
+    *other = *address;
+    if (length + 1 >= sizeof(other->sun_path)) {
+        return weftos_fail(detail, WEFT_ENAME, ENAMETOOLONG,
+                           "fit the path into a socket address");
+    }
+    other->sun_path[length] = '~';
+    other->sun_path[length + 1] = '\0';
+    return WEFT_OK;
+}
+
+/* Whether any socket is open at the address, with a full queue or not. */
+bool weftos_is_alive(const struct sockaddr_un *address)
+{
+    bool alive;
+    int fd = weftos_socket_make(SOCK_DGRAM);
+
+    if (fd < 0) {
+        return true; /* unknown: remove nothing */
+    }
+    alive =
+        connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0 ||
+        (errno != ECONNREFUSED && errno != ENOENT);
+    (void)close(fd);
+    return alive;
+}
+
+/* What may lie at a name: nothing, or the socket of one that died. */
+static weft_status check_free(const struct sockaddr_un *address,
+                              weft_detail *detail)
+{
+    struct stat info;
+
+    if (lstat(address->sun_path, &info) == 0 &&
+        (!S_ISSOCK(info.st_mode) || weftos_is_alive(address))) {
+        return weftos_fail(detail, WEFT_EINUSE, EADDRINUSE, "take the name");
+    }
+    return WEFT_OK;
+}
+
+/* The other name, too, can be left over: from a binding or an announcement. */
+static weft_status free_other_name(const struct sockaddr_un *other,
+                                   weft_detail *detail)
+{
+    weft_status status = WEFT_OK;
+
+    if (rmdir(other->sun_path) != 0 && errno == ENOTDIR) {
+        status = check_free(other, detail);
+        if (status == WEFT_OK && unlink(other->sun_path) != 0) {
+            status = weftos_fail_errno(detail, "remove a dead socket");
+        }
+    }
+    return status;
+}
+
+static weft_status bind_name(weftos_endpoint *endpoint, unsigned mode,
+                             weft_detail *detail)
+{
+    const char *path = endpoint->other.sun_path;
+    weft_status status = check_free(&endpoint->address, detail);
+
+    if (status == WEFT_OK) {
+        status = free_other_name(&endpoint->other, detail);
+    }
+    if (status != WEFT_OK) {
+        return status;
+    }
+    if (bind(endpoint->socket, (const struct sockaddr *)&endpoint->other,
+             sizeof(endpoint->other)) != 0) {
+        return weftos_fail(detail,
+                           errno == EADDRINUSE ? WEFT_EINUSE
+                                               : weftos_errno_status(errno),
+                           errno, "bind the name");
+    }
+    /* Nobody can connect before listen, so the mode is never too wide. */
+    if (lstat(path, &endpoint->bound) != 0 || chmod(path, (mode_t)mode) != 0 ||
+        listen(endpoint->socket, BACKLOG) != 0 ||
+        rename(path, endpoint->address.sun_path) != 0) {
+        status = weftos_fail_errno(detail, "listen");
+        (void)unlink(path);
+        return status;
+    }
+    endpoint->is_bound = true;
+    return WEFT_OK;
+}
+
+/* kern.ipc.somaxconn bounds the queue. */
+static int64_t find_backlog(void)
+{
+    int most = BACKLOG;
+    size_t bytes = sizeof(most);
+
+    if (sysctlbyname("kern.ipc.somaxconn", &most, &bytes, NULL, 0) != 0 ||
+        most <= 0 || most > BACKLOG) {
+        most = BACKLOG;
+    }
+    return most;
+}
+
+static weft_status start(weftos_endpoint *endpoint,
+                         const struct weftos_place *place, unsigned mode,
+                         weft_detail *detail)
+{
+    weft_status status;
+
+    endpoint->address = place->address;
+    status = find_other_name(&place->address, &endpoint->other, detail);
+    if (status == WEFT_OK) {
+        status = weftos_queue_open(&endpoint->queue, detail);
+    }
+    if (status != WEFT_OK) {
+        return status;
+    }
+    endpoint->full_at = find_backlog();
+    endpoint->socket = weftos_socket_make(SOCK_STREAM);
+    if (endpoint->socket < 0) {
+        return weftos_fail_errno(detail, "socket");
+    }
+    status = weftos_place_lock(place, detail);
+    if (status != WEFT_OK) {
+        return status;
+    }
+    status = bind_name(endpoint, mode, detail);
+    (void)flock(place->directory, LOCK_UN);
+    if (status == WEFT_OK &&
+        weftos_queue_change(endpoint->queue.fd, (uintptr_t)endpoint->socket,
+                            EVFILT_READ, EV_ADD, 0,
+                            WEFTOS_NEW_CONNECTION) != 0) {
+        status = weftos_fail_errno(detail, "kevent");
+    }
+    return status;
+}
+
+weft_status weftos_endpoint_open(const char *name, unsigned mode,
+                                 weftos_endpoint **out, weft_handle *handle,
+                                 weft_detail *detail)
+{
+    struct weftos_place place;
+    weftos_endpoint *endpoint;
+    weft_status status = weftos_place_open(name, true, &place, detail);
+
+    *out = NULL;
+    if (status != WEFT_OK) {
+        return status == WEFT_ENOENT
+                   ? weftos_fail(detail, WEFT_ENAME, ENOENT,
+                                 "open the directory of the name")
+                   : status;
+    }
+    endpoint = calloc(1, sizeof(*endpoint));
+    if (endpoint == NULL) {
+        status = weftos_fail(detail, WEFT_ENOMEM, 0, "allocate an endpoint");
+    } else {
+        endpoint->socket = -1;
+        endpoint->queue.fd = -1;
+        status = start(endpoint, &place, mode, detail);
+        if (status != WEFT_OK) {
+            weftos_endpoint_close(endpoint, false);
+            endpoint = NULL;
+        }
+    }
+    weftos_close(place.directory);
+    *out = endpoint;
+    *handle = endpoint != NULL ? endpoint->queue.fd : WEFTOS_NONE;
+    return status;
+}
+
+void weftos_endpoint_close(weftos_endpoint *endpoint, bool forked)
+{
+    struct stat found;
+
+    if (endpoint == NULL) {
+        return;
+    }
+    /* Only our own file: another owner may have replaced it by now. */
+    if (endpoint->is_bound && !forked &&
+        lstat(endpoint->address.sun_path, &found) == 0 &&
+        found.st_ino == endpoint->bound.st_ino &&
+        found.st_dev == endpoint->bound.st_dev) {
+        (void)unlink(endpoint->address.sun_path);
+    }
+    weftos_close(endpoint->socket);
+    weftos_queue_close(&endpoint->queue);
+    free(endpoint);
+}
+
+/* --------------------------------------------------------------- accept --- */
+
+weft_status weftos_endpoint_wait(weftos_endpoint *endpoint,
+                                 uint64_t deadline_ns, bool interruptible,
+                                 uint64_t *id, weft_detail *detail)
+{
+    static const char step[] = "wait for a connection";
+    struct kevent event;
+    int count;
+
+    do {
+        count = weftos_queue_wait(endpoint->queue.fd, &event, 1, deadline_ns);
+    } while (count < 0 && errno == EINTR && !interruptible);
+    if (count < 0) {
+        return weftos_fail_errno(detail, step);
+    }
+    if (count == 0) {
+        return weftos_fail(
+            detail, deadline_ns == WEFT_NOW ? WEFT_EAGAIN : WEFT_ETIMEDOUT, 0,
+            step);
+    }
+    *id = (uint64_t)(uintptr_t)event.udata;
+    if (*id == WEFTOS_NEW_CONNECTION) {
+        endpoint->pending = event.data;
+    }
+    return WEFT_OK;
+}
+
+void weftos_endpoint_forget(weftos_endpoint *endpoint, uint64_t id,
+                            weft_handle socket)
+{
+    (void)id; /* a kqueue knows it by its descriptor */
+    (void)weftos_queue_change(endpoint->queue.fd, (uintptr_t)socket,
+                              EVFILT_READ, EV_DELETE, 0, 0);
+}
+
+/*
+ * Those who found the queue full wait for a change in the directory. Each
+ * connection is seen pending, by a wait, before it is accepted; so a queue
+ * that was full was also seen to be so, or to be one short of it.
+ */
+static void announce_room(weftos_endpoint *endpoint)
+{
+    if (endpoint->pending * 2 > endpoint->full_at) {
+        endpoint->was_full = true;
+    }
+    endpoint->pending -= endpoint->pending > 0;
+    if (endpoint->was_full && endpoint->pending * 4 <= endpoint->full_at) {
+        endpoint->was_full = false;
+        /* If it is there now, whoever is about to remove it announces too. */
+        (void)mkdir(endpoint->other.sun_path, 0700);
+        (void)rmdir(endpoint->other.sun_path);
+    }
+}
+
+/* Takes one. WEFT_ECLOSED: it has gone again; the next may be there. */
+static weft_status take(weftos_endpoint *endpoint, int *out, weftos_peer *peer,
+                        weft_detail *detail)
+{
+    weft_status status;
+    int fd;
+
+    do {
+        fd = accept(endpoint->socket, NULL, NULL);
+    } while (fd < 0 && (errno == EINTR || errno == ECONNABORTED));
+    if (fd < 0) {
+        return weftos_fail_errno(detail, "accept a connection");
+    }
+    announce_room(endpoint);
+    status = weftos_socket_prepare(fd, detail);
+    if (status == WEFT_OK) {
+        status = weftos_socket_ask_peer(fd, peer, detail);
+    }
+    if (status != WEFT_OK) {
+        (void)close(fd);
+        return status;
+    }
+    *out = fd;
+    return WEFT_OK;
+}
+
+weft_status weftos_endpoint_accept(weftos_endpoint *endpoint, uint64_t id,
+                                   weft_handle *socket, weftos_peer *peer,
+                                   weft_detail *detail)
+{
+    int fd = -1;
+    weft_status status;
+
+    do {
+        status = take(endpoint, &fd, peer, detail);
+    } while (status == WEFT_ECLOSED);
+    if (status != WEFT_OK) {
+        return status;
+    }
+    if (weftos_queue_change(endpoint->queue.fd, (uintptr_t)fd, EVFILT_READ,
+                            EV_ADD, 0, id) != 0) {
+        status = weftos_fail_errno(detail, "watch a connection");
+        (void)close(fd);
+        return status;
+    }
+    *socket = fd;
+    return WEFT_OK;
+}

@@ -1,0 +1,448 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Waiting at words by kqueue alone: for builds that may not use private calls,
+ * on systems before macOS 14.4. Slower, and complete.
+ *
+ * A word of this process's own: each wait has a kqueue with an event of its
+ * own, and is entered in a list; a wake triggers the events of as many waits
+ * as it is for. That works within one process only, because nobody else can
+ * have the kqueue.
+ *
+ * A word that processes share: each wait has a file open in the run-time
+ * directory, whose name is the site's number, and listens to changes of its
+ * attributes. A wake changes its times, by its name. It ends all waits at the
+ * word, which os.h allows. Why a file and not a FIFO:
+ *
+ *   - A wake needs no descriptor, so that it can't fail for want of one.
+ *   - Nothing is written that somebody must read again.
+ *   - A file can be locked: while anybody has it open it is, and whoever finds
+ *     it free removes it. FIFOs can't be locked (VNOP_ADVLOCK refuses them).
+ *
+ * What a wait has set up is kept for the next one at the same word; there is
+ * room for some. It goes when the program ends; one that is killed leaves empty
+ * files.
+ *
+ * So the processes must have the same run-time directory: they must be of one
+ * user. Deaths are heard by the wait's own kqueue.
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/event.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include "../posix/place.h"
+#include "word.h"
+
+/* What an event is of. */
+#define ID_WAKE 0
+#define ID_DEATH 1
+
+/* ------------------------------------------------- words of this process ---
+ */
+
+struct waiting {
+    const _Atomic uint32_t *word;
+    int queue;
+    bool is_woken;
+    struct waiting *next;
+};
+
+static struct waiting *waits;
+static atomic_flag waits_lock = ATOMIC_FLAG_INIT;
+
+static void lock_waits(void)
+{
+    while (
+        atomic_flag_test_and_set_explicit(&waits_lock, memory_order_acquire)) {
+        weftos_yield(); /* some microseconds at most */
+    }
+}
+
+static void unlock_waits(void)
+{
+    atomic_flag_clear_explicit(&waits_lock, memory_order_release);
+}
+
+static void enter(struct waiting *wait)
+{
+    lock_waits();
+    wait->next = waits;
+    waits = wait;
+    unlock_waits();
+}
+
+static void leave(const struct waiting *wait)
+{
+    struct waiting **at = &waits;
+
+    lock_waits();
+    while (*at != NULL && *at != wait) {
+        at = &(*at)->next;
+    }
+    if (*at != NULL) {
+        *at = wait->next;
+    }
+    unlock_waits();
+}
+
+/* Under the lock the kqueues of the list are open. */
+static void wake_own(const _Atomic uint32_t *word, uint32_t count)
+{
+    lock_waits();
+    for (struct waiting *wait = waits; wait != NULL && count > 0;
+         wait = wait->next) {
+        if (wait->word == word && !wait->is_woken) {
+            wait->is_woken = true;
+            count--;
+            (void)weftos_queue_change(wait->queue, ID_WAKE, EVFILT_USER, 0,
+                                      NOTE_TRIGGER, ID_WAKE);
+        }
+    }
+    unlock_waits();
+}
+
+/* ------------------------------------------- words that processes share --- */
+
+/* What a wait listens with. */
+struct post {
+    uint64_t site;
+    struct weftos_queue queue;
+    int fd; /* of the file, which it holds a shared lock on */
+    char path[PATH_MAX];
+    struct post *next;
+};
+
+/* Those that no wait has now, the last used first; under the lock above. */
+static struct post *idle;
+#define IDLE_MOST 16
+
+/* Those of the process that this one was forked from. */
+static struct post *inherited;
+
+static weft_status find_path(uint64_t site, struct weftos_place *place,
+                             char *path, weft_detail *detail)
+{
+    char name[32];
+    weft_status status;
+
+    (void)snprintf(name, sizeof(name), "%016llx", (unsigned long long)site);
+    status = weftos_place_name(name, place, detail);
+    if (status == WEFT_OK &&
+        snprintf(path, PATH_MAX, "%s/%s.wait", place->directory_path, name) >=
+            PATH_MAX) {
+        status = weftos_fail(detail, WEFT_ENAME, ENAMETOOLONG,
+                             "use the run-time directory");
+    }
+    return status;
+}
+
+/* Makes and checks the run-time directory. */
+static weft_status check_directory(weft_detail *detail)
+{
+    struct weftos_place place;
+    weft_status status = weftos_place_open("any", true, &place, detail);
+
+    if (status == WEFT_OK) {
+        weftos_close(place.directory);
+    }
+    return status;
+}
+
+static int lock_shared(int fd)
+{
+    int result;
+
+    do {
+        result = flock(fd, LOCK_SH);
+    } while (result != 0 && errno == EINTR);
+    return result;
+}
+
+/* Opens the file, or makes it, so that nobody removes it while it is open. */
+static weft_status open_file(struct post *post, weft_detail *detail)
+{
+    struct stat info = {.st_nlink = 0};
+
+    /* If it was just removed, there is no name for it: once more. */
+    while (info.st_nlink == 0) {
+        weftos_close(post->fd);
+        post->fd =
+            open(post->path, O_RDONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+        /* Nobody locks out others for longer than it takes to remove it. */
+        if (post->fd < 0 || lock_shared(post->fd) != 0 ||
+            fstat(post->fd, &info) != 0) {
+            return weftos_fail_errno(detail, "open the file of a word");
+        }
+    }
+    return WEFT_OK;
+}
+
+static void close_post(struct post *post)
+{
+    if (post->fd >= 0) {
+        if (flock(post->fd, LOCK_UN) == 0 &&
+            flock(post->fd, LOCK_EX | LOCK_NB) == 0) {
+            (void)unlink(post->path);
+        }
+        (void)close(post->fd);
+    }
+    weftos_queue_close(&post->queue);
+    free(post);
+}
+
+static weft_status fill_post(struct post *post, weft_detail *detail)
+{
+    struct weftos_place place;
+    weft_status status = check_directory(detail);
+
+    if (status == WEFT_OK) {
+        status = find_path(post->site, &place, post->path, detail);
+    }
+    if (status == WEFT_OK) {
+        status = weftos_queue_open(&post->queue, detail);
+    }
+    if (status == WEFT_OK) {
+        status = open_file(post, detail);
+    }
+    if (status == WEFT_OK &&
+        weftos_queue_change(post->queue.fd, (uintptr_t)post->fd, EVFILT_VNODE,
+                            EV_ADD | EV_CLEAR, NOTE_ATTRIB, ID_WAKE) != 0) {
+        status = weftos_fail_errno(detail, "listen to the file of a word");
+    }
+    return status;
+}
+
+/* Under the lock. */
+static void close_inherited(void)
+{
+    while (inherited != NULL) {
+        struct post *next = inherited->next;
+
+        weftos_close(inherited->fd);
+        free(inherited);
+        inherited = next;
+    }
+}
+
+static struct post *take_idle(uint64_t site)
+{
+    struct post **at = &idle;
+    struct post *found;
+
+    lock_waits();
+    close_inherited();
+    while (*at != NULL && (*at)->site != site) {
+        at = &(*at)->next;
+    }
+    found = *at;
+    if (found != NULL) {
+        *at = found->next;
+    }
+    unlock_waits();
+    return found;
+}
+
+/* What an earlier wait left unheard ends this one early, once. */
+static weft_status take_post(uint64_t site, struct post **out,
+                             weft_detail *detail)
+{
+    struct post *post = take_idle(site);
+    weft_status status;
+
+    *out = post;
+    if (post != NULL) {
+        return WEFT_OK;
+    }
+    post = calloc(1, sizeof(*post));
+    if (post == NULL) {
+        return weftos_fail(detail, WEFT_ENOMEM, 0, "wait at a word");
+    }
+    post->site = site;
+    post->fd = -1;
+    post->queue.fd = -1;
+    status = fill_post(post, detail);
+    if (status != WEFT_OK) {
+        close_post(post);
+        return status;
+    }
+    *out = post;
+    return WEFT_OK;
+}
+
+static void give_back(struct post *post)
+{
+    struct post **at = &idle;
+    struct post *oldest;
+
+    lock_waits();
+    post->next = idle;
+    idle = post;
+    for (unsigned i = 0; i < IDLE_MOST && *at != NULL; i++) {
+        at = &(*at)->next;
+    }
+    oldest = *at;
+    *at = NULL;
+    unlock_waits();
+    if (oldest != NULL) {
+        close_post(oldest);
+    }
+}
+
+/* At the end of the program. */
+__attribute__((destructor)) static void close_idle(void)
+{
+    lock_waits();
+    close_inherited();
+    while (idle != NULL) {
+        struct post *next = idle->next;
+
+        close_post(idle);
+        idle = next;
+    }
+    unlock_waits();
+}
+
+/*
+ * The other threads are not in the child, nor are the kqueues. The files are,
+ * and locked; they are closed when there is a use for others.
+ */
+void weftos_words_forget(void)
+{
+    waits = NULL;
+    inherited = idle;
+    idle = NULL;
+    unlock_waits();
+}
+
+static weft_status listen_to_deaths(int queue, const weftos_site *site,
+                                    weft_detail *detail)
+{
+    weft_status status = WEFT_OK;
+
+    if (site->owner.pid != 0) {
+        status = weftos_process_watch(queue, &site->owner, ID_DEATH, detail);
+    }
+    for (size_t i = 0; i < WEFTOS_SITE_OTHERS && status == WEFT_OK; i++) {
+        if (site->others[i].pid != 0) {
+            status =
+                weftos_process_watch(queue, &site->others[i], ID_DEATH, detail);
+        }
+    }
+    return status == WEFT_ENOENT
+               ? weftos_fail(detail, WEFT_EPEERDIED, 0, "wait at a word")
+               : status;
+}
+
+/* Those that were not listened to, or were heard, are not there: no matter. */
+static void forget_deaths(int queue, const weftos_site *site)
+{
+    (void)weftos_queue_change(queue, site->owner.pid, EVFILT_PROC, EV_DELETE, 0,
+                              0);
+    for (size_t i = 0; i < WEFTOS_SITE_OTHERS; i++) {
+        (void)weftos_queue_change(queue, site->others[i].pid, EVFILT_PROC,
+                                  EV_DELETE, 0, 0);
+    }
+}
+
+/* ----------------------------------------------------------------- both --- */
+
+/* Whoever wakes has changed the word before, and we listen by now. */
+static weft_status sleep_at(const _Atomic uint32_t *word, uint32_t value,
+                            int queue, uint64_t deadline_ns, bool interruptible,
+                            weft_detail *detail)
+{
+    static const char step[] = "wait at a word";
+    struct kevent event;
+    int count;
+
+    do {
+        if (atomic_load(word) != value) {
+            return WEFT_OK;
+        }
+        count = weftos_queue_wait(queue, &event, 1, deadline_ns);
+    } while (count < 0 && errno == EINTR && !interruptible);
+    if (count < 0) {
+        return weftos_fail_errno(detail, step);
+    }
+    if (count == 0) {
+        return weftos_fail(
+            detail, deadline_ns == WEFT_NOW ? WEFT_EAGAIN : WEFT_ETIMEDOUT, 0,
+            step);
+    }
+    return (uintptr_t)event.udata == ID_DEATH
+               ? weftos_fail(detail, WEFT_EPEERDIED, 0, step)
+               : WEFT_OK;
+}
+
+static weft_status wait_own(const _Atomic uint32_t *word, uint32_t value,
+                            uint64_t deadline_ns, bool interruptible,
+                            weft_detail *detail)
+{
+    struct weftos_queue queue;
+    struct waiting wait = {.word = word};
+    weft_status status = weftos_queue_open(&queue, detail);
+
+    if (status != WEFT_OK) {
+        return status;
+    }
+    wait.queue = queue.fd;
+    if (weftos_queue_change(queue.fd, ID_WAKE, EVFILT_USER, EV_ADD | EV_CLEAR,
+                            0, ID_WAKE) != 0) {
+        status = weftos_fail_errno(detail, "add an event to a kqueue");
+    } else {
+        enter(&wait);
+        status =
+            sleep_at(word, value, queue.fd, deadline_ns, interruptible, detail);
+        leave(&wait);
+    }
+    weftos_queue_close(&queue);
+    return status;
+}
+
+static weft_status wait_shared(const _Atomic uint32_t *word, uint32_t value,
+                               const weftos_site *site, uint64_t deadline_ns,
+                               bool interruptible, weft_detail *detail)
+{
+    struct post *post = NULL;
+    weft_status status = take_post(site->id, &post, detail);
+
+    if (status != WEFT_OK) {
+        return status;
+    }
+    status = listen_to_deaths(post->queue.fd, site, detail);
+    if (status == WEFT_OK) {
+        status = sleep_at(word, value, post->queue.fd, deadline_ns,
+                          interruptible, detail);
+    }
+    forget_deaths(post->queue.fd, site);
+    give_back(post);
+    return status;
+}
+
+weft_status weftos_events_wait(_Atomic uint32_t *word, uint32_t value,
+                               const weftos_site *site, uint64_t deadline_ns,
+                               bool interruptible, weft_detail *detail)
+{
+    return site == NULL
+               ? wait_own(word, value, deadline_ns, interruptible, detail)
+               : wait_shared(word, value, site, deadline_ns, interruptible,
+                             detail);
+}
+
+void weftos_events_wake(_Atomic uint32_t *word, uint32_t count,
+                        const weftos_site *site)
+{
+    struct weftos_place place;
+    char path[PATH_MAX];
+
+    if (site == NULL) {
+        wake_own(word, count);
+    } else if (find_path(site->id, &place, path, NULL) == WEFT_OK) {
+        /* If it is not there, nobody waits. */
+        (void)utimes(path, NULL);
+    }
+}

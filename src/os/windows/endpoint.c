@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Endpoints: the one thing that has a name, a named pipe.
+ *
+ * Each connection is an instance of the pipe, and there is always one more
+ * that waits for a client. An application waits for the endpoint along with
+ * other things, and for that it needs one object that stays signalled: a
+ * manual-reset event. A completion port could hear as much, but can't be
+ * waited for. So all that is pending here, the connection and the reads of
+ * the watched sockets, ends by setting the same event. Whoever looks resets it
+ * first, looks at each operation, and sets it again if one has ended: what
+ * ends after the look sets it anyway. To begin an operation resets the event
+ * too, so that is followed by a look.
+ *
+ * That nobody else listens at the name is seen by an event of the same name,
+ * which lives as long as its maker. FILE_FLAG_FIRST_PIPE_INSTANCE says the
+ * same on Windows, and nothing under Wine 8.
+ */
+#include "socket.h"
+
+#include <stdlib.h>
+#include <wchar.h>
+
+#include "link.h"
+#include "place.h"
+#include "rendezvous.h"
+
+/* The place of the pending connection among what is looked at. */
+#define LISTENER WEFTOS_WATCHED_MOST
+
+struct weftos_endpoint {
+    struct weftos_place place;
+    SECURITY_ATTRIBUTES *access;
+    HANDLE claim; /* the event that says that the name is taken */
+    HANDLE ready; /* what an application waits for */
+    HANDLE pipe;  /* the instance that waits for a client, or INVALID */
+    OVERLAPPED connecting;
+    bool is_connecting; /* `connecting` may be pending */
+    bool is_watched[WEFTOS_WATCHED_MOST];
+    struct weftos_hearing watched[WEFTOS_WATCHED_MOST];
+    unsigned turn; /* where the next look begins, to be fair */
+};
+
+/* ----------------------------------------------------- the next instance ---
+ */
+
+/*
+ * Begins to wait for a client. One that has come and gone already left
+ * ERROR_NO_DATA, and a pipe to be cleared.
+ */
+static weft_status begin_connecting(weftos_endpoint *endpoint,
+                                    weft_detail *detail)
+{
+    endpoint->connecting = (OVERLAPPED){.hEvent = endpoint->ready};
+    endpoint->is_connecting = false;
+    for (;;) {
+        DWORD cause = ConnectNamedPipe(endpoint->pipe, &endpoint->connecting)
+                          ? ERROR_PIPE_CONNECTED
+                          : GetLastError();
+
+        if (cause == ERROR_IO_PENDING || cause == ERROR_PIPE_CONNECTED) {
+            endpoint->is_connecting = cause == ERROR_IO_PENDING;
+            return WEFT_OK;
+        }
+        if (cause != ERROR_NO_DATA || !DisconnectNamedPipe(endpoint->pipe)) {
+            return weftos_fail(detail, weftos_error_status(cause), cause,
+                               "listen");
+        }
+    }
+}
+
+static weft_status make_instance(weftos_endpoint *endpoint, DWORD open_mode,
+                                 weft_detail *detail)
+{
+    weft_status status;
+
+    endpoint->pipe =
+        weftos_pipe_create(endpoint->place.pipe, open_mode,
+                           PIPE_UNLIMITED_INSTANCES, endpoint->access);
+    if (endpoint->pipe == INVALID_HANDLE_VALUE) {
+        DWORD cause = GetLastError();
+        /* For a first instance this means that there is one already. */
+        bool in_use = cause == ERROR_PIPE_BUSY ||
+                      (cause == ERROR_ACCESS_DENIED && open_mode != 0);
+
+        return weftos_fail(detail,
+                           in_use ? WEFT_EINUSE : weftos_error_status(cause),
+                           cause, "make the pipe of the name");
+    }
+    status = begin_connecting(endpoint, detail);
+    if (status != WEFT_OK) {
+        (void)CloseHandle(endpoint->pipe);
+        endpoint->pipe = INVALID_HANDLE_VALUE;
+    }
+    return status;
+}
+
+/* There may be none, if it could not be made when the last one was taken. */
+static weft_status ensure_instance(weftos_endpoint *endpoint,
+                                   weft_detail *detail)
+{
+    return endpoint->pipe != INVALID_HANDLE_VALUE
+               ? WEFT_OK
+               : make_instance(endpoint, 0, detail);
+}
+
+static void drop_instance(weftos_endpoint *endpoint)
+{
+    DWORD bytes;
+
+    if (endpoint->is_connecting) {
+        (void)weftos_io_finish(endpoint->pipe, &endpoint->connecting, true,
+                               &bytes);
+    }
+    endpoint->is_connecting = false;
+    weftos_close_native(endpoint->pipe);
+    endpoint->pipe = INVALID_HANDLE_VALUE;
+}
+
+/* --------------------------------------------------------- open and close ---
+ */
+
+/* Takes the name, or says WEFT_EINUSE. */
+static weft_status claim_name(weftos_endpoint *endpoint, weft_detail *detail)
+{
+    static const char step[] = "take the name";
+    wchar_t text[WEFTOS_PLACE_TEXT];
+    weft_status status = weftos_place_object(L"Global\\listen-",
+                                             endpoint->place.key, text, detail);
+
+    if (status != WEFT_OK) {
+        return status;
+    }
+    endpoint->claim = CreateEventW(endpoint->access, TRUE, FALSE, text);
+    if (endpoint->claim == NULL) {
+        return weftos_fail_last(detail, step);
+    }
+    return GetLastError() == ERROR_ALREADY_EXISTS
+               ? weftos_fail(detail, WEFT_EINUSE, ERROR_ALREADY_EXISTS, step)
+               : WEFT_OK;
+}
+
+static weft_status start(weftos_endpoint *endpoint, unsigned mode,
+                         weft_detail *detail)
+{
+    enum weftos_access access =
+        (mode & 077) != 0 ? WEFTOS_ACCESS_PIPE : WEFTOS_ACCESS_USER;
+    weft_status status;
+
+    endpoint->access = weftos_get_access(access, detail);
+    if (endpoint->access == NULL) {
+        return WEFT_EOS;
+    }
+    status = claim_name(endpoint, detail);
+    if (status != WEFT_OK) {
+        return status;
+    }
+    endpoint->ready = CreateEventW(NULL, TRUE, FALSE, NULL);
+    if (endpoint->ready == NULL) {
+        return weftos_fail_last(detail, "make an endpoint's event");
+    }
+    status = make_instance(endpoint, FILE_FLAG_FIRST_PIPE_INSTANCE, detail);
+    if (status == WEFT_OK) {
+        weftos_announce(endpoint->place.key);
+    }
+    return status;
+}
+
+weft_status weftos_endpoint_open(const char *name, unsigned mode,
+                                 weftos_endpoint **out, weft_handle *handle,
+                                 weft_detail *detail)
+{
+    weftos_endpoint *endpoint = calloc(1, sizeof(*endpoint));
+    weft_status status;
+
+    *out = NULL;
+    if (endpoint == NULL) {
+        return weftos_fail(detail, WEFT_ENOMEM, 0, "allocate an endpoint");
+    }
+    endpoint->pipe = INVALID_HANDLE_VALUE;
+    status = weftos_place_name(name, &endpoint->place, detail);
+    if (status == WEFT_OK) {
+        status = start(endpoint, mode, detail);
+    }
+    if (status != WEFT_OK) {
+        weftos_endpoint_close(endpoint, false);
+        return status;
+    }
+    *handle = (weft_handle)endpoint->ready;
+    *out = endpoint;
+    return WEFT_OK;
+}
+
+void weftos_endpoint_close(weftos_endpoint *endpoint, bool forked)
+{
+    (void)forked; /* Windows has no fork */
+    if (endpoint == NULL) {
+        return;
+    }
+    for (unsigned i = 0; i < WEFTOS_WATCHED_MOST; i++) {
+        if (endpoint->is_watched[i]) {
+            weftos_hearing_stop(&endpoint->watched[i]);
+        }
+    }
+    drop_instance(endpoint);
+    weftos_close_native(endpoint->ready);
+    weftos_close_native(endpoint->claim);
+    free(endpoint);
+}
+
+/* --------------------------------------------------------------- looking ---
+ */
+
+/*
+ * Has a client come? A wait that Windows gave up, because the thread that
+ * began it has ended, is begun anew.
+ */
+static bool look_for_client(weftos_endpoint *endpoint)
+{
+    DWORD bytes;
+
+    if (!endpoint->is_connecting) {
+        return endpoint->pipe != INVALID_HANDLE_VALUE;
+    }
+    if (GetOverlappedResult(endpoint->pipe, &endpoint->connecting, &bytes,
+                            FALSE)) {
+        endpoint->is_connecting = false;
+        return true;
+    }
+    if (GetLastError() == ERROR_IO_INCOMPLETE) {
+        return false;
+    }
+    if (begin_connecting(endpoint, NULL) != WEFT_OK) {
+        drop_instance(endpoint); /* the next wait says why */
+        return false;
+    }
+    return !endpoint->is_connecting;
+}
+
+/*
+ * Is there something to read, or a hang-up? A read that has ended says that
+ * there was; while there is, it stays ended.
+ */
+static bool look_at_watched(weftos_endpoint *endpoint, unsigned id)
+{
+    struct weftos_hearing *hearing = &endpoint->watched[id];
+
+    if (!endpoint->is_watched[id] ||
+        weftos_hearing_look(hearing) == WEFTOS_HEARD_NOTHING) {
+        return false;
+    }
+    if (weftos_socket_look(hearing->pipe) != WEFT_EAGAIN) {
+        return true;
+    }
+    weftos_hearing_start(hearing, hearing->pipe, endpoint->ready);
+    return weftos_hearing_look(hearing) != WEFTOS_HEARD_NOTHING;
+}
+
+/* Looks at each, in turn, until one is ready. */
+static bool look_around(weftos_endpoint *endpoint, uint64_t *id)
+{
+    for (unsigned i = 0; i <= WEFTOS_WATCHED_MOST; i++) {
+        unsigned place = (endpoint->turn + i) % (WEFTOS_WATCHED_MOST + 1);
+        bool is_ready = place == LISTENER ? look_for_client(endpoint)
+                                          : look_at_watched(endpoint, place);
+
+        if (is_ready) {
+            endpoint->turn = place + 1;
+            *id = place == LISTENER ? WEFTOS_NEW_CONNECTION : place;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Has an operation ended that a later start may have hidden? */
+static bool has_ended(weftos_endpoint *endpoint)
+{
+    DWORD bytes;
+
+    for (unsigned i = 0; i < WEFTOS_WATCHED_MOST; i++) {
+        if (endpoint->is_watched[i] &&
+            weftos_hearing_look(&endpoint->watched[i]) !=
+                WEFTOS_HEARD_NOTHING) {
+            return true;
+        }
+    }
+    return !endpoint->is_connecting ||
+           GetOverlappedResult(endpoint->pipe, &endpoint->connecting, &bytes,
+                               FALSE) ||
+           GetLastError() != ERROR_IO_INCOMPLETE;
+}
+
+/* After anything that may have reset the event. */
+static void restore_event(weftos_endpoint *endpoint)
+{
+    if (has_ended(endpoint)) {
+        (void)SetEvent(endpoint->ready);
+    }
+}
+
+weft_status weftos_endpoint_wait(weftos_endpoint *endpoint,
+                                 uint64_t deadline_ns, bool interruptible,
+                                 uint64_t *id, weft_detail *detail)
+{
+    (void)interruptible; /* Windows has no signals */
+    for (;;) {
+        DWORD index;
+        weft_status status = ensure_instance(endpoint, detail);
+
+        if (status != WEFT_OK) {
+            return status;
+        }
+        (void)ResetEvent(endpoint->ready);
+        if (look_around(endpoint, id)) {
+            (void)SetEvent(endpoint->ready);
+            return WEFT_OK;
+        }
+        restore_event(endpoint);
+        status = weftos_wait_once(&endpoint->ready, 1, deadline_ns, &index,
+                                  detail, "wait for a connection");
+        if (status != WEFT_OK) {
+            return status;
+        }
+    }
+}
+
+/* ---------------------------------------------------------------- accept ---
+ */
+
+/* Makes a socket of the instance that has a client, and watches it. */
+static weft_status adopt_instance(weftos_endpoint *endpoint, HANDLE pipe,
+                                  uint64_t id, weftos_peer *peer,
+                                  weft_detail *detail)
+{
+    struct weftos_link *link;
+    weft_status status = weftos_link_add(pipe, false, &link, detail);
+
+    if (status != WEFT_OK) {
+        return status;
+    }
+    *peer = weftos_link_peer(link);
+    endpoint->is_watched[id] = true;
+    weftos_hearing_start(&endpoint->watched[id], pipe, endpoint->ready);
+    return WEFT_OK;
+}
+
+weft_status weftos_endpoint_accept(weftos_endpoint *endpoint, uint64_t id,
+                                   weft_handle *socket, weftos_peer *peer,
+                                   weft_detail *detail)
+{
+    HANDLE pipe;
+    weft_status status = ensure_instance(endpoint, detail);
+
+    if (status != WEFT_OK) {
+        return status;
+    }
+    if (!look_for_client(endpoint)) {
+        restore_event(endpoint);
+        return weftos_fail(detail, WEFT_EAGAIN, 0, "accept a connection");
+    }
+    pipe = endpoint->pipe;
+    status = adopt_instance(endpoint, pipe, id, peer, detail);
+    if (status == WEFT_OK) {
+        *socket = (weft_handle)pipe;
+        endpoint->pipe = INVALID_HANDLE_VALUE;
+        (void)ensure_instance(endpoint, NULL); /* else the next wait does */
+    }
+    restore_event(endpoint);
+    return status;
+}
+
+void weftos_endpoint_forget(weftos_endpoint *endpoint, uint64_t id,
+                            weft_handle socket)
+{
+    (void)socket;
+    if (id < WEFTOS_WATCHED_MOST && endpoint->is_watched[id]) {
+        weftos_hearing_stop(&endpoint->watched[id]);
+        endpoint->is_watched[id] = false;
+        restore_event(endpoint);
+    }
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Handles that ride in control messages.
+ */
+#ifndef WEFTOS_HANDLES_H
+#define WEFTOS_HANDLES_H
+
+#include "link.h"
+
+/* How the values in a message are to be read. */
+enum weftos_parcel_kind {
+    WEFTOS_PARCEL_PUSHED = 1, /* they are the receiver's own handles */
+    WEFTOS_PARCEL_LENT = 2,   /* they are the sender's: the receiver copies */
+    WEFTOS_PARCEL_HELD = 3,   /* the same, and the receiver takes them away */
+};
+
+struct weftos_parcel {
+    uint32_t kind;
+    uint32_t count;
+    uint64_t values[WEFTOS_SOCKET_HANDLES];
+};
+
+/*
+ * Sending: makes copies for the peer. The link's lock is held. WEFT_ELIMIT: too
+ * many for a peer that has not yet answered.
+ */
+weft_status weftos_parcel_pack(struct weftos_link *link,
+                               const weft_handle *handles, size_t count,
+                               struct weftos_parcel *parcel,
+                               weft_detail *detail);
+/* The message was not sent. */
+void weftos_parcel_take_back(struct weftos_link *link,
+                             const struct weftos_parcel *parcel);
+
+/*
+ * Receiving: gives handles of this process. WEFT_EPROTO: they are not believed,
+ * or can't be had.
+ */
+weft_status weftos_parcel_open(struct weftos_link *link,
+                               const struct weftos_parcel *parcel,
+                               weft_handle *handles, weft_detail *detail);
+
+#endif

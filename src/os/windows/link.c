@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Who is at the other end of a pipe.
+ *
+ * For a pipe that was connected by name, Windows says which process made the
+ * pipe and which one connected to it, and weft lets neither hand its end on.
+ * The inherited end of a pair was connected by its maker, so there the system
+ * knows nothing. The other process says its number in each message, and the
+ * value that its end has among its handles; this process copies that handle
+ * and looks at what it is. The pipe's name is random and it has one instance,
+ * so a handle with that name and the role of the other end is the other end:
+ * who has it can speak for it.
+ */
+#include "link.h"
+
+#include <stdlib.h>
+#include <wchar.h>
+
+#define BUCKETS 64
+
+static struct weftos_link *buckets[BUCKETS];
+static SRWLOCK table_lock = SRWLOCK_INIT;
+
+/* --------------------------------------------------------------- entries ---
+ */
+
+static struct weftos_link **bucket_of(HANDLE pipe)
+{
+    /* Handle values are multiples of 4. */
+    return &buckets[((uintptr_t)pipe >> 2) % BUCKETS];
+}
+
+static bool is_server_end(HANDLE pipe, bool *is_server)
+{
+    DWORD flags;
+
+    if (!GetNamedPipeInfo(pipe, &flags, NULL, NULL, NULL)) {
+        return false;
+    }
+    *is_server = (flags & PIPE_SERVER_END) != 0;
+    return true;
+}
+
+/* The process at the other end, as the system has it; 0: unknown. */
+static DWORD other_process(HANDLE pipe)
+{
+    bool is_server;
+    ULONG pid = 0;
+
+    if (!is_server_end(pipe, &is_server) ||
+        !(is_server ? GetNamedPipeClientProcessId(pipe, &pid)
+                    : GetNamedPipeServerProcessId(pipe, &pid))) {
+        return 0;
+    }
+    return pid;
+}
+
+static void init(struct weftos_link *link, HANDLE pipe, bool is_inherited)
+{
+    *link = (struct weftos_link){.pipe = pipe, .is_inherited = is_inherited};
+    InitializeSRWLock(&link->lock);
+    if (!is_inherited) {
+        weftos_party_open(&link->peer, other_process(pipe));
+        link->has_peer = true;
+    }
+}
+
+void weftos_link_init(struct weftos_link *link, HANDLE pipe)
+{
+    init(link, pipe, false);
+}
+
+weft_status weftos_link_add(HANDLE pipe, bool is_inherited,
+                            struct weftos_link **out, weft_detail *detail)
+{
+    struct weftos_link *link = calloc(1, sizeof(*link));
+    struct weftos_link **bucket = bucket_of(pipe);
+
+    if (link == NULL) {
+        return weftos_fail(detail, WEFT_ENOMEM, 0, "note a control socket");
+    }
+    init(link, pipe, is_inherited);
+    AcquireSRWLockExclusive(&table_lock);
+    link->next = *bucket;
+    *bucket = link;
+    ReleaseSRWLockExclusive(&table_lock);
+    if (out != NULL) {
+        *out = link;
+    }
+    return WEFT_OK;
+}
+
+struct weftos_link *weftos_link_find(HANDLE pipe)
+{
+    struct weftos_link *link;
+
+    AcquireSRWLockShared(&table_lock);
+    link = *bucket_of(pipe);
+    while (link != NULL && link->pipe != pipe) {
+        link = link->next;
+    }
+    ReleaseSRWLockShared(&table_lock);
+    return link;
+}
+
+struct weftos_link *weftos_link_remove(HANDLE pipe)
+{
+    struct weftos_link **place = bucket_of(pipe);
+    struct weftos_link *link;
+
+    AcquireSRWLockExclusive(&table_lock);
+    while (*place != NULL && (*place)->pipe != pipe) {
+        place = &(*place)->next;
+    }
+    link = *place;
+    if (link != NULL) {
+        *place = link->next;
+    }
+    ReleaseSRWLockExclusive(&table_lock);
+    return link;
+}
+
+static void close_lent(struct weftos_link *link)
+{
+    while (link->lent_count > 0) {
+        (void)CloseHandle(link->lent[--link->lent_count]);
+    }
+}
+
+void weftos_link_deinit(struct weftos_link *link)
+{
+    close_lent(link);
+    weftos_party_close(&link->peer);
+}
+
+void weftos_link_free(struct weftos_link *link)
+{
+    weftos_link_deinit(link);
+    free(link);
+}
+
+void weftos_link_confirm(struct weftos_link *link)
+{
+    if (!link->is_confirmed) {
+        AcquireSRWLockExclusive(&link->lock);
+        close_lent(link);
+        link->is_confirmed = true;
+        ReleaseSRWLockExclusive(&link->lock);
+    }
+}
+
+/* ----------------------------------------------------------------- proof ---
+ */
+
+/* Room for the name of a pipe, which has 256 characters at most. */
+union pipe_name {
+    FILE_NAME_INFO info;
+    BYTE room[sizeof(FILE_NAME_INFO) + 512];
+};
+
+static bool ask_name(HANDLE pipe, union pipe_name *name)
+{
+    return GetFileInformationByHandleEx(pipe, FileNameInfo, name,
+                                        sizeof(*name)) &&
+           name->info.FileNameLength <= sizeof(name->room) - 8;
+}
+
+static bool is_other_end(HANDLE ours, HANDLE theirs)
+{
+    union pipe_name name;
+    union pipe_name found;
+    bool we_serve;
+    bool they_serve;
+
+    return is_server_end(ours, &we_serve) &&
+           is_server_end(theirs, &they_serve) && we_serve != they_serve &&
+           ask_name(ours, &name) && ask_name(theirs, &found) &&
+           name.info.FileNameLength == found.info.FileNameLength &&
+           wmemcmp(name.info.FileName, found.info.FileName,
+                   name.info.FileNameLength / sizeof(wchar_t)) == 0;
+}
+
+static void set_peer(struct weftos_link *link, const struct weftos_party *party)
+{
+    AcquireSRWLockExclusive(&link->lock);
+    weftos_party_close(&link->peer);
+    link->peer = *party;
+    link->has_peer = true;
+    ReleaseSRWLockExclusive(&link->lock);
+}
+
+bool weftos_link_prove(struct weftos_link *link, DWORD pid, HANDLE theirs)
+{
+    struct weftos_party party;
+    HANDLE copy = NULL;
+    bool is_proven;
+
+    weftos_party_open(&party, pid);
+    is_proven = party.can_reach &&
+                DuplicateHandle(party.process, theirs, GetCurrentProcess(),
+                                &copy, 0, FALSE, DUPLICATE_SAME_ACCESS) &&
+                is_other_end(link->pipe, copy);
+    weftos_close_native(copy);
+    if (!is_proven) {
+        weftos_party_close(&party);
+        return false;
+    }
+    set_peer(link, &party);
+    return true;
+}
+
+void weftos_link_meet(HANDLE pipe)
+{
+    AcquireSRWLockShared(&table_lock);
+    for (size_t i = 0; i < BUCKETS; i++) {
+        for (struct weftos_link *link = buckets[i]; link != NULL;
+             link = link->next) {
+            if (link->is_inherited && !link->has_peer &&
+                is_other_end(link->pipe, pipe)) {
+                struct weftos_party self;
+
+                weftos_party_open(&self, GetCurrentProcessId());
+                set_peer(link, &self);
+                weftos_link_confirm(link);
+            }
+        }
+    }
+    ReleaseSRWLockShared(&table_lock);
+}
+
+weftos_peer weftos_link_peer(const struct weftos_link *link)
+{
+    return (weftos_peer){
+        .who = {.pid = link->peer.pid, .uid = -1, .gid = -1},
+        .is_same_user = link->peer.is_same_user,
+    };
+}

@@ -1,0 +1,396 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Control sockets: message-mode named pipes, so that a message is whole or
+ * absent.
+ *
+ * Each message has a header of this file's in front of the caller's bytes. No
+ * call waits within Windows: reading follows a look that found a message, and
+ * a write that does not end at once, because the pipe has no room, is
+ * cancelled, which takes all of it back.
+ *
+ * Whenever a message was taken, the fillers behind it are taken too: see
+ * socket_wait.c.
+ */
+#include "socket.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "wire.h"
+
+/* More fillers in a row than a pipe holds: an attack. */
+#define FILLERS_MOST (4 * WEFTOS_PIPE_BYTES / sizeof(struct weftos_message))
+
+/* A handle that nobody has noted, such as the end of a pair not yet adopted. */
+static struct weftos_link *find_link(HANDLE pipe, weft_detail *detail)
+{
+    struct weftos_link *link = weftos_link_find(pipe);
+
+    if (link == NULL) {
+        (void)weftos_fail(detail, WEFT_EINVAL, 0, "find the control socket");
+    }
+    return link;
+}
+
+/* ------------------------------------------------------------------ send ---
+ */
+
+static weft_status write_status(DWORD cause)
+{
+    switch (cause) {
+    case 0:
+        return WEFT_OK;
+    case ERROR_OPERATION_ABORTED:
+        return WEFT_EAGAIN;
+    case ERROR_BROKEN_PIPE:
+    case ERROR_NO_DATA:
+    case ERROR_PIPE_NOT_CONNECTED:
+        return WEFT_ECLOSED;
+    default:
+        return weftos_error_status(cause);
+    }
+}
+
+/* Writes all of it or nothing, at once. */
+static weft_status write_now(HANDLE pipe, const void *data, size_t bytes,
+                             weft_detail *detail)
+{
+    OVERLAPPED io = {0};
+    DWORD written;
+    DWORD cause = 0;
+
+    if (!WriteFile(pipe, data, (DWORD)bytes, NULL, &io)) {
+        cause = GetLastError();
+        if (cause == ERROR_IO_PENDING) {
+            cause = weftos_io_finish(pipe, &io, true, &written);
+        }
+    }
+    return cause == 0 ? WEFT_OK
+                      : weftos_fail(detail, write_status(cause), cause,
+                                    "send a control message");
+}
+
+/* Completes the message with copies of the handles, and sends it. */
+static weft_status send_parcel(struct weftos_link *link,
+                               struct weftos_message *message,
+                               const weft_handle *handles, size_t count,
+                               weft_detail *detail)
+{
+    struct weftos_parcel *parcel = &message->header.parcel;
+    weft_status status =
+        weftos_parcel_pack(link, handles, count, parcel, detail);
+
+    if (status != WEFT_OK) {
+        return status;
+    }
+    status = write_now(link->pipe, message,
+                       sizeof(message->header) + message->header.bytes, detail);
+    if (status != WEFT_OK) {
+        weftos_parcel_take_back(link, parcel);
+    }
+    return status;
+}
+
+weft_status weftos_socket_send(weft_handle socket, const void *data,
+                               size_t bytes, const weft_handle *handles,
+                               size_t handle_count, weft_detail *detail)
+{
+    HANDLE pipe = weftos_native(socket);
+    struct weftos_link *link = find_link(pipe, detail);
+    struct weftos_message message;
+    weft_status status;
+
+    if (link == NULL) {
+        return WEFT_EINVAL;
+    }
+    if (bytes > WEFTOS_SOCKET_BYTES || handle_count > WEFTOS_SOCKET_HANDLES) {
+        return weftos_fail(detail, WEFT_ELIMIT, 0, "pass handles");
+    }
+    if (link->has_hung_up) {
+        return weftos_fail(detail, WEFT_ECLOSED, 0, "send a control message");
+    }
+    weftos_header_fill(&message.header, pipe, WEFTOS_KIND_MESSAGE, bytes);
+    if (bytes > 0) {
+        memcpy(message.data, data, bytes);
+    }
+    AcquireSRWLockShared(&link->lock);
+    status = send_parcel(link, &message, handles, handle_count, detail);
+    ReleaseSRWLockShared(&link->lock);
+    return status;
+}
+
+void weftos_socket_hang_up(weft_handle socket)
+{
+    HANDLE pipe = weftos_native(socket);
+    struct weftos_link *link = weftos_link_find(pipe);
+    struct weftos_header end;
+
+    if (link == NULL || link->has_hung_up) {
+        return;
+    }
+    weftos_header_fill(&end, pipe, WEFTOS_KIND_END, 0);
+    (void)write_now(pipe, &end, sizeof(end), NULL);
+    link->has_hung_up = true;
+    /* Whoever of this process hears the pipe looks, and finds that. */
+    (void)CancelIoEx(pipe, NULL);
+}
+
+/* --------------------------------------------------------------- receive ---
+ */
+
+/*
+ * Looks at what is first in the pipe. WEFT_OK: something that can be read; its
+ * kind, or 0 if it has no whole header.
+ */
+static weft_status look_first(HANDLE pipe, uint32_t *kind)
+{
+    struct weftos_header header;
+    DWORD got = 0;
+    DWORD bytes = 0;
+
+    *kind = 0;
+    if (!PeekNamedPipe(pipe, &header, sizeof(header), &got, &bytes, NULL)) {
+        return WEFT_ECLOSED;
+    }
+    if (bytes == 0) {
+        return WEFT_EAGAIN;
+    }
+    if (got == sizeof(header) && header.magic == WEFTOS_MAGIC) {
+        *kind = header.kind;
+    }
+    return *kind == WEFTOS_KIND_END ? WEFT_ECLOSED : WEFT_OK;
+}
+
+weft_status weftos_socket_look(HANDLE pipe)
+{
+    const struct weftos_link *link = weftos_link_find(pipe);
+    uint32_t kind;
+
+    return link != NULL && link->has_hung_up ? WEFT_ECLOSED
+                                             : look_first(pipe, &kind);
+}
+
+/* Reads what is there. WEFT_EPROTO: it is larger than a message may be. */
+static weft_status read_now(HANDLE pipe, struct weftos_message *message,
+                            DWORD *bytes)
+{
+    OVERLAPPED io = {0};
+    DWORD cause = 0;
+
+    *bytes = 0;
+    if (!ReadFile(pipe, message, sizeof(*message), NULL, &io)) {
+        cause = GetLastError();
+    }
+    if (cause == 0 || cause == ERROR_IO_PENDING) {
+        cause = weftos_io_finish(pipe, &io, cause == ERROR_IO_PENDING, bytes);
+    }
+    switch (cause) {
+    case 0:
+        return WEFT_OK;
+    case ERROR_OPERATION_ABORTED: /* somebody else has read it */
+        return WEFT_EAGAIN;
+    case ERROR_MORE_DATA:
+        return WEFT_EPROTO;
+    default:
+        return write_status(cause);
+    }
+}
+
+/* Takes the fillers at the front. WEFT_EPROTO: there is no end to them. */
+static weft_status pass_over_fillers(struct weftos_link *link)
+{
+    struct weftos_message filler;
+
+    for (size_t i = 0; i < FILLERS_MOST; i++) {
+        uint32_t kind;
+        DWORD bytes;
+
+        if (look_first(link->pipe, &kind) != WEFT_OK ||
+            kind != WEFTOS_KIND_FILLER) {
+            return WEFT_OK;
+        }
+        (void)read_now(link->pipe, &filler, &bytes);
+    }
+    return WEFT_EPROTO;
+}
+
+static bool is_sound(const struct weftos_message *message, DWORD bytes)
+{
+    const struct weftos_header *header = &message->header;
+
+    return bytes >= sizeof(*header) && header->magic == WEFTOS_MAGIC &&
+           header->kind == WEFTOS_KIND_MESSAGE &&
+           header->bytes <= WEFTOS_SOCKET_BYTES &&
+           bytes == sizeof(*header) + header->bytes &&
+           header->parcel.count <= WEFTOS_SOCKET_HANDLES &&
+           (header->parcel.count == 0
+                ? header->parcel.kind == 0
+                : header->parcel.kind == WEFTOS_PARCEL_PUSHED ||
+                      header->parcel.kind == WEFTOS_PARCEL_HELD);
+}
+
+/* Is the sender who the system, or an earlier message, says it is? */
+static bool know_sender(struct weftos_link *link,
+                        const struct weftos_header *header)
+{
+    return (link->has_peer && header->pid == link->peer.pid) ||
+           (link->is_inherited &&
+            weftos_link_prove(link, header->pid,
+                              (HANDLE)(uintptr_t)header->pipe));
+}
+
+/* A handle of the caller's own for the peer's process. */
+static void name_sender(const struct weftos_link *link,
+                        weftos_received *received)
+{
+    HANDLE self = GetCurrentProcess();
+    HANDLE process;
+
+    received->has_sender = true;
+    received->sender = weftos_link_peer(link);
+    if (link->peer.can_watch &&
+        DuplicateHandle(self, link->peer.process, self, &process, SYNCHRONIZE,
+                        FALSE, 0)) {
+        received->process = (weft_handle)process;
+    }
+}
+
+static weft_status take_message(struct weftos_link *link,
+                                const struct weftos_message *message,
+                                DWORD bytes, weftos_received *received,
+                                weft_detail *detail)
+{
+    static const char step[] = "check a control message";
+    const struct weftos_header *header = &message->header;
+    weft_status status;
+
+    if (!is_sound(message, bytes)) {
+        return weftos_fail(detail, WEFT_EPROTO, 0, step);
+    }
+    if (!know_sender(link, header)) {
+        return weftos_fail(detail, WEFT_EPROTO, 0,
+                           "learn who sent a control message");
+    }
+    status =
+        weftos_parcel_open(link, &header->parcel, received->handles, detail);
+    if (status != WEFT_OK) {
+        return status;
+    }
+    received->handle_count = header->parcel.count;
+    received->bytes = header->bytes;
+    memcpy(received->data, message->data, header->bytes);
+    name_sender(link, received);
+    return WEFT_OK;
+}
+
+static weft_status receive(struct weftos_link *link, weftos_received *received,
+                           weft_detail *detail)
+{
+    static const char step[] = "receive a control message";
+    struct weftos_message message;
+    DWORD bytes;
+    uint32_t kind;
+    weft_status status = pass_over_fillers(link);
+
+    if (status == WEFT_OK) {
+        status = look_first(link->pipe, &kind);
+    }
+    if (status == WEFT_OK) {
+        status = read_now(link->pipe, &message, &bytes);
+    }
+    if (status != WEFT_OK) {
+        /* Now that all was read, it is the end of both directions. */
+        link->has_hung_up |= status == WEFT_ECLOSED;
+        return weftos_fail(detail, status, 0, step);
+    }
+    link->taken++;
+    status = take_message(link, &message, bytes, received, detail);
+    (void)pass_over_fillers(link); /* too many: the next call says so */
+    return status;
+}
+
+weft_status weftos_socket_recv(weft_handle socket, weftos_received *received,
+                               weft_detail *detail)
+{
+    struct weftos_link *link = find_link(weftos_native(socket), detail);
+
+    received->bytes = 0;
+    received->handle_count = 0;
+    received->has_sender = false;
+    received->process = WEFTOS_NONE;
+    if (link == NULL) {
+        return WEFT_EINVAL;
+    }
+    if (link->has_hung_up) {
+        return weftos_fail(detail, WEFT_ECLOSED, 0,
+                           "receive a control message");
+    }
+    return receive(link, received, detail);
+}
+
+/* ---------------------------------------------------------------- set-up ---
+ */
+
+bool weftos_socket_prepare(HANDLE pipe)
+{
+    DWORD mode = PIPE_READMODE_MESSAGE | PIPE_WAIT;
+
+    return SetNamedPipeHandleState(pipe, &mode, NULL, NULL) != 0;
+}
+
+weft_status weftos_socket_adopt(weft_handle socket, weft_detail *detail)
+{
+    static const char step[] = "check the control socket";
+    HANDLE pipe = weftos_native(socket);
+
+    if (GetFileType(pipe) != FILE_TYPE_PIPE || !weftos_socket_prepare(pipe)) {
+        return weftos_fail(detail, WEFT_EINVAL, GetLastError(), step);
+    }
+    if (!SetHandleInformation(pipe, HANDLE_FLAG_INHERIT, 0)) {
+        return weftos_fail_last(detail, step);
+    }
+    if (weftos_link_find(pipe) != NULL) {
+        return WEFT_OK;
+    }
+    return weftos_link_add(pipe, false, NULL, detail);
+}
+
+/*
+ * What was pushed to us and not yet received would stay open for ever: the
+ * last thing to do for a socket is to empty it.
+ */
+static void drain(struct weftos_link *link)
+{
+    weftos_received received;
+
+    for (size_t i = 0; i < FILLERS_MOST; i++) {
+        weft_status status;
+
+        received.handle_count = 0;
+        received.process = WEFTOS_NONE;
+        status = receive(link, &received, NULL);
+
+        for (size_t k = 0; k < received.handle_count; k++) {
+            weftos_close(received.handles[k]);
+        }
+        weftos_close(received.process);
+        if (status == WEFT_EAGAIN || status == WEFT_ECLOSED) {
+            return;
+        }
+    }
+}
+
+void weftos_close(weft_handle handle)
+{
+    struct weftos_link *link;
+
+    if (handle == WEFTOS_NONE) {
+        return;
+    }
+    link = weftos_link_remove(weftos_native(handle));
+    if (link != NULL) {
+        drain(link);
+        weftos_link_free(link);
+    }
+    (void)CloseHandle(weftos_native(handle));
+}

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Waiters: one wait for a doorbell, a control socket and a process.
+ *
+ * WaitForMultipleObjects hears a bell, which is an event, and a process. A
+ * pipe is heard by a read of no bytes that stays pending from wait to wait, so
+ * it costs nothing until something happens there. As long as a message lies
+ * unread such a read would end at once, over and over; so it is told once, and
+ * begun again when the message has been taken. While it lies there, only the
+ * process tells of the peer's end.
+ *
+ * An auto-reset event wakes one of those who wait for it. Two waiters that
+ * share a bell therefore know each other: the one that hears it sets an event
+ * of the other's own. Both of a channel's waiters are this process's, so that
+ * is all that can share a bell.
+ */
+#include "waiter.h"
+
+#include <stdlib.h>
+
+#include "link.h"
+#include "socket.h"
+
+/* -------------------------------------------------------- twins of a bell ---
+ */
+
+#define BUCKETS 64
+
+static weftos_waiter *buckets[BUCKETS];
+static SRWLOCK twins_lock = SRWLOCK_INIT;
+
+static weftos_waiter **bucket_of(HANDLE bell)
+{
+    /* Handle values are multiples of 4. */
+    return &buckets[((uintptr_t)bell >> 2) % BUCKETS];
+}
+
+static void join_twins(weftos_waiter *waiter)
+{
+    weftos_waiter **bucket = bucket_of(waiter->bell);
+
+    AcquireSRWLockExclusive(&twins_lock);
+    waiter->next = *bucket;
+    *bucket = waiter;
+    ReleaseSRWLockExclusive(&twins_lock);
+}
+
+static void leave_twins(const weftos_waiter *waiter)
+{
+    weftos_waiter **place = bucket_of(waiter->bell);
+
+    AcquireSRWLockExclusive(&twins_lock);
+    while (*place != NULL && *place != waiter) {
+        place = &(*place)->next;
+    }
+    if (*place != NULL) {
+        *place = waiter->next;
+    }
+    ReleaseSRWLockExclusive(&twins_lock);
+}
+
+void weftos_waiter_pass_on(const weftos_waiter *waiter)
+{
+    AcquireSRWLockShared(&twins_lock);
+    for (const weftos_waiter *twin = *bucket_of(waiter->bell); twin != NULL;
+         twin = twin->next) {
+        if (twin->bell == waiter->bell && twin != waiter) {
+            (void)SetEvent(twin->nudge);
+        }
+    }
+    ReleaseSRWLockShared(&twins_lock);
+}
+
+/* --------------------------------------------------------- open and close ---
+ */
+
+weft_status weftos_waiter_open(weft_handle bell, weft_handle socket,
+                               weft_handle process, weftos_waiter **out,
+                               weft_detail *detail)
+{
+    weftos_waiter *waiter = calloc(1, sizeof(*waiter));
+
+    *out = NULL;
+    if (waiter == NULL) {
+        return weftos_fail(detail, WEFT_ENOMEM, 0, "allocate a waiter");
+    }
+    waiter->bell = weftos_native(bell);
+    waiter->pipe = weftos_native(socket);
+    waiter->process = process != WEFTOS_NONE ? weftos_native(process) : NULL;
+    waiter->nudge = CreateEventW(NULL, FALSE, FALSE, NULL);
+    waiter->pipe_event = CreateEventW(NULL, FALSE, FALSE, NULL);
+    if (waiter->nudge == NULL || waiter->pipe_event == NULL) {
+        weft_status status = weftos_fail_last(detail, "make a waiter's events");
+
+        weftos_close_native(waiter->nudge);
+        weftos_close_native(waiter->pipe_event);
+        free(waiter);
+        return status;
+    }
+    join_twins(waiter);
+    *out = waiter;
+    return WEFT_OK;
+}
+
+void weftos_waiter_close(weftos_waiter *waiter)
+{
+    if (waiter == NULL) {
+        return;
+    }
+    weftos_exposure_close(waiter);
+    leave_twins(waiter);
+    weftos_hearing_stop(&waiter->hearing);
+    weftos_close_native(waiter->nudge);
+    weftos_close_native(waiter->pipe_event);
+    weftos_close_native(waiter->timer);
+    free(waiter);
+}
+
+/* ------------------------------------------------------------------ wait ---
+ */
+
+/* A message is there. It is told once, until one has been taken. */
+static unsigned tell_of_message(weftos_waiter *waiter)
+{
+    const struct weftos_link *link = weftos_link_find(waiter->pipe);
+    unsigned taken = link != NULL ? link->taken : 0;
+
+    if (waiter->has_told && waiter->told_when == taken) {
+        return 0;
+    }
+    waiter->has_told = true;
+    waiter->told_when = taken;
+    return WEFTOS_EVENT_SOCKET;
+}
+
+unsigned weftos_waiter_hear_pipe(weftos_waiter *waiter)
+{
+    if (waiter->hears &&
+        weftos_hearing_look(&waiter->hearing) == WEFTOS_HEARD_NOTHING) {
+        return 0;
+    }
+    waiter->hears = false;
+    switch (weftos_socket_look(waiter->pipe)) {
+    case WEFT_OK:
+        return tell_of_message(waiter);
+    case WEFT_ECLOSED:
+        return WEFTOS_EVENT_SOCKET | WEFTOS_EVENT_HANGUP;
+    default:
+        break;
+    }
+    waiter->has_told = false;
+    weftos_hearing_start(&waiter->hearing, waiter->pipe, waiter->pipe_event);
+    waiter->hears = true;
+    return 0;
+}
+
+/* After a hang-up nothing else would ever tell of the death. */
+static unsigned add_death(const weftos_waiter *waiter, unsigned events)
+{
+    return (events & WEFTOS_EVENT_HANGUP) != 0 && waiter->process != NULL &&
+                   weftos_is_signalled(waiter->process)
+               ? events | WEFTOS_EVENT_DEATH
+               : events;
+}
+
+/* The order of the objects: what comes first is told first. */
+enum object { OBJECT_PIPE, OBJECT_NUDGE, OBJECT_BELL, OBJECT_PROCESS, OBJECTS };
+
+static unsigned translate(weftos_waiter *waiter, DWORD object)
+{
+    switch ((enum object)object) {
+    case OBJECT_PIPE:
+        return add_death(waiter, weftos_waiter_hear_pipe(waiter));
+    case OBJECT_NUDGE:
+        return WEFTOS_EVENT_BELL;
+    case OBJECT_BELL:
+        weftos_waiter_pass_on(waiter);
+        return WEFTOS_EVENT_BELL;
+    case OBJECT_PROCESS:
+    case OBJECTS:
+        break;
+    }
+    return WEFTOS_EVENT_DEATH;
+}
+
+weft_status weftos_waiter_wait(weftos_waiter *waiter, uint64_t deadline_ns,
+                               bool interruptible, unsigned *events,
+                               weft_detail *detail)
+{
+    const HANDLE objects[OBJECTS] = {waiter->pipe_event, waiter->nudge,
+                                     waiter->bell, waiter->process};
+    DWORD object;
+    weft_status status;
+
+    (void)interruptible; /* Windows has no signals */
+    if (waiter->exposure != NULL) {
+        return weftos_exposure_wait(waiter, deadline_ns, events, detail);
+    }
+    *events = waiter->hears ? 0 : weftos_waiter_hear_pipe(waiter);
+    if (*events != 0) {
+        *events = add_death(waiter, *events);
+        return WEFT_OK;
+    }
+    status = weftos_wait_objects(
+        objects, waiter->process != NULL ? OBJECTS : OBJECT_PROCESS,
+        deadline_ns, &waiter->timer, &object, detail, "wait for the peer");
+    if (status == WEFT_OK) {
+        *events = translate(waiter, object);
+    }
+    return status == WEFT_ETIMEDOUT || status == WEFT_EAGAIN ? WEFT_OK : status;
+}
