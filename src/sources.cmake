@@ -17,6 +17,14 @@ set(WEFT_IPC_SOURCES
     ipc/park.c
     ipc/room.c
     ipc/rx.c
+    ipc/sync_condition.c
+    ipc/sync_event.c
+    ipc/sync_lobby.c
+    ipc/sync_lock.c
+    ipc/sync_mutex.c
+    ipc/sync_rwlock.c
+    ipc/sync_semaphore.c
+    ipc/sync_shared.c
     ipc/tx.c
 )
 

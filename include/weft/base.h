@@ -60,7 +60,9 @@ extern "C" {
     X(WEFT_EFORKED, -18, "the handle belongs to the parent process")           \
     X(WEFT_EINTR, -19, "interrupted by a signal")                              \
     X(WEFT_EHANDLES, -20, "the message carries handles")                       \
-    X(WEFT_EOS, -21, "the operating system reported an error")
+    X(WEFT_EOS, -21, "the operating system reported an error")                 \
+    X(WEFT_EOWNERDEAD, -22, "the owner of the lock died")                      \
+    X(WEFT_ENOTRECOVERABLE, -23, "what the lock protects is lost")
 
 typedef enum weft_status {
 #define WEFT_STATUS_ENUM(name, value, text) name = (value),

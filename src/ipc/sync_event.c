@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The event.
+ *
+ *      bits    name       means
+ *      0       SET        it is set
+ *      1       AUTO       who gets through resets it. Constant.
+ *      2       WAITERS    somebody may sleep in the lobby; as a semaphore's
+ *      3..31   0
+ *      32..63  how often it was set. Who waits at an event without AUTO gets
+ *              through when this has changed, though it be reset again.
+ */
+#include <weft/sync.h>
+
+#include "sync_lobby.h"
+
+_Static_assert(sizeof(weft_event) == sizeof(struct wefti_object) &&
+                   _Alignof(weft_event) == _Alignof(struct wefti_object),
+               "an event is an object");
+
+#define SET UINT64_C(1)
+#define AUTO UINT64_C(2)
+#define WAITERS UINT64_C(4)
+#define TIMES (UINT64_C(1) << 32)
+
+/* One wait: what it looks at. */
+struct visit {
+    struct wefti_object *object;
+    uint64_t self;
+    uint64_t first; /* the state that it came upon */
+    bool slept;
+};
+
+static struct wefti_object *object_of(weft_event *event)
+{
+    return (struct wefti_object *)(void *)event;
+}
+
+weft_status weft_event_init(weft_event *event, unsigned flags)
+{
+    uint64_t state = ((flags & WEFT_EVENT_SET) != 0 ? SET : 0) |
+                     ((flags & WEFT_EVENT_AUTO_RESET) != 0 ? AUTO : 0);
+
+    return (flags & ~(WEFT_EVENT_SET | WEFT_EVENT_AUTO_RESET)) != 0
+               ? WEFT_EINVAL
+               : wefti_object_init(object_of(event), WEFTI_EVENT, state);
+}
+
+void weft_event_deinit(weft_event *event)
+{
+    wefti_object_deinit(object_of(event), WEFTI_EVENT);
+}
+
+/* -------------------------------------------------------------- waiting --- */
+
+static bool lets_through(const struct visit *visit, uint64_t state)
+{
+    return (state & SET) != 0 ||
+           ((state & AUTO) == 0 && state / TIMES != visit->first / TIMES);
+}
+
+static bool is_open(const void *context)
+{
+    const struct visit *visit = context;
+
+    return lets_through(visit, weftos_load_relaxed(&visit->object->state));
+}
+
+/* Gets through, if that is possible now; resets it if it is AUTO. */
+static bool pass(const struct visit *visit)
+{
+    /* Acquire: what was done before the set, pairs with its release. */
+    uint64_t state = weftos_load_acquire(&visit->object->state);
+
+    while (lets_through(visit, state)) {
+        uint64_t next = (state & ~SET) | (visit->slept ? WAITERS : 0);
+
+        if ((state & AUTO) == 0 ||
+            atomic_compare_exchange_weak_explicit(&visit->object->state, &state,
+                                                  next, memory_order_acquire,
+                                                  memory_order_acquire)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Says that we are about to sleep. False: there is no need to. */
+static bool announce(const struct visit *visit)
+{
+    uint64_t state = weftos_load_relaxed(&visit->object->state);
+
+    while (!lets_through(visit, state)) {
+        if ((state & WAITERS) != 0 ||
+            atomic_compare_exchange_weak(&visit->object->state, &state,
+                                         state | WAITERS)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void leave(const struct visit *visit)
+{
+    uint64_t state = atomic_fetch_or(&visit->object->state, WAITERS);
+
+    if ((state & SET) != 0) {
+        wefti_lobby_wake(&visit->object->lobby, (state & AUTO) == 0);
+    }
+}
+
+static weft_status wait_long(struct visit *visit, uint64_t deadline_ns)
+{
+    struct wefti_lobby *lobby = &visit->object->lobby;
+
+    for (;;) {
+        uint32_t ticket = wefti_lobby_enter(lobby);
+        weft_status status;
+
+        if (pass(visit)) {
+            return WEFT_OK;
+        }
+        if (wefti_lobby_spin(lobby, is_open, visit) || !announce(visit)) {
+            continue;
+        }
+        status = wefti_lobby_wait(lobby, ticket, visit->self, 0, deadline_ns);
+        visit->slept = true;
+        if (status != WEFT_OK && status != WEFT_EPEERDIED) {
+            leave(visit);
+            return status;
+        }
+    }
+}
+
+weft_status weft_event_wait_until(weft_event *event, uint64_t deadline_ns)
+{
+    struct visit visit = {.object = object_of(event)};
+    weft_status status = wefti_identify(visit.object, WEFTI_EVENT, &visit.self);
+
+    if (status != WEFT_OK) {
+        return status;
+    }
+    visit.first = weftos_load_relaxed(&visit.object->state);
+    if (pass(&visit)) {
+        return WEFT_OK;
+    }
+    return deadline_ns == WEFT_NOW ? WEFT_EAGAIN
+                                   : wait_long(&visit, deadline_ns);
+}
+
+/* -------------------------------------------------------------- setting --- */
+
+weft_status weft_event_set(weft_event *event)
+{
+    struct wefti_object *object = object_of(event);
+    uint64_t self;
+    uint64_t state;
+    weft_status status = wefti_identify(object, WEFTI_EVENT, &self);
+
+    if (status != WEFT_OK) {
+        return status;
+    }
+    state = weftos_load_relaxed(&object->state);
+    do {
+        if ((state & (SET | WAITERS)) == WAITERS) {
+            /* From here on we owe a wake. */
+            (void)wefti_lobby_list(&object->lobby, self);
+        }
+        /*
+         * Release: pairs with the acquire in pass. What is set is stored
+         * once more, for what the caller has written since.
+         */
+    } while (!atomic_compare_exchange_weak_explicit(
+        &object->state, &state,
+        (state & SET) != 0 ? state : ((state | SET) & ~WAITERS) + TIMES,
+        memory_order_release, memory_order_relaxed));
+    if ((state & (SET | WAITERS)) == WAITERS) {
+        wefti_lobby_wake(&object->lobby, (state & AUTO) == 0);
+    }
+    return WEFT_OK;
+}
+
+weft_status weft_event_reset(weft_event *event)
+{
+    struct wefti_object *object = object_of(event);
+    uint64_t self;
+    weft_status status = wefti_identify(object, WEFTI_EVENT, &self);
+
+    if (status == WEFT_OK) {
+        (void)atomic_fetch_and_explicit(&object->state, ~SET,
+                                        memory_order_acquire);
+    }
+    return status;
+}

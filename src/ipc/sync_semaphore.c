@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The counting semaphore.
+ *
+ *      bits    name       means
+ *      0..30   the value
+ *      31      WAITERS    somebody may sleep in the lobby. Set by who is about
+ *                         to sleep, and by who has slept and takes one or
+ *                         leaves (others may sleep still); cleared by the post,
+ *                         which then wakes one. Legal to have for nothing.
+ *      32..63  0
+ *
+ * A post wakes one, however much it gives. Whoever was woken and leaves some
+ * wakes the next one: so two posts that come before the first sleeper has run
+ * wake both, though the second one finds WAITERS cleared.
+ */
+#include <weft/sync.h>
+
+#include "sync_lobby.h"
+
+_Static_assert(sizeof(weft_semaphore) == sizeof(struct wefti_object) &&
+                   _Alignof(weft_semaphore) == _Alignof(struct wefti_object),
+               "a semaphore is an object");
+
+#define VALUE ((uint64_t)WEFT_SEMAPHORE_MAX)
+#define WAITERS (VALUE + 1)
+
+static struct wefti_object *object_of(const weft_semaphore *semaphore)
+{
+    return (struct wefti_object *)(uintptr_t)semaphore;
+}
+
+weft_status weft_semaphore_init(weft_semaphore *semaphore, uint32_t value)
+{
+    return value > WEFT_SEMAPHORE_MAX
+               ? WEFT_EINVAL
+               : wefti_object_init(object_of(semaphore), WEFTI_SEMAPHORE,
+                                   value);
+}
+
+void weft_semaphore_deinit(weft_semaphore *semaphore)
+{
+    wefti_object_deinit(object_of(semaphore), WEFTI_SEMAPHORE);
+}
+
+/* -------------------------------------------------------------- waiting --- */
+
+static bool has_some(const void *context)
+{
+    const struct wefti_object *object = context;
+
+    return (weftos_load_relaxed(&object->state) & VALUE) != 0;
+}
+
+/* Takes one, if there is one. `slept`: the wake may have been for more. */
+static bool take(struct wefti_object *object, bool slept)
+{
+    uint64_t state = weftos_load_relaxed(&object->state);
+    uint64_t next;
+
+    do {
+        if ((state & VALUE) == 0) {
+            return false;
+        }
+        next = (state - 1) | (slept ? WAITERS : 0);
+        /* Acquire: what was done before the post, pairs with its release. */
+    } while (!atomic_compare_exchange_weak_explicit(&object->state, &state,
+                                                    next, memory_order_acquire,
+                                                    memory_order_relaxed));
+    if (slept && (next & VALUE) != 0) {
+        wefti_lobby_wake(&object->lobby, false);
+    }
+    return true;
+}
+
+/* Says that we are about to sleep. False: there is no need to. */
+static bool announce(struct wefti_object *object)
+{
+    uint64_t state = weftos_load_relaxed(&object->state);
+
+    while ((state & VALUE) == 0) {
+        if ((state & WAITERS) != 0 ||
+            atomic_compare_exchange_weak(&object->state, &state,
+                                         state | WAITERS)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void leave(struct wefti_object *object)
+{
+    if ((atomic_fetch_or(&object->state, WAITERS) & VALUE) != 0) {
+        wefti_lobby_wake(&object->lobby, false);
+    }
+}
+
+static weft_status wait_long(struct wefti_object *object, uint64_t self,
+                             uint64_t deadline_ns)
+{
+    bool slept = false;
+
+    for (;;) {
+        uint32_t ticket = wefti_lobby_enter(&object->lobby);
+        weft_status status;
+
+        if (take(object, slept)) {
+            return WEFT_OK;
+        }
+        if (wefti_lobby_spin(&object->lobby, has_some, object) ||
+            !announce(object)) {
+            continue;
+        }
+        status = wefti_lobby_wait(&object->lobby, ticket, self, 0, deadline_ns);
+        slept = true;
+        if (status != WEFT_OK && status != WEFT_EPEERDIED) {
+            leave(object);
+            return status;
+        }
+    }
+}
+
+weft_status weft_semaphore_wait_until(weft_semaphore *semaphore,
+                                      uint64_t deadline_ns)
+{
+    struct wefti_object *object = object_of(semaphore);
+    uint64_t self;
+    weft_status status = wefti_identify(object, WEFTI_SEMAPHORE, &self);
+
+    if (status != WEFT_OK || take(object, false)) {
+        return status;
+    }
+    return deadline_ns == WEFT_NOW ? WEFT_EAGAIN
+                                   : wait_long(object, self, deadline_ns);
+}
+
+/* -------------------------------------------------------------- posting --- */
+
+weft_status weft_semaphore_post(weft_semaphore *semaphore, uint32_t count)
+{
+    struct wefti_object *object = object_of(semaphore);
+    uint64_t self;
+    uint64_t state;
+    weft_status status = wefti_identify(object, WEFTI_SEMAPHORE, &self);
+
+    if (status != WEFT_OK) {
+        return status;
+    }
+    state = weftos_load_relaxed(&object->state);
+    do {
+        if (count > VALUE - (state & VALUE)) {
+            return WEFT_ELIMIT;
+        }
+        if ((state & WAITERS) != 0) {
+            /* From here on we owe a wake. */
+            (void)wefti_lobby_list(&object->lobby, self);
+        }
+        /* Release: pairs with the acquire in take. */
+    } while (!atomic_compare_exchange_weak_explicit(
+        &object->state, &state, (state & VALUE) + count, memory_order_release,
+        memory_order_relaxed));
+    if ((state & WAITERS) != 0) {
+        wefti_lobby_wake(&object->lobby, false);
+    }
+    return WEFT_OK;
+}
+
+weft_status weft_semaphore_get_value(const weft_semaphore *semaphore,
+                                     uint32_t *value)
+{
+    const struct wefti_object *object = object_of(semaphore);
+    uint64_t self;
+    weft_status status = wefti_identify(object, WEFTI_SEMAPHORE, &self);
+
+    if (status != WEFT_OK || value == NULL) {
+        return status != WEFT_OK ? status : WEFT_EINVAL;
+    }
+    *value = (uint32_t)(weftos_load_relaxed(&object->state) & VALUE);
+    return WEFT_OK;
+}
