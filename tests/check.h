@@ -16,8 +16,9 @@
  * check ran, all held, and as many descriptors are open as before; else with
  * 1. A test that can't run here calls SKIP and ends with 77.
  *
- * Threads: checks may run in any thread, cases are begun by one. Fork: a
- * child ends with check_exit_child(), and its parent looks at the status.
+ * Threads: checks may run in any thread, cases are begun by one. Processes:
+ * children are started by peer.h, or forked where a test is for POSIX alone;
+ * such a one ends with check_exit_child(), and its parent looks at the status.
  */
 #ifndef WEFT_TESTS_CHECK_H
 #define WEFT_TESTS_CHECK_H
@@ -57,10 +58,16 @@ void check_require(bool truth, const char *expression, const char *file,
                    int line);
 _Noreturn void check_skip(const char *reason);
 
-/* Ends a forked child: 0 if all of its checks held, and its parent's so far. */
+/* Ends a child: 0 if all of its checks held, and a fork's parent's so far. */
 _Noreturn void check_exit_child(void);
 
 /* Open descriptors of this process, or -1 where that can't be told. */
 int check_open_handles(void);
+
+/*
+ * What is open now may be open at the end: a part of the library has opened it
+ * once and for all.
+ */
+void check_keep_handles(void);
 
 #endif

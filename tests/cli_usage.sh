@@ -52,7 +52,9 @@ mistake "weft: unknown command 'snd'; did you mean 'send'?" snd
 mistake "weft: unknown command 'quux'" quux
 mistake "weft: unknown command 'vers'" help vers
 mistake "weft: unknown command '?[31mred'" $'\e[31mred'
-mistake "weft: unknown command 'a?b'" $'a\x9bb'
+# Arguments are text for Windows, so these bytes would not arrive.
+on_windows || mistake "weft: unknown command 'a?b'" $'a\x9bb'
+mistake "weft: unknown command 'ä'" ä
 mistake 'weft send: too few arguments' send
 mistake "weft send: unexpected argument 'b'" send a b
 mistake "weft send: unexpected argument '--lines'" send -- a --lines
@@ -98,9 +100,13 @@ check 'weft version prints it' grep -q -E '^weft [0-9]+\.[0-9]+\.[0-9]+$' \
     "$work/out"
 run doctor
 check 'weft doctor finds names usable' is "$code" 0
-check 'and says where they are' grep -q -F "$WEFT_RUNTIME_DIR" "$work/out"
-WEFT_RUNTIME_DIR=/proc/nowhere run doctor
-check 'weft doctor finds names unusable' is "$code" 1
+if on_windows; then
+    check 'and says where they are' says out 'names of pipes'
+else
+    check 'and says where they are' says out "$WEFT_RUNTIME_DIR"
+    WEFT_RUNTIME_DIR=/proc/nowhere run doctor
+    check 'weft doctor finds names unusable' is "$code" 1
+fi
 
 # Each line of the output is a JSON object.
 parses() {
@@ -125,7 +131,7 @@ if [[ -c /dev/full ]]; then
         "$WEFT" "$command" --help >/dev/full 2>"$work/out.err"
         check "weft $command --help on a full disk fails" is $? 1
         check '  and says so' says out.err \
-            'weft: cannot write to stdout: No space left on device'
+            "weft: cannot write to stdout: $(cause 'No space left on device')"
     done
 else
     skip 'a full disk' 'no /dev/full'
@@ -186,7 +192,10 @@ check 'bash completes options' is "$(complete_words weft send --ti)" --timeout
 check 'bash completes choices' is \
     "$(complete_words weft send --wait-mode s)" spin
 
-"$WEFT" recv here >/dev/null 2>"$work/out.err" &
-await_name here
-check 'bash completes names' is "$(complete_words weft send h)" here
+if on_windows; then
+    skip 'bash completes names' 'pipes are not in a directory'
+else
+    listen here
+    check 'bash completes names' is "$(complete_words weft send h)" here
+fi
 finish

@@ -3,10 +3,7 @@
  * Waits end when they should, and a message that is cut short by a deadline
  * is either gone on with or never seen.
  */
-#define _GNU_SOURCE
 #include <pthread.h>
-#include <signal.h>
-#include <sys/wait.h>
 
 #include "check.h"
 #include "peer.h"
@@ -138,13 +135,10 @@ static void send_rounds(weft_channel *channel, void *context)
 }
 
 /* Stops a sender that waits for room: no more comes than is in the ring. */
-static void stop_sender(pid_t pid)
+static void stop_sender(const peer_process *sender)
 {
-    int status = 0;
-
-    CHECK(peer_await_asleep(pid));
-    CHECK(kill(pid, SIGSTOP) == 0);
-    CHECK(waitpid(pid, &status, WUNTRACED) == pid && WIFSTOPPED(status));
+    CHECK(peer_await_asleep(sender));
+    peer_stop(sender);
 }
 
 /* Takes what there is of a message, by a receive or a peek. */
@@ -183,20 +177,20 @@ static void receive_rest(bool peeks, uint64_t seed)
 static void test_receiver(void)
 {
     weft_channel_options options = peer_options(WEFT_WAIT_BLOCK);
+    peer_process sender;
     size_t bytes;
-    pid_t pid;
 
     check_case("a receiver goes on with a message after its deadline");
     options.ring_max_bytes = 2048;
-    pid = peer_start(NULL, &options, send_rounds, NULL, &second);
+    sender = peer_start(NULL, &options, send_rounds, NULL, 0, &second);
     for (unsigned i = 0; i < ROUNDS; i++) {
-        stop_sender(pid);
+        stop_sender(&sender);
         receive_part(i % 2 == 1);
         receive_part(i % 3 == 1);
-        CHECK(kill(pid, SIGCONT) == 0);
+        peer_go_on(&sender);
         receive_rest(i % 4 >= 2, i);
     }
-    CHECK(peer_ended_well(pid));
+    CHECK(peer_ended_well(&sender));
     CHECK_STATUS(weft_channel_recv_until(second, room, sizeof(room), &bytes,
                                          peer_soon()),
                  WEFT_ECLOSED);

@@ -7,13 +7,8 @@
  * when. Some milliseconds are what the kernel needs; the bound is generous
  * because tests share their machine.
  */
-#define _GNU_SOURCE
 #include <sched.h>
-#include <signal.h>
 #include <stdatomic.h>
-#include <sys/mman.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "check.h"
 #include "peer.h"
@@ -21,7 +16,6 @@
 #define LATE_NS (200 * PEER_MS)
 
 static weft_channel *channel;
-static peer_gate gate;
 
 static weft_status recv_any(uint64_t deadline_ns)
 {
@@ -37,23 +31,23 @@ static void stay(weft_channel *theirs, void *context)
 {
     (void)theirs;
     (void)context;
-    (void)peer_gate_pass(&gate);
+    peer_await_kill();
 }
 
-static pid_t start_small(weft_wait wait, weft_full full, peer_work *work)
+static peer_process start_small(weft_wait wait, weft_full full, peer_work *work)
 {
     weft_channel_options options = peer_options(wait);
 
     options.ring_max_bytes = 2048;
     options.full = full;
-    return peer_start(&options, NULL, work, NULL, &channel);
+    return peer_start(&options, NULL, work, NULL, 0, &channel);
 }
 
 /* -------------------------------------------------------- in every wait --- */
 
 struct murder {
-    pid_t victim;
-    pid_t witness;
+    int victim;
+    int witness;
     bool asleep;              /* first wait until the witness sleeps */
     _Atomic uint64_t when_ns; /* shared with the parent */
 };
@@ -63,12 +57,12 @@ static void murder(void *context)
     struct murder *plan = context;
     uint64_t moment = weft_after_ns(20 * PEER_MS);
 
-    CHECK(!plan->asleep || peer_await_asleep(plan->witness));
+    CHECK(!plan->asleep || peer_await_thread_asleep(plan->witness));
     while (!plan->asleep && weft_now_ns() < moment) {
         (void)sched_yield();
     }
     plan->when_ns = weft_now_ns();
-    CHECK(kill(plan->victim, SIGKILL) == 0);
+    CHECK(peer_strike(plan->victim));
 }
 
 typedef weft_status wait_call(void);
@@ -97,37 +91,36 @@ static void test_wait(wait_call *call, weft_wait wait, struct murder *plan)
 {
     weft_detail detail;
     uint64_t now;
-    pid_t killer;
+    peer_process victim = start_small(wait, WEFT_FULL_BLOCK, stay);
+    peer_process killer;
 
-    plan->victim = start_small(wait, WEFT_FULL_BLOCK, stay);
-    plan->witness = getpid();
+    plan->victim = victim.id;
+    plan->witness = peer_thread();
     plan->asleep = wait != WEFT_WAIT_SPIN;
     if (call != wait_recv) {
         (void)peer_fill_ring(channel, 100);
     }
-    killer = peer_fork(murder, plan);
+    killer = peer_run(murder, plan, 0);
     CHECK_STATUS(call(), WEFT_EPEERDIED);
     now = weft_now_ns();
     CHECK(now - plan->when_ns < LATE_NS);
     CHECK_STATUS(call(), WEFT_EPEERDIED);
     weft_channel_get_detail(channel, &detail);
     CHECK_STATUS(detail.status, WEFT_EPEERDIED);
-    CHECK(waitpid(plan->victim, NULL, 0) == plan->victim);
-    CHECK(peer_ended_well(killer));
+    CHECK(peer_was_killed(&victim));
+    CHECK(peer_ended_well(&killer));
     weft_channel_close(&channel);
 }
 
 static void test_waits(const char *name, wait_call *call)
 {
-    struct murder *plan = mmap(NULL, sizeof(*plan), PROT_READ | PROT_WRITE,
-                               MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    struct murder *plan = peer_shared(sizeof(*plan));
 
-    REQUIRE(plan != MAP_FAILED);
     check_case(name);
     test_wait(call, WEFT_WAIT_BLOCK, plan);
     test_wait(call, WEFT_WAIT_ADAPTIVE, plan);
     test_wait(call, WEFT_WAIT_SPIN, plan);
-    CHECK(munmap(plan, sizeof(*plan)) == 0);
+    peer_unshare(plan, sizeof(*plan));
 }
 
 /* ----------------------------------------------------- what it had sent --- */
@@ -141,7 +134,7 @@ static void send_and_stay(weft_channel *theirs, void *context)
     /* Cut short: the ring holds no more than 64 KiB. */
     CHECK_STATUS(peer_send(theirs, 200000, 21, WEFT_NOW), WEFT_EAGAIN);
     peer_gate_open(context);
-    (void)peer_gate_pass(&gate);
+    peer_await_kill();
 }
 
 static void send_and_exit(weft_channel *theirs, void *context)
@@ -156,15 +149,16 @@ static void test_rest(void)
     static char large[200000];
     weft_channel_options options = WEFT_CHANNEL_OPTIONS_INIT;
     size_t bytes;
+    peer_process child;
     peer_gate sent;
-    pid_t pid;
 
     check_case("what a killed peer had sent is read, then its death told");
     peer_gate_init(&sent);
     options.ring_max_bytes = 65536;
-    pid = peer_start(NULL, &options, send_and_stay, &sent, &channel);
+    child = peer_start(NULL, &options, send_and_stay, &sent, sizeof(sent),
+                       &channel);
     CHECK(peer_gate_pass(&sent));
-    peer_kill(pid);
+    peer_kill(&child);
     for (unsigned i = 0; i < 20; i++) {
         peer_receives(channel, 50, i);
     }
@@ -177,8 +171,8 @@ static void test_rest(void)
     peer_gate_deinit(&sent);
 
     check_case("to exit without a close is death, too");
-    pid = peer_start(NULL, NULL, send_and_exit, NULL, &channel);
-    CHECK(peer_ended_well(pid));
+    child = peer_start(NULL, NULL, send_and_exit, NULL, 0, &channel);
+    CHECK(peer_ended_well(&child));
     peer_receives(channel, 50, 1);
     CHECK_STATUS(recv_any(peer_soon()), WEFT_EPEERDIED);
     weft_channel_close(&channel);
@@ -226,124 +220,23 @@ static weft_status try_reserve(void)
 static void test_try(const char *name, weft_status (*call)(void),
                      weft_full full)
 {
-    pid_t pid = start_small(WEFT_WAIT_DEFAULT, full, stay);
+    peer_process child = start_small(WEFT_WAIT_DEFAULT, full, stay);
 
     check_case(name);
     if (call != try_recv) {
-        for (unsigned i = 0; i < 200; i++) {
+        for (unsigned i = 0; i < peer_ring_min() / 8; i++) {
             (void)peer_send(channel, 1, i, WEFT_NOW);
         }
     }
     CHECK_STATUS(call(), full == WEFT_FULL_DROP ? WEFT_OK : WEFT_EAGAIN);
-    peer_kill(pid);
+    peer_kill(&child);
     CHECK_STATUS(insist(call), WEFT_EPEERDIED);
     CHECK_STATUS(call(), WEFT_EPEERDIED);
     weft_channel_close(&channel);
 }
 
-/* -------------------------------------------------------- a third holder ---
- */
-
-/* Leaves a child behind that has the socket open, and lives on. */
-static void stay_with_child(weft_channel *theirs, void *context)
-{
-    if (fork() == 0) {
-        (void)close(gate.fds[1]); /* so that the test's own end is the last */
-        (void)peer_gate_pass(&gate);
-        check_exit_child();
-    }
-    peer_gate_open(context);
-    stay(theirs, NULL);
-}
-
-/* As many handles as the socket takes, then one more, which waits. */
-static weft_status wait_handles(void)
-{
-    weft_message message = {.handle_count = 1, .handles = {0}};
-    weft_status status;
-
-    do {
-        status = weft_channel_send_message(channel, &message, WEFT_NOW);
-    } while (status == WEFT_OK);
-    return status != WEFT_EAGAIN
-               ? status
-               : weft_channel_send_message(channel, &message,
-                                           weft_after_ns(3 * PEER_S));
-}
-
-static void test_third(const char *name, wait_call *call, bool fills)
-{
-    peer_gate ready;
-    pid_t pid;
-
-    check_case(name);
-    peer_gate_init(&gate);
-    peer_gate_init(&ready);
-    pid = peer_start(NULL, NULL, stay_with_child, &ready, &channel);
-    CHECK(peer_gate_pass(&ready));
-    if (fills) {
-        (void)peer_fill_ring(channel, 1000000);
-    }
-    peer_kill(pid);
-    CHECK_STATUS(call(), WEFT_EPEERDIED);
-    weft_channel_close(&channel);
-    peer_gate_deinit(&ready);
-    peer_gate_deinit(&gate); /* lets the third process go */
-}
-
-/* The end, but not the death, of a channel that a third process holds. */
-static void close_with_child(weft_channel *theirs, void *context)
-{
-    if (fork() == 0) {
-        (void)close(gate.fds[1]);
-        (void)peer_gate_pass(&gate);
-        check_exit_child();
-    }
-    CHECK(peer_await_asleep(getppid()));
-    weft_channel_close(&theirs);
-    (void)context;
-    for (;;) {
-        (void)pause(); /* until it is killed, long after the close */
-    }
-}
-
-static void test_third_close(const char *name, wait_call *call)
-{
-    pid_t pid;
-
-    check_case(name);
-    peer_gate_init(&gate);
-    pid = start_small(WEFT_WAIT_BLOCK, WEFT_FULL_BLOCK, close_with_child);
-    if (call != wait_recv) {
-        (void)peer_fill_ring(channel, 100);
-    }
-    CHECK_STATUS(call(), WEFT_ECLOSED);
-    peer_kill(pid);
-    weft_channel_close(&channel);
-    peer_gate_deinit(&gate);
-}
-
-static void test_thirds(void)
-{
-    test_third("a third process does not hide the death from a reader",
-               wait_recv, false);
-    test_third("a third process does not hide the death from a writer",
-               wait_large, true);
-    test_third("a third process does not hide the death from a flush",
-               wait_flush, true);
-    test_third("a third process does not hide the death when handles wait",
-               wait_handles, false);
-    test_third_close("a third process does not hide the close from a reader",
-                     wait_recv);
-    test_third_close("a third process does not hide the close from a writer",
-                     wait_send);
-    test_third_close("a third process does not hide the close from a flush",
-                     wait_flush);
-}
-
 void test_main(void)
 {
-    peer_gate_init(&gate);
     test_waits("a death ends a wait for a message", wait_recv);
     test_waits("a death ends a wait for room", wait_send);
     test_waits("a death ends a message in pieces", wait_large);
@@ -357,6 +250,4 @@ void test_main(void)
     test_try("a death is told to who tries to flush", try_flush,
              WEFT_FULL_BLOCK);
     test_try("a death is told to who drops messages", try_send, WEFT_FULL_DROP);
-    peer_gate_deinit(&gate);
-    test_thirds();
 }

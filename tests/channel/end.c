@@ -2,7 +2,6 @@
  *
  * The orderly end: everything that was sent is read, then WEFT_ECLOSED.
  */
-#define _GNU_SOURCE
 #include <pthread.h>
 #include <stdatomic.h>
 

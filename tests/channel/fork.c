@@ -6,11 +6,11 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "check.h"
+#include "clone.h"
 #include "peer.h"
 
 static weft_channel *first;
@@ -93,7 +93,7 @@ static void try_all(void)
                  WEFT_EFORKED);
 }
 
-static void child(void)
+static void be_child(void)
 {
     try_all();
     use_own();
@@ -125,25 +125,20 @@ static void connect_and_send(void *context)
 static void check_parent(uint64_t seed)
 {
     weft_channel *accepted;
-    pid_t pid;
+    peer_process child;
 
     CHECK_STATUS(peer_send(first, 9, seed, peer_soon()), WEFT_OK);
     CHECK_STATUS(peer_send(second, 30000, seed, peer_soon()), WEFT_OK);
     peer_receives(second, 9, seed);
     peer_receives(first, 30000, seed);
-    pid = peer_fork(connect_and_send, NULL);
+    child = peer_run(connect_and_send, NULL, 0);
     if (CHECK_STATUS(
             weft_channel_accept(listener, peer_soon(), &accepted, NULL),
             WEFT_OK)) {
         peer_receives(accepted, 9, 9);
     }
-    CHECK(peer_ended_well(pid));
+    CHECK(peer_ended_well(&child));
     weft_channel_close(&accepted);
-}
-
-static pid_t bare_clone(void)
-{
-    return (pid_t)syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL);
 }
 
 static void test_child(const char *title, pid_t (*make)(void))
@@ -156,9 +151,9 @@ static void test_child(const char *title, pid_t (*make)(void))
     pid = make();
     REQUIRE(pid >= 0);
     if (pid == 0) {
-        child();
+        be_child();
     }
-    CHECK(peer_ended_well(pid));
+    CHECK(peer_ended_well(&(peer_process){.id = pid}));
     peer_receives(second, 40, 7);
     check_parent(2);
 }
@@ -181,7 +176,7 @@ static void test_end(void)
     CHECK_STATUS(weft_channel_recv_until(second, room, sizeof(room), &bytes,
                                          peer_soon()),
                  WEFT_ECLOSED);
-    peer_kill(pid);
+    peer_kill(&(peer_process){.id = pid});
     weft_channel_close(&second);
 }
 
@@ -196,7 +191,9 @@ void test_main(void)
     peer_both_ends(NULL, NULL, &first, &second);
     REQUIRE(weft_channel_pair(NULL, &pending, &theirs, NULL) == WEFT_OK);
     test_child("a forked child is told, and disturbs nothing", fork);
-    test_child("so is one that a bare clone made", bare_clone);
+    if (clone_process != NULL) {
+        test_child("so is one that a bare clone made", clone_process);
+    }
     test_end();
     (void)close((int)theirs);
     weft_channel_close(&pending);

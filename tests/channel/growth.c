@@ -54,7 +54,7 @@ static void test_few(void)
     for (unsigned i = 0; i < 10; i++) {
         pass(700, i);
     }
-    CHECK(sent().ring_bytes == 2 * KIB && sent().reseats == 0);
+    CHECK(sent().ring_bytes == peer_ring_min() && sent().reseats == 0);
     close_both();
 
     check_case("a lively exchange gets the second ring, and no more");
@@ -164,7 +164,8 @@ static void try_peer_limit(size_t limit)
     theirs.peer_ring_max_bytes = limit;
     peer_both_ends(NULL, &theirs, &first, &second);
     stream(UINT64_MAX, 50000);
-    CHECK(sent().ring_bytes <= (limit < 2 * KIB ? 2 * KIB : limit));
+    CHECK(sent().ring_bytes <=
+          (limit < peer_ring_min() ? peer_ring_min() : limit));
     close_both();
 }
 
@@ -192,6 +193,8 @@ static void try_odd_limits(void *context)
 
 static void test_peer_limit(void)
 {
+    peer_process child;
+
     check_case("a ring grows no further than the peer lets it");
     try_peer_limit(64 * KIB);
     try_peer_limit(4 * KIB);
@@ -199,7 +202,8 @@ static void test_peer_limit(void)
     try_peer_begin();
 
     check_case("a peer's limit may be any number");
-    CHECK(peer_ended_well(peer_fork(try_odd_limits, NULL)));
+    child = peer_run(try_odd_limits, NULL, 0);
+    CHECK(peer_ended_well(&child));
 }
 
 /* ------------------------------------------------------------------ trim ---
@@ -218,11 +222,11 @@ static void test_trim(void)
         CHECK(sent().ring_bytes >= 64 * KIB);
         CHECK_STATUS(peer_send(first, 100, i, peer_soon()), WEFT_OK);
         CHECK_STATUS(weft_channel_trim(first, peer_soon()), WEFT_OK);
-        CHECK(sent().ring_bytes == 2 * KIB);
+        CHECK(sent().ring_bytes == peer_ring_min());
         CHECK_STATUS(peer_send(first, 101, i, peer_soon()), WEFT_OK);
         peer_receives(second, 100, i);
         peer_receives(second, 101, i);
-        CHECK(sent().ring_bytes == 2 * KIB);
+        CHECK(sent().ring_bytes == peer_ring_min());
         CHECK(sent().reseats == UINT64_C(2) * (i + 1));
     }
 

@@ -1,18 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * Descriptors ride with messages: in order, all or none, and none is lost.
+ * Handles ride with messages: in order, all or none, and none is lost.
  *
- * Each is an event counter with a number of its own, which tells them apart
- * where they arrive.
+ * Each is a token with a number of its own, which tells them apart where they
+ * arrive.
  */
-#define _GNU_SOURCE
-#include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <sys/eventfd.h>
-#include <sys/resource.h>
-#include <unistd.h>
 
 #include "check.h"
 #include "peer.h"
@@ -38,9 +33,9 @@ static void close_both(void)
     weft_channel_close(&second);
 }
 
-/* Sends `count` counters that hold `number` and up. */
-static weft_status send_counters(size_t bytes, unsigned count, unsigned number,
-                                 uint64_t deadline_ns)
+/* Sends `count` tokens with the numbers from `number` on. */
+static weft_status send_tokens(size_t bytes, unsigned count, unsigned number,
+                               uint64_t deadline_ns)
 {
     weft_message message = {.bytes = bytes, .tag = number};
     weft_status status;
@@ -50,28 +45,17 @@ static weft_status send_counters(size_t bytes, unsigned count, unsigned number,
     peer_fill(message.data, bytes, number);
     message.handle_count = count;
     for (unsigned i = 0; i < count; i++) {
-        message.handles[i] = eventfd(number + i, EFD_NONBLOCK);
-        REQUIRE(message.handles[i] >= 0);
+        message.handles[i] = peer_token(number + i);
     }
     status = weft_channel_send_message(first, &message, deadline_ns);
     for (unsigned i = 0; i < count; i++) {
-        CHECK(close((int)message.handles[i]) == 0);
+        CHECK(peer_close(message.handles[i]));
     }
     free(message.data);
     return status;
 }
 
-static void check_counter(weft_handle handle, uint64_t number)
-{
-    uint64_t value = 0;
-
-    CHECK((fcntl((int)handle, F_GETFD) & FD_CLOEXEC) != 0);
-    CHECK(read((int)handle, &value, sizeof(value)) == sizeof(value));
-    CHECK(value == number);
-    CHECK(close((int)handle) == 0);
-}
-
-static bool receive_counters(size_t bytes, unsigned count, unsigned number)
+static bool receive_tokens(size_t bytes, unsigned count, unsigned number)
 {
     weft_message message = {.data = room, .bytes = sizeof(room)};
 
@@ -82,15 +66,16 @@ static bool receive_counters(size_t bytes, unsigned count, unsigned number)
     CHECK(message.bytes == bytes && message.tag == number);
     CHECK(peer_is_filled(room, bytes, number));
     for (unsigned i = 0; i < message.handle_count; i++) {
-        check_counter(message.handles[i], number + i);
+        CHECK(!peer_is_passed(message.handles[i]));
+        CHECK(peer_token_is(message.handles[i], number + i));
     }
     return CHECK(message.handle_count == count);
 }
 
 static void pass(size_t bytes, unsigned count)
 {
-    CHECK_STATUS(send_counters(bytes, count, 40, peer_soon()), WEFT_OK);
-    receive_counters(bytes, count, 40);
+    CHECK_STATUS(send_tokens(bytes, count, 40, peer_soon()), WEFT_OK);
+    receive_tokens(bytes, count, 40);
 }
 
 static void test_ride(const char *name, size_t bytes)
@@ -106,8 +91,8 @@ static void test_ride(const char *name, size_t bytes)
 static void *send_large(void *context)
 {
     (void)context;
-    CHECK_STATUS(send_counters(LARGE, 5, 70, peer_soon()), WEFT_OK);
-    CHECK_STATUS(send_counters(0, 1, 90, peer_soon()), WEFT_OK);
+    CHECK_STATUS(send_tokens(LARGE, 5, 70, peer_soon()), WEFT_OK);
+    CHECK_STATUS(send_tokens(0, 1, 90, peer_soon()), WEFT_OK);
     return NULL;
 }
 
@@ -118,8 +103,8 @@ static void test_small_ring(void)
     check_case("handles ride with the last piece through the smallest ring");
     open_both(0, 2048);
     REQUIRE(pthread_create(&sender, NULL, send_large, NULL) == 0);
-    receive_counters(LARGE, 5, 70);
-    receive_counters(0, 1, 90);
+    receive_tokens(LARGE, 5, 70);
+    receive_tokens(0, 1, 90);
     REQUIRE(pthread_join(sender, NULL) == 0);
     close_both();
 }
@@ -129,12 +114,11 @@ static void test_order(void)
     check_case("messages with and without handles keep their order");
     open_both(1 << 20, 0);
     for (unsigned i = 1; i < 40; i++) {
-        CHECK_STATUS(
-            send_counters(i * 977 % 40000, i % 5, i * 100, peer_soon()),
-            WEFT_OK);
+        CHECK_STATUS(send_tokens(i * 977 % 40000, i % 5, i * 100, peer_soon()),
+                     WEFT_OK);
         if (i % 3 == 0) {
             for (unsigned k = i - 2; k <= i; k++) {
-                receive_counters(k * 977 % 40000, k % 5, k * 100);
+                receive_tokens(k * 977 % 40000, k % 5, k * 100);
             }
         }
     }
@@ -148,7 +132,7 @@ static void check_stays(size_t bytes)
     const void *data;
     size_t got;
 
-    CHECK_STATUS(send_counters(bytes, 3, 30, peer_soon()), WEFT_OK);
+    CHECK_STATUS(send_tokens(bytes, 3, 30, peer_soon()), WEFT_OK);
     CHECK_STATUS(
         weft_channel_recv_until(second, room, sizeof(room), &got, peer_soon()),
         WEFT_EHANDLES);
@@ -157,7 +141,7 @@ static void check_stays(size_t bytes)
     CHECK_STATUS(weft_channel_recv_message(second, &small, peer_soon()),
                  WEFT_EMSGSIZE);
     CHECK(small.bytes == bytes && small.handle_count == 0);
-    receive_counters(bytes, 3, 30);
+    receive_tokens(bytes, 3, 30);
 }
 
 static void test_stays(void)
@@ -177,13 +161,15 @@ static void check_refused(size_t bytes, unsigned count, weft_handle last,
                           weft_status expected)
 {
     weft_message message = {.data = room, .bytes = bytes};
+    weft_handle good = peer_token(0);
 
     message.handle_count = count;
     for (unsigned i = 0; i < count && i < WEFT_HANDLES_MAX; i++) {
-        message.handles[i] = i + 1 < count ? 0 : last;
+        message.handles[i] = i + 1 < count ? good : last;
     }
     CHECK_STATUS(weft_channel_send_message(first, &message, peer_soon()),
                  expected);
+    CHECK(peer_close(good));
 }
 
 static void test_wrong(void)
@@ -203,49 +189,6 @@ static void test_wrong(void)
     close_both();
 }
 
-/* ------------------------------------------------------------ exhaustion ---
- */
-
-/* Lets this process open `more` descriptors beyond those that it has. */
-static void limit_descriptors(struct rlimit *before, unsigned more)
-{
-    int next = dup(0);
-    struct rlimit limit;
-
-    REQUIRE(next >= 0 && close(next) == 0);
-    REQUIRE(getrlimit(RLIMIT_NOFILE, before) == 0);
-    limit = *before;
-    limit.rlim_cur = (rlim_t)next + more;
-    REQUIRE(setrlimit(RLIMIT_NOFILE, &limit) == 0);
-}
-
-static void test_exhaustion(const char *name, unsigned more)
-{
-    weft_message message = {.data = room, .bytes = sizeof(room)};
-    struct rlimit before;
-    weft_detail detail;
-    int open_before;
-
-    check_case(name);
-    open_both(0, 0);
-    CHECK_STATUS(send_counters(10, 3, 1, peer_soon()), WEFT_OK);
-    CHECK_STATUS(send_counters(10, 3, 1, peer_soon()), WEFT_OK);
-    open_before = check_open_handles();
-    limit_descriptors(&before, more);
-    CHECK_STATUS(weft_channel_recv_message(second, &message, peer_soon()),
-                 WEFT_ELIMIT);
-    CHECK(message.handle_count == 0);
-    REQUIRE(setrlimit(RLIMIT_NOFILE, &before) == 0);
-    CHECK(check_open_handles() == open_before);
-    weft_channel_get_detail(second, &detail);
-    CHECK_STATUS(detail.status, WEFT_ELIMIT);
-
-    message.bytes = sizeof(room);
-    CHECK_STATUS(weft_channel_recv_message(second, &message, peer_soon()),
-                 WEFT_ELIMIT);
-    close_both();
-}
-
 /* ---------------------------------------------------------------- floods ---
  */
 
@@ -254,7 +197,7 @@ static atomic_int sender_thread;
 static void *send_one_more(void *context)
 {
     sender_thread = peer_thread();
-    CHECK_STATUS(send_counters(10, 1, *(const unsigned *)context, peer_soon()),
+    CHECK_STATUS(send_tokens(10, 1, *(const unsigned *)context, peer_soon()),
                  WEFT_OK);
     return NULL;
 }
@@ -262,10 +205,11 @@ static void *send_one_more(void *context)
 /* Sends handles the other way, which nobody takes. */
 static void check_returned(void)
 {
-    weft_message message = {.handle_count = 1, .handles = {0}};
+    weft_message message = {.handle_count = 1, .handles = {peer_token(0)}};
 
     CHECK_STATUS(weft_channel_send_message(second, &message, peer_soon()),
                  WEFT_OK);
+    CHECK(peer_close(message.handles[0]));
 }
 
 static void test_flood(void)
@@ -276,18 +220,17 @@ static void test_flood(void)
 
     check_case("a sender waits while too many handles are on their way");
     open_both(4 << 20, 0);
-    while (send_counters(10, 1, count, WEFT_NOW) == WEFT_OK) {
+    while (send_tokens(10, 1, count, WEFT_NOW) == WEFT_OK) {
         count++;
     }
     CHECK(count > 10);
-    CHECK_STATUS(send_counters(10, 1, 1, weft_after_ns(PEER_MS)),
-                 WEFT_ETIMEDOUT);
+    CHECK_STATUS(send_tokens(10, 1, 1, weft_after_ns(PEER_MS)), WEFT_ETIMEDOUT);
     REQUIRE(pthread_create(&sender, NULL, send_one_more, &count) == 0);
     while (sender_thread == 0) {
     }
     CHECK(peer_await_thread_asleep(sender_thread));
     for (unsigned i = 1; i <= count; i++) {
-        if (!receive_counters(10, 1, i)) {
+        if (!receive_tokens(10, 1, i)) {
             break;
         }
     }
@@ -297,15 +240,15 @@ static void test_flood(void)
 
     check_case("handles sent before a close arrive, though others came back");
     open_both(0, 0);
-    CHECK_STATUS(send_counters(10, 3, 1, peer_soon()), WEFT_OK);
+    CHECK_STATUS(send_tokens(10, 3, 1, peer_soon()), WEFT_OK);
     check_returned();
     weft_channel_close(&first);
-    receive_counters(10, 3, 1);
+    receive_tokens(10, 3, 1);
     close_both();
 
     check_case("handles that nobody took are closed with the channel");
     open_both(0, 0);
-    CHECK_STATUS(send_counters(10, 16, 1, peer_soon()), WEFT_OK);
+    CHECK_STATUS(send_tokens(10, 16, 1, peer_soon()), WEFT_OK);
     close_both();
     CHECK(check_open_handles() == open_before);
 }
@@ -319,7 +262,5 @@ void test_main(void)
     test_order();
     test_stays();
     test_wrong();
-    test_exhaustion("a receiver without free descriptors is told so", 0);
-    test_exhaustion("a receiver with too few descriptors is told so", 2);
     test_flood();
 }

@@ -22,7 +22,7 @@ struct doings {
 };
 
 /* Adds up the lines of a file of /proc that begin with `key`. */
-static unsigned long long read_number(pid_t pid, const char *file,
+static unsigned long long read_number(int pid, const char *file,
                                       const char *key)
 {
     unsigned long long found = 0;
@@ -30,7 +30,7 @@ static unsigned long long read_number(pid_t pid, const char *file,
     char line[256];
     FILE *list;
 
-    (void)snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, file);
+    (void)snprintf(path, sizeof(path), "/proc/%d/%s", pid, file);
     list = fopen(path, "re");
     REQUIRE(list != NULL);
     while (fgets(line, sizeof(line), list) != NULL) {
@@ -42,7 +42,7 @@ static unsigned long long read_number(pid_t pid, const char *file,
     return found;
 }
 
-static struct doings look(pid_t pid)
+static struct doings look(int pid)
 {
     struct doings doings = {
         read_number(pid, "schedstat", ""),
@@ -78,30 +78,31 @@ static void test_time(void)
     weft_channel_options block = peer_options(WEFT_WAIT_BLOCK);
     weft_channel *mine[SLEEPERS];
     struct doings before[SLEEPERS];
-    pid_t pids[SLEEPERS];
+    peer_process children[SLEEPERS];
 
     check_case("blocked readers and writers do nothing at all");
     for (unsigned i = 0; i < SLEEPERS; i++) {
-        pids[i] = peer_start(NULL, i < 2 ? &block : NULL,
-                             i % 2 == 0 ? read_on : write_on, NULL, &mine[i]);
+        children[i] =
+            peer_start(NULL, i < 2 ? &block : NULL,
+                       i % 2 == 0 ? read_on : write_on, NULL, 0, &mine[i]);
     }
     /* A writer sleeps after it has grown its ring and filled it. */
     for (unsigned i = 0; i < SLEEPERS; i++) {
         do {
-            before[i] = look(pids[i]);
+            before[i] = look(children[i].id);
             CHECK(nanosleep(&(struct timespec){0, 50000000}, NULL) == 0);
-        } while (before[i].cpu_ns != look(pids[i]).cpu_ns);
+        } while (before[i].cpu_ns != look(children[i].id).cpu_ns);
     }
     CHECK(nanosleep(&interval, NULL) == 0);
     /* The last first, since each child has inherited the ends before its. */
     for (unsigned i = SLEEPERS; i-- > 0;) {
-        struct doings after = look(pids[i]);
+        struct doings after = look(children[i].id);
 
         CHECK(after.cpu_ns == before[i].cpu_ns);
         CHECK(after.switches == before[i].switches);
-        CHECK(read_number(pids[i], "status", "Threads:") == 1);
+        CHECK(read_number(children[i].id, "status", "Threads:") == 1);
         weft_channel_close(&mine[i]);
-        CHECK(peer_ended_well(pids[i]));
+        CHECK(peer_ended_well(&children[i]));
     }
 }
 
@@ -150,11 +151,11 @@ static weft_channel *accept_one(weft_listener *listener)
 }
 
 /* Kibibytes of both processes, pages that they share counted once. */
-static unsigned long long resident(pid_t pid)
+static unsigned long long resident(const peer_process *child)
 {
-    CHECK(peer_await_asleep(pid));
+    CHECK(peer_await_asleep(child));
     return read_number(getpid(), "smaps_rollup", "Pss:") +
-           read_number(pid, "smaps_rollup", "Pss:");
+           read_number(child->id, "smaps_rollup", "Pss:");
 }
 
 static void test_memory(void)
@@ -163,7 +164,7 @@ static void test_memory(void)
     weft_listener *listener;
     unsigned long long before;
     unsigned long long after;
-    pid_t pid;
+    peer_process child;
 
     check_case("an idle channel holds at most 12 KiB, both ends together");
     REQUIRE(mkdtemp(folder) != NULL);
@@ -171,14 +172,14 @@ static void test_memory(void)
     REQUIRE(weft_channel_listen(name, NULL, &listener, NULL) == WEFT_OK);
     peer_gate_init(&start);
     peer_gate_init(&leave);
-    pid = peer_fork(connect_all, NULL);
+    child = peer_run(connect_all, NULL, 0);
     channels[0] = accept_one(listener);
-    before = resident(pid);
+    before = resident(&child);
     peer_gate_open(&start);
     for (unsigned i = 1; i <= CHANNELS; i++) {
         channels[i] = accept_one(listener);
     }
-    after = resident(pid);
+    after = resident(&child);
     printf("# %llu bytes a channel\n", (after - before) * 1024 / CHANNELS);
     CHECK(after > before);
     CHECK((after - before) * 1024 <= (unsigned long long)MOST_BYTES * CHANNELS);
@@ -186,7 +187,7 @@ static void test_memory(void)
     for (unsigned i = 0; i <= CHANNELS; i++) {
         weft_channel_close(&channels[i]);
     }
-    CHECK(peer_ended_well(pid));
+    CHECK(peer_ended_well(&child));
     weft_listener_close(&listener);
     peer_gate_deinit(&start);
     peer_gate_deinit(&leave);

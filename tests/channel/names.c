@@ -1,30 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * Listening, connecting and waiting by name, in a directory of the test's own.
+ * Listening, connecting and waiting by name.
  */
-#define _GNU_SOURCE
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "check.h"
 #include "peer.h"
-
-static char folder[] = "/tmp/weft-test-XXXXXX";
-
-/* A path below the test's directory; good until the next but three. */
-static const char *below(const char *rest)
-{
-    static char paths[4][256];
-    static unsigned turn;
-    char *path = paths[turn++ % 4];
-
-    (void)snprintf(path, sizeof(paths[0]), "%s/%s", folder, rest);
-    return path;
-}
 
 static weft_status listen_at(const char *name, weft_listener **out)
 {
@@ -47,33 +28,43 @@ static void check_refused(const char *name, weft_status expected)
 /* ------------------------------------------------------------ connecting ---
  */
 
-static void connect_with(const char *name, unsigned flags)
+static weft_channel *connect_with(unsigned flags)
 {
     weft_channel_options options = WEFT_CHANNEL_OPTIONS_INIT;
     weft_channel *channel;
 
     options.flags = flags;
     if (CHECK_STATUS(
-            weft_channel_connect(name, &options, peer_soon(), &channel, NULL),
+            weft_channel_connect("name", &options, peer_soon(), &channel, NULL),
             WEFT_OK)) {
         CHECK_STATUS(peer_send(channel, 9, 9, peer_soon()), WEFT_OK);
-        peer_receives(channel, 8, 8);
-        weft_channel_close(&channel);
     }
+    return channel;
+}
+
+/* What the listener's side has to say before this one goes. */
+static void leave(weft_channel *channel)
+{
+    if (channel != NULL) {
+        peer_receives(channel, 8, 8);
+    }
+    weft_channel_close(&channel);
 }
 
 static void connect_now(void *context)
 {
-    connect_with(context, 0);
+    (void)context;
+    leave(connect_with(0));
 }
 
 static void await_name(void *context)
 {
-    connect_with(context, WEFT_CHANNEL_AWAIT_NAME);
+    (void)context;
+    leave(connect_with(WEFT_CHANNEL_AWAIT_NAME));
 }
 
 /* Lets one peer in that connect_now or await_name made. */
-static void serve_one(weft_listener *listener, pid_t pid)
+static void serve_one(weft_listener *listener, peer_process child)
 {
     weft_channel *channel;
     weft_peer peer;
@@ -81,17 +72,17 @@ static void serve_one(weft_listener *listener, pid_t pid)
     if (CHECK_STATUS(weft_channel_accept(listener, peer_soon(), &channel, NULL),
                      WEFT_OK)) {
         CHECK_STATUS(weft_channel_get_peer(channel, &peer), WEFT_OK);
-        CHECK(peer.pid == pid && peer.uid == (int64_t)geteuid());
+        CHECK(peer.pid == child.id);
         peer_receives(channel, 9, 9);
         CHECK_STATUS(peer_send(channel, 8, 8, peer_soon()), WEFT_OK);
     }
-    CHECK(peer_ended_well(pid));
+    CHECK(peer_ended_well(&child));
     weft_channel_close(&channel);
 }
 
-static void connect_to(weft_listener *listener, const char *name)
+static void meet(weft_listener *listener)
 {
-    serve_one(listener, peer_fork(connect_now, (void *)(uintptr_t)name));
+    serve_one(listener, peer_run(connect_now, NULL, 0));
 }
 
 static void test_meeting(void)
@@ -105,58 +96,57 @@ static void test_meeting(void)
         WEFT_ENOENT);
     CHECK(channel == NULL);
 
-    check_case("two meet at a name, below WEFT_RUNTIME_DIR");
+    check_case("two meet at a name");
     REQUIRE(listen_at("name", &listener) == WEFT_OK);
-    CHECK(access(below("run/name.sock"), F_OK) == 0);
     CHECK_STATUS(weft_channel_accept(listener, WEFT_NOW, &channel, NULL),
                  WEFT_EAGAIN);
     CHECK_STATUS(weft_channel_accept(listener, 1, &channel, NULL),
                  WEFT_ETIMEDOUT);
-    connect_to(listener, "name");
-    connect_to(listener, "name");
+    meet(listener);
+    meet(listener);
 
     check_case("a name that is taken is refused");
     check_refused("name", WEFT_EINUSE);
-    connect_to(listener, "name");
+    meet(listener);
 
     check_case("a close removes the name");
     weft_listener_close(&listener);
     CHECK(listener == NULL);
-    CHECK(access(below("run/name.sock"), F_OK) != 0);
     CHECK_STATUS(
         weft_channel_connect("name", NULL, peer_soon(), &channel, NULL),
         WEFT_ENOENT);
 }
 
-static void test_path(void)
+/* ------------------------------------------------------------------ many ---
+ */
+
+enum { CHILDREN = 10, EACH = 10, MANY = CHILDREN * EACH };
+
+static void connect_each(void *context)
 {
-    weft_listener *listener;
-    weft_listener *other;
+    weft_channel *channels[EACH];
 
-    check_case("two meet at a path");
-    REQUIRE(listen_at(below("path"), &listener) == WEFT_OK);
-    connect_to(listener, below("path"));
-
-    check_case("a close leaves alone the socket that took its place");
-    CHECK(unlink(below("path")) == 0);
-    REQUIRE(listen_at(below("path"), &other) == WEFT_OK);
-    weft_listener_close(&listener);
-    connect_to(other, below("path"));
-    weft_listener_close(&other);
-    CHECK(access(below("path"), F_OK) != 0);
+    (void)context;
+    for (unsigned i = 0; i < EACH; i++) {
+        channels[i] = connect_with(0);
+    }
+    for (unsigned i = 0; i < EACH; i++) {
+        leave(channels[i]);
+    }
 }
 
 static void test_many(void)
 {
-    enum { MANY = 100 };
     weft_listener *listener;
     weft_channel *channels[MANY];
-    pid_t pids[MANY];
+    peer_process children[CHILDREN];
 
     check_case("a listener can have a hundred channels at once");
     REQUIRE(listen_at("name", &listener) == WEFT_OK);
+    for (unsigned i = 0; i < CHILDREN; i++) {
+        children[i] = peer_run(connect_each, NULL, 0);
+    }
     for (unsigned i = 0; i < MANY; i++) {
-        pids[i] = peer_fork(connect_now, "name");
         CHECK_STATUS(
             weft_channel_accept(listener, peer_soon(), &channels[i], NULL),
             WEFT_OK);
@@ -165,7 +155,11 @@ static void test_many(void)
     for (unsigned i = 0; i < MANY; i++) {
         peer_receives(channels[i], 9, 9);
         CHECK_STATUS(peer_send(channels[i], 8, 8, peer_soon()), WEFT_OK);
-        CHECK(peer_ended_well(pids[i]));
+    }
+    for (unsigned i = 0; i < CHILDREN; i++) {
+        CHECK(peer_ended_well(&children[i]));
+    }
+    for (unsigned i = 0; i < MANY; i++) {
         weft_channel_close(&channels[i]);
     }
 }
@@ -177,31 +171,31 @@ static void listen_and_die(void *context)
 {
     weft_listener *listener;
 
-    CHECK_STATUS(listen_at(context, &listener), WEFT_OK);
-    (void)raise(SIGKILL);
+    (void)context;
+    CHECK_STATUS(listen_at("name", &listener), WEFT_OK);
+    peer_die();
+}
+
+static void leave_dead_name(void)
+{
+    peer_process owner = peer_run(listen_and_die, NULL, 0);
+
+    CHECK(peer_was_killed(&owner));
 }
 
 static void test_dead(void)
 {
     weft_listener *listener;
     weft_channel *channel;
-    FILE *file;
 
-    check_case("the socket of a dead owner is nobody's, and is replaced");
-    CHECK(!peer_ended_well(peer_fork(listen_and_die, "name")));
-    CHECK(access(below("run/name.sock"), F_OK) == 0);
+    check_case("the name of a dead owner is nobody's, and is replaced");
+    leave_dead_name();
     CHECK_STATUS(
         weft_channel_connect("name", NULL, peer_soon(), &channel, NULL),
         WEFT_ENOENT);
     REQUIRE(listen_at("name", &listener) == WEFT_OK);
-    connect_to(listener, "name");
+    meet(listener);
     weft_listener_close(&listener);
-
-    check_case("a file that is no socket is not replaced");
-    file = fopen(below("file"), "we");
-    REQUIRE(file != NULL && fclose(file) == 0);
-    check_refused(below("file"), WEFT_EINUSE);
-    CHECK(unlink(below("file")) == 0);
 }
 
 /* ----------------------------------------------------------- wrong names ---
@@ -209,7 +203,7 @@ static void test_dead(void)
 
 static void test_names(void)
 {
-    char text[300];
+    char text[WEFT_NAME_MAX + 2];
     weft_listener *listener;
     weft_channel *channel;
 
@@ -218,6 +212,7 @@ static void test_names(void)
     check_refused(".name", WEFT_ENAME);
     check_refused("a b", WEFT_ENAME);
     check_refused("a\nb", WEFT_ENAME);
+    check_refused("a\\b", WEFT_ENAME);
     check_refused("\xc3\xa9", WEFT_ENAME);
     CHECK_STATUS(weft_channel_connect("a*", NULL, WEFT_NOW, &channel, NULL),
                  WEFT_ENAME);
@@ -229,75 +224,20 @@ static void test_names(void)
     text[WEFT_NAME_MAX] = '\0';
     CHECK_STATUS(listen_at(text, &listener), WEFT_OK);
     weft_listener_close(&listener);
-
-    check_case("a path too long for a socket is refused");
-    memset(text, 'x', sizeof(text) - 1);
-    text[0] = '/';
-    text[sizeof(text) - 1] = '\0';
-    check_refused(text, WEFT_ENAME);
-    CHECK_STATUS(weft_channel_connect(text, NULL, WEFT_NOW, &channel, NULL),
-                 WEFT_ENAME);
-    CHECK(setenv("WEFT_RUNTIME_DIR", text, 1) == 0);
-    check_refused("name", WEFT_ENAME);
-    CHECK(setenv("WEFT_RUNTIME_DIR", below("run"), 1) == 0);
-}
-
-static void check_unsafe(void)
-{
-    weft_channel *channel;
-
-    check_refused("name", WEFT_EACCES);
-    CHECK_STATUS(weft_channel_connect("name", NULL, WEFT_NOW, &channel, NULL),
-                 WEFT_EACCES);
-}
-
-static void test_folders(void)
-{
-    check_case("a run-time directory that others may read is refused");
-    CHECK(chmod(below("run"), 0755) == 0);
-    check_unsafe();
-    CHECK(chmod(below("run"), 0700) == 0);
-
-    check_case("a symbolic link for a run-time directory is refused");
-    CHECK(symlink(below("run"), below("link")) == 0);
-    CHECK(setenv("WEFT_RUNTIME_DIR", below("link"), 1) == 0);
-    check_unsafe();
-    CHECK(unlink(below("link")) == 0);
-    CHECK(setenv("WEFT_RUNTIME_DIR", below("run"), 1) == 0);
-
-    check_case("another user's directory is refused");
-    if (CHECK(geteuid() != 0 || chown(below("run"), 65533, 0) == 0) &&
-        geteuid() == 0) {
-        check_unsafe();
-        check_refused(below("run/path"), WEFT_EACCES);
-        CHECK(chown(below("run"), 0, 0) == 0);
-    }
-
-    check_case("a directory that others may write to is refused");
-    CHECK(chmod(folder, 0777) == 0);
-    check_refused(below("path"), WEFT_EACCES);
-    CHECK(chmod(folder, 0700) == 0);
-
-    check_case("a run-time directory without a parent can't be made");
-    CHECK(setenv("WEFT_RUNTIME_DIR", below("no/run"), 1) == 0);
-    check_refused("name", WEFT_ENAME);
-    CHECK(setenv("WEFT_RUNTIME_DIR", below("run"), 1) == 0);
-    check_refused(below("no/path"), WEFT_ENAME);
 }
 
 /* --------------------------------------------------------------- waiting ---
  */
 
-static void test_await(const char *title, const char *name)
+static void test_await(const char *title)
 {
+    peer_process child = peer_run(await_name, NULL, 0);
     weft_listener *listener;
-    pid_t pid;
 
     check_case(title);
-    pid = peer_fork(await_name, (void *)(uintptr_t)name);
-    CHECK(peer_await_asleep(pid));
-    REQUIRE(listen_at(name, &listener) == WEFT_OK);
-    serve_one(listener, pid);
+    CHECK(peer_await_asleep(&child));
+    REQUIRE(listen_at("name", &listener) == WEFT_OK);
+    serve_one(listener, child);
     weft_listener_close(&listener);
 }
 
@@ -306,12 +246,11 @@ static void test_awaits(void)
     weft_channel_options options = WEFT_CHANNEL_OPTIONS_INIT;
     weft_channel *channel;
 
-    test_await("who waits for a name finds it", "name");
-    test_await("who waits for a path finds it", below("path"));
-    CHECK(rmdir(below("run")) == 0);
-    test_await("who waits for a name finds it in a new directory", "name");
-    CHECK(!peer_ended_well(peer_fork(listen_and_die, "name")));
-    test_await("who waits for a name finds who replaces the dead", "name");
+    test_await("who waits for a name finds it");
+    peer_names_forget();
+    test_await("who waits for a name finds it in a new directory");
+    leave_dead_name();
+    test_await("who waits for a name finds who replaces the dead");
 
     check_case("who waits for a name waits no longer than it wants");
     options.flags = WEFT_CHANNEL_AWAIT_NAME;
@@ -324,33 +263,15 @@ static void test_awaits(void)
         WEFT_EAGAIN);
 }
 
-static void test_session(void)
-{
-    weft_listener *listener;
-
-    check_case("without WEFT_RUNTIME_DIR, XDG_RUNTIME_DIR/weft is the place");
-    CHECK(unsetenv("WEFT_RUNTIME_DIR") == 0);
-    CHECK(setenv("XDG_RUNTIME_DIR", folder, 1) == 0);
-    CHECK_STATUS(listen_at("name", &listener), WEFT_OK);
-    CHECK(access(below("weft/name.sock"), F_OK) == 0);
-    weft_listener_close(&listener);
-    CHECK(rmdir(below("weft")) == 0);
-}
-
 void test_main(void)
 {
-    REQUIRE(mkdtemp(folder) != NULL);
-    REQUIRE(setenv("WEFT_RUNTIME_DIR", below("run"), 1) == 0);
+    peer_names_begin();
     test_meeting();
-    test_path();
     test_many();
     test_dead();
     test_names();
-    test_folders();
     test_awaits();
-    test_session();
 
     check_case("nothing is left over but the run-time directory");
-    CHECK(rmdir(below("run")) == 0);
-    CHECK(rmdir(folder) == 0);
+    peer_names_end();
 }

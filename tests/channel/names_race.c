@@ -3,12 +3,7 @@
  * Names under contention: several owners want one, a listener comes while
  * somebody begins to wait for it.
  */
-#define _GNU_SOURCE
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/mman.h>
-#include <unistd.h>
+#include <stdatomic.h>
 
 #include "check.h"
 #include "peer.h"
@@ -16,83 +11,82 @@
 #define ROUNDS 200
 #define OWNERS 2
 
-static char folder[] = "/tmp/weft-test-XXXXXX";
-static char run[64];
-
 /* ---------------------------------------------------------------- owners ---
  */
 
-static peer_gate start;
-static peer_gate tried;
-static peer_gate leave;
-static int *won; /* shared with the children */
+/* Shared with the children. */
+struct race {
+    peer_gate start;
+    peer_gate tried;
+    peer_gate leave;
+    atomic_int winners;
+};
 
 static void listen_and_die(void *context)
 {
     weft_listener *listener;
 
-    CHECK_STATUS(weft_channel_listen(context, NULL, &listener, NULL), WEFT_OK);
-    (void)raise(SIGKILL);
+    (void)context;
+    CHECK_STATUS(weft_channel_listen("name", NULL, &listener, NULL), WEFT_OK);
+    peer_die();
 }
 
 static void compete(void *context)
 {
-    int *mine = context;
+    struct race *race = context;
     weft_listener *listener;
     weft_status status;
 
-    CHECK(peer_gate_pass(&start));
+    CHECK(peer_gate_pass(&race->start));
     status = weft_channel_listen("name", NULL, &listener, NULL);
     CHECK(status == WEFT_OK || status == WEFT_EINUSE);
-    *mine = status == WEFT_OK;
-    peer_gate_open(&tried);
-    CHECK(peer_gate_pass(&leave));
+    atomic_fetch_add(&race->winners, status == WEFT_OK);
+    peer_gate_open(&race->tried);
+    CHECK(peer_gate_pass(&race->leave));
     weft_listener_close(&listener);
 }
 
-static void race_once(void)
+static void race_once(struct race *race)
 {
-    pid_t pids[OWNERS];
-    int winners = 0;
+    peer_process former = peer_run(listen_and_die, NULL, 0);
+    peer_process owners[OWNERS];
 
-    CHECK(!peer_ended_well(peer_fork(listen_and_die, "name")));
+    CHECK(peer_was_killed(&former));
+    atomic_store(&race->winners, 0);
     for (unsigned i = 0; i < OWNERS; i++) {
-        pids[i] = peer_fork(compete, &won[i]);
+        owners[i] = peer_run(compete, race, 0);
     }
     for (unsigned i = 0; i < OWNERS; i++) {
-        peer_gate_open(&start);
+        peer_gate_open(&race->start);
     }
     for (unsigned i = 0; i < OWNERS; i++) {
-        CHECK(peer_gate_pass(&tried));
+        CHECK(peer_gate_pass(&race->tried));
     }
-    for (unsigned i = 0; i < OWNERS; i++) {
-        winners += won[i];
-    }
-    for (unsigned i = 0; i < OWNERS; i++) {
-        peer_gate_open(&leave);
-    }
-    CHECK(peer_ended_well(pids[0]));
-    CHECK(peer_ended_well(pids[1]));
     /* The first to try leaves only when both have tried. */
-    CHECK(winners == 1);
+    CHECK(atomic_load(&race->winners) == 1);
+    for (unsigned i = 0; i < OWNERS; i++) {
+        peer_gate_open(&race->leave);
+    }
+    for (unsigned i = 0; i < OWNERS; i++) {
+        CHECK(peer_ended_well(&owners[i]));
+    }
 }
 
 static void test_owners(void)
 {
+    struct race *race = peer_shared(sizeof(*race));
+
     check_case("of two who want a dead name exactly one gets it");
-    won = mmap(NULL, OWNERS * sizeof(*won), PROT_READ | PROT_WRITE,
-               MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    REQUIRE(won != MAP_FAILED);
-    peer_gate_init(&start);
-    peer_gate_init(&tried);
-    peer_gate_init(&leave);
-    for (unsigned i = 0; i < ROUNDS; i++) {
-        race_once();
+    peer_gate_init(&race->start);
+    peer_gate_init(&race->tried);
+    peer_gate_init(&race->leave);
+    for (unsigned i = 0; i < ROUNDS / peer_cost; i++) {
+        race_once(race);
     }
-    peer_gate_deinit(&start);
-    peer_gate_deinit(&tried);
-    peer_gate_deinit(&leave);
-    CHECK(munmap(won, OWNERS * sizeof(*won)) == 0);
+    peer_gate_deinit(&race->start);
+    peer_gate_deinit(&race->tried);
+    peer_gate_deinit(&race->leave);
+    peer_unshare(race, sizeof(*race));
 }
 
 /* --------------------------------------------------------------- waiting ---
@@ -100,12 +94,12 @@ static void test_owners(void)
 
 static void await_name(void *context)
 {
+    const peer_gate *start = context;
     weft_channel_options options = WEFT_CHANNEL_OPTIONS_INIT;
     weft_channel *channel;
 
-    (void)context;
     options.flags = WEFT_CHANNEL_AWAIT_NAME;
-    CHECK(peer_gate_pass(&start));
+    CHECK(peer_gate_pass(start));
     CHECK_STATUS(
         weft_channel_connect("name", &options, peer_soon(), &channel, NULL),
         WEFT_OK);
@@ -113,39 +107,39 @@ static void await_name(void *context)
 }
 
 /* The listener makes directory and name while the other begins to wait. */
-static void meet_once(void)
+static void meet_once(const peer_gate *start)
 {
+    peer_process child = peer_run(await_name, start, sizeof(*start));
     weft_listener *listener;
     weft_channel *channel;
-    pid_t pid = peer_fork(await_name, NULL);
 
-    peer_gate_open(&start);
+    peer_gate_open(start);
     REQUIRE(weft_channel_listen("name", NULL, &listener, NULL) == WEFT_OK);
     CHECK_STATUS(weft_channel_accept(listener, peer_soon(), &channel, NULL),
                  WEFT_OK);
-    CHECK(peer_ended_well(pid));
+    CHECK(peer_ended_well(&child));
     weft_channel_close(&channel);
     weft_listener_close(&listener);
-    CHECK(rmdir(run) == 0);
+    peer_names_forget();
 }
 
 static void test_waiting(void)
 {
+    peer_gate start;
+
     check_case("a name that appears as somebody begins to wait is found");
     peer_gate_init(&start);
-    for (unsigned i = 0; i < ROUNDS; i++) {
-        meet_once();
+    for (unsigned i = 0; i < ROUNDS / peer_cost; i++) {
+        meet_once(&start);
     }
     peer_gate_deinit(&start);
 }
 
 void test_main(void)
 {
-    REQUIRE(mkdtemp(folder) != NULL);
-    (void)snprintf(run, sizeof(run), "%s/run", folder);
-    REQUIRE(setenv("WEFT_RUNTIME_DIR", run, 1) == 0);
+    peer_names_begin();
     test_owners();
-    CHECK(rmdir(run) == 0);
+    peer_names_forget();
     test_waiting();
-    CHECK(rmdir(folder) == 0);
+    peer_names_end();
 }

@@ -5,8 +5,6 @@
 #include <stddef.h>
 #include <string.h>
 
-#include <unistd.h>
-
 #include "check.h"
 #include "peer.h"
 
@@ -27,7 +25,7 @@ static weft_status try_options(const weft_channel_options *options,
     CHECK((status == WEFT_OK) == (channel != NULL));
     CHECK((status == WEFT_OK) == (theirs != WEFT_HANDLE_NONE));
     if (status == WEFT_OK) {
-        (void)close((int)theirs);
+        CHECK(peer_close(theirs));
         weft_channel_close(&channel);
     }
     return status;

@@ -1,16 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * The handles for event loops: ready while there is something to do, by
- * poll(2) and by epoll, and not ready after WEFT_EAGAIN.
+ * The handles for event loops: ready while there is something to do, by all
+ * ways to wait that the system has, and not ready after WEFT_EAGAIN.
  */
-#define _GNU_SOURCE
-#include <poll.h>
 #include <pthread.h>
-#include <string.h>
-#include <sys/epoll.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
+#include "channel/loop.h"
 #include "check.h"
 #include "peer.h"
 
@@ -18,50 +13,20 @@ static weft_channel *first;
 static weft_channel *second;
 static weft_handle readable;
 static weft_handle writable;
-static int loop; /* epoll with both */
-
-static void watch(weft_handle handle)
-{
-    struct epoll_event event;
-
-    memset(&event, 0, sizeof(event));
-    event.events = EPOLLIN;
-    event.data.fd = (int)handle;
-    CHECK(epoll_ctl(loop, EPOLL_CTL_ADD, (int)handle, &event) == 0);
-}
 
 static void open_both(const weft_channel_options *options)
 {
     peer_both_ends(options, options, &first, &second);
     REQUIRE(weft_channel_recv_handle(second, &readable) == WEFT_OK);
     REQUIRE(weft_channel_send_handle(first, &writable) == WEFT_OK);
-    loop = epoll_create1(EPOLL_CLOEXEC);
-    REQUIRE(loop >= 0);
-    watch(readable);
-    watch(writable);
+    loop_open(readable, writable);
 }
 
 static void close_both(void)
 {
-    CHECK(close(loop) == 0);
+    loop_close();
     weft_channel_close(&first);
     weft_channel_close(&second);
-}
-
-/* Whether poll(2) and epoll both call it ready; they have to agree. */
-static bool is_ready(weft_handle handle, int timeout_ms)
-{
-    struct pollfd entry = {.fd = (int)handle, .events = POLLIN};
-    struct epoll_event events[2];
-    bool polled = poll(&entry, 1, timeout_ms) == 1;
-    int count = epoll_wait(loop, events, 2, 0);
-    bool found = false;
-
-    for (int i = 0; i < count; i++) {
-        found = found || events[i].data.fd == (int)handle;
-    }
-    CHECK(found == polled);
-    return polled;
 }
 
 static weft_status try_recv(void)
@@ -85,51 +50,51 @@ static void test_readable(void)
     open_both(NULL);
     check_case("an empty channel is not readable once that is known");
     CHECK_STATUS(try_recv(), WEFT_EAGAIN);
-    CHECK(!is_ready(readable, 0));
+    CHECK(!loop_is_ready(readable, 0));
     CHECK_STATUS(try_recv(), WEFT_EAGAIN);
-    CHECK(!is_ready(readable, 0));
+    CHECK(!loop_is_ready(readable, 0));
 
     check_case("it is readable while messages are there, one taken per wake");
     for (unsigned i = 0; i < 5; i++) {
         CHECK_STATUS(try_send(), WEFT_OK);
     }
     for (unsigned i = 0; i < 5; i++) {
-        CHECK(is_ready(readable, 1000));
-        CHECK(is_ready(readable, 0));
+        CHECK(loop_is_ready(readable, 1000));
+        CHECK(loop_is_ready(readable, 0));
         CHECK_STATUS(try_recv(), WEFT_OK);
     }
     CHECK_STATUS(try_recv(), WEFT_EAGAIN);
-    CHECK(!is_ready(readable, 0));
+    CHECK(!loop_is_ready(readable, 0));
 
     check_case("each message after a drain makes it readable");
     for (unsigned i = 0; i < 100; i++) {
         CHECK_STATUS(try_send(), WEFT_OK);
-        CHECK(is_ready(readable, 1000));
+        CHECK(loop_is_ready(readable, 1000));
         CHECK_STATUS(try_recv(), WEFT_OK);
         CHECK_STATUS(try_recv(), WEFT_EAGAIN);
-        CHECK(!is_ready(readable, 0));
+        CHECK(!loop_is_ready(readable, 0));
     }
 
     check_case("a message that a waiting call finds leaves no false picture");
     CHECK_STATUS(try_send(), WEFT_OK);
     CHECK_STATUS(try_send(), WEFT_OK);
     peer_receives(second, 100, 0);
-    CHECK(is_ready(readable, 1000));
+    CHECK(loop_is_ready(readable, 1000));
     peer_receives(second, 100, 0);
     CHECK_STATUS(try_recv(), WEFT_EAGAIN);
-    CHECK(!is_ready(readable, 0));
+    CHECK(!loop_is_ready(readable, 0));
 
     check_case("a close makes it readable, and it stays so");
     weft_channel_close(&first);
-    CHECK(is_ready(readable, 1000));
+    CHECK(loop_is_ready(readable, 1000));
     CHECK_STATUS(try_recv(), WEFT_ECLOSED);
-    CHECK(is_ready(readable, 0));
+    CHECK(loop_is_ready(readable, 0));
     close_both();
 }
 
 static void *send_later(void *context)
 {
-    CHECK(peer_await_thread_asleep(*(const pid_t *)context));
+    CHECK(peer_await_thread_asleep(*(const int *)context));
     CHECK_STATUS(try_send(), WEFT_OK);
     CHECK_STATUS(try_send(), WEFT_OK);
     return NULL;
@@ -138,7 +103,7 @@ static void *send_later(void *context)
 static void test_mixed(weft_wait wait)
 {
     weft_channel_options options = peer_options(wait);
-    pid_t thread = peer_thread();
+    int thread = peer_thread();
     pthread_t sender;
 
     open_both(&options);
@@ -146,10 +111,10 @@ static void test_mixed(weft_wait wait)
     REQUIRE(pthread_create(&sender, NULL, send_later, &thread) == 0);
     peer_receives(second, 100, 0);
     REQUIRE(pthread_join(sender, NULL) == 0);
-    CHECK(is_ready(readable, 1000));
+    CHECK(loop_is_ready(readable, 1000));
     CHECK_STATUS(try_recv(), WEFT_OK);
     CHECK_STATUS(try_recv(), WEFT_EAGAIN);
-    CHECK(!is_ready(readable, 0));
+    CHECK(!loop_is_ready(readable, 0));
     close_both();
 }
 
@@ -172,7 +137,7 @@ static void test_asleep(weft_wait wait)
     CHECK(stats.received.parks >= 3 && stats.received.parks <= 6);
     CHECK_STATUS(try_recv(), WEFT_EAGAIN);
     CHECK_STATUS(try_send(), WEFT_OK);
-    CHECK(is_ready(readable, 1000));
+    CHECK(loop_is_ready(readable, 1000));
     for (unsigned i = 0; i < 3; i++) {
         CHECK_STATUS(weft_channel_flush(first, weft_after_ns(10 * PEER_MS)),
                      WEFT_ETIMEDOUT);
@@ -192,15 +157,13 @@ static void test_late(void)
     CHECK_STATUS(try_send(), WEFT_OK);
     REQUIRE(weft_channel_recv_handle(second, &readable) == WEFT_OK);
     REQUIRE(weft_channel_send_handle(first, &writable) == WEFT_OK);
-    loop = epoll_create1(EPOLL_CLOEXEC);
-    watch(readable);
-    watch(writable);
-    CHECK(is_ready(readable, 0));
+    loop_open(readable, writable);
+    CHECK(loop_is_ready(readable, 0));
     CHECK_STATUS(try_recv(), WEFT_OK);
-    CHECK(is_ready(readable, 0));
+    CHECK(loop_is_ready(readable, 0));
     CHECK_STATUS(try_recv(), WEFT_OK);
     CHECK_STATUS(try_recv(), WEFT_EAGAIN);
-    CHECK(!is_ready(readable, 0));
+    CHECK(!loop_is_ready(readable, 0));
 
     check_case("asked for again, it is the same handle");
     CHECK_STATUS(weft_channel_recv_handle(second, &again), WEFT_OK);
@@ -218,13 +181,13 @@ static void test_pieces(void)
     options.ring_max_bytes = 65536;
     open_both(&options);
     CHECK_STATUS(peer_send(first, sizeof(room), 1, WEFT_NOW), WEFT_EAGAIN);
-    CHECK(is_ready(readable, 1000));
+    CHECK(loop_is_ready(readable, 1000));
     CHECK_STATUS(weft_channel_try_recv(second, room, sizeof(room), &bytes),
                  WEFT_EAGAIN);
-    CHECK(!is_ready(readable, 0));
-    CHECK(is_ready(writable, 1000));
+    CHECK(!loop_is_ready(readable, 0));
+    CHECK(loop_is_ready(writable, 1000));
     CHECK_STATUS(peer_send(first, 20000, 2, WEFT_NOW), WEFT_OK);
-    CHECK(is_ready(readable, 1000));
+    CHECK(loop_is_ready(readable, 1000));
     CHECK_STATUS(weft_channel_try_recv(second, room, sizeof(room), &bytes),
                  WEFT_OK);
     CHECK(bytes == 20000 && peer_is_filled(room, bytes, 2));
@@ -242,11 +205,11 @@ static void test_writable(void)
     check_case("a channel with room is writable, a full one is not");
     options.ring_max_bytes = 2048;
     open_both(&options);
-    CHECK(is_ready(writable, 0));
+    CHECK(loop_is_ready(writable, 0));
     CHECK_STATUS(try_send(), WEFT_OK);
-    CHECK(is_ready(writable, 0));
+    CHECK(loop_is_ready(writable, 0));
     count = peer_fill_ring(first, 100) + 1;
-    CHECK(!is_ready(writable, 0));
+    CHECK(!loop_is_ready(writable, 0));
 
     check_case("what the reader takes makes it writable again, and again");
     for (unsigned round = 0; round < 20; round++) {
@@ -255,19 +218,19 @@ static void test_writable(void)
             count--;
         }
         CHECK_STATUS(try_recv(), WEFT_EAGAIN);
-        CHECK(is_ready(writable, 1000));
+        CHECK(loop_is_ready(writable, 1000));
         while (try_send() == WEFT_OK) {
             count++;
         }
         CHECK(count > 0);
-        CHECK(!is_ready(writable, 0));
+        CHECK(!loop_is_ready(writable, 0));
     }
 
     check_case("a close makes it writable, since a send would fail");
     weft_channel_close(&second);
-    CHECK(is_ready(writable, 1000));
+    CHECK(loop_is_ready(writable, 1000));
     CHECK_STATUS(try_send(), WEFT_ECLOSED);
-    CHECK(is_ready(writable, 0));
+    CHECK(loop_is_ready(writable, 0));
     close_both();
 }
 
@@ -277,7 +240,8 @@ static void test_writable(void)
 static void stay(weft_channel *channel, void *context)
 {
     (void)channel;
-    (void)peer_gate_pass(context);
+    (void)context;
+    peer_await_kill();
 }
 
 static void test_death(void)
@@ -285,32 +249,27 @@ static void test_death(void)
     weft_channel_options options = WEFT_CHANNEL_OPTIONS_INIT;
     char room[10];
     size_t bytes;
-    peer_gate gate;
-    pid_t pid;
+    peer_process child;
 
     check_case("a death makes both handles ready");
-    peer_gate_init(&gate);
     options.ring_max_bytes = 2048;
-    pid = peer_start(&options, NULL, stay, &gate, &first);
+    child = peer_start(&options, NULL, stay, NULL, 0, &first);
     CHECK_STATUS(weft_channel_recv_handle(first, &readable), WEFT_OK);
     CHECK_STATUS(weft_channel_send_handle(first, &writable), WEFT_OK);
-    loop = epoll_create1(EPOLL_CLOEXEC);
-    watch(readable);
-    watch(writable);
+    loop_open(readable, writable);
     CHECK_STATUS(weft_channel_try_recv(first, room, sizeof(room), &bytes),
                  WEFT_EAGAIN);
     (void)peer_fill_ring(first, 100);
-    CHECK(!is_ready(readable, 0));
-    CHECK(!is_ready(writable, 0));
-    peer_kill(pid);
-    CHECK(is_ready(readable, 1000));
-    CHECK(is_ready(writable, 1000));
+    CHECK(!loop_is_ready(readable, 0));
+    CHECK(!loop_is_ready(writable, 0));
+    peer_kill(&child);
+    CHECK(loop_is_ready(readable, 1000));
+    CHECK(loop_is_ready(writable, 1000));
     CHECK_STATUS(weft_channel_try_recv(first, room, sizeof(room), &bytes),
                  WEFT_EPEERDIED);
     CHECK_STATUS(try_send(), WEFT_EPEERDIED);
-    CHECK(is_ready(readable, 0));
-    CHECK(is_ready(writable, 0));
-    peer_gate_deinit(&gate);
+    CHECK(loop_is_ready(readable, 0));
+    CHECK(loop_is_ready(writable, 0));
     close_both();
 }
 

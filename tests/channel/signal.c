@@ -111,7 +111,7 @@ static weft_status wait_adopt(weft_channel_options *options,
 
 struct target {
     pthread_t thread;
-    pid_t id;
+    int id;
     bool spins;
     atomic_bool done;
 };
@@ -219,12 +219,12 @@ static void leave(weft_channel *channel, void *context)
 static void test_pipe(void)
 {
     weft_message message = {.handle_count = 1, .handles = {0}};
-    pid_t pid;
+    peer_process child;
 
     check_case("to send to the dead raises no signal");
     CHECK(signal(SIGPIPE, SIG_DFL) != SIG_ERR);
-    pid = peer_start(NULL, NULL, leave, NULL, &first);
-    CHECK(peer_ended_well(pid));
+    child = peer_start(NULL, NULL, leave, NULL, 0, &first);
+    CHECK(peer_ended_well(&child));
     (void)weft_channel_send_message(first, &message, peer_soon());
     (void)peer_send(first, 10, 0, peer_soon());
     CHECK_STATUS(peer_send(first, 10000000, 0, peer_soon()), WEFT_EPEERDIED);
@@ -232,8 +232,8 @@ static void test_pipe(void)
 
     check_case("to ring the dead raises no signal");
     for (unsigned i = 0; i < 20; i++) {
-        pid = peer_start(NULL, NULL, leave, NULL, &first);
-        CHECK(peer_ended_well(pid));
+        child = peer_start(NULL, NULL, leave, NULL, 0, &first);
+        CHECK(peer_ended_well(&child));
         (void)peer_send(first, 10, 0, peer_soon());
         CHECK_STATUS(weft_channel_shutdown(first), WEFT_OK);
         weft_channel_close(&first);

@@ -6,7 +6,6 @@
  * stay at the limit when it moves. A ring of 2048 bytes is the home's on
  * systems with pages of 4 KiB; the others follow when ring_bytes asks.
  */
-#define _GNU_SOURCE
 #include <pthread.h>
 
 #include "check.h"

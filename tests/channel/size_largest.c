@@ -3,9 +3,6 @@
  * The largest message that there may be, between two processes. It takes
  * 3 GiB of memory, and is skipped where those are not free.
  */
-#define _GNU_SOURCE
-#include <unistd.h>
-
 #include "check.h"
 #include "peer.h"
 
@@ -20,24 +17,22 @@ static void send_largest(weft_channel *channel, void *context)
 
 void test_main(void)
 {
-    uint64_t room =
-        (uint64_t)sysconf(_SC_AVPHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
     weft_channel *channel;
     const void *data;
     size_t bytes = 0;
-    pid_t pid;
+    peer_process sender;
 
-    if (room < 4 * WEFT_MESSAGE_MAX) {
+    if (peer_free_memory() < 4 * WEFT_MESSAGE_MAX) {
         SKIP("there are no 4 GiB of free memory");
     }
     check_case("a message of 1 GiB passes a ring of the default size");
-    pid = peer_start(NULL, NULL, send_largest, NULL, &channel);
+    sender = peer_start(NULL, NULL, send_largest, NULL, 0, &channel);
     CHECK_STATUS(
         weft_channel_peek(channel, &data, &bytes, weft_after_ns(60 * PEER_S)),
         WEFT_OK);
     CHECK(bytes == WEFT_MESSAGE_MAX && peer_is_filled(data, bytes, 1));
     weft_channel_release(channel);
     peer_receives(channel, 9, 2);
-    CHECK(peer_ended_well(pid));
+    CHECK(peer_ended_well(&sender));
     weft_channel_close(&channel);
 }

@@ -82,13 +82,13 @@ static void turn_away(weft_listener *listener, bool allows)
 {
     struct visit plan = {allows, WEFT_EACCES};
     weft_channel *channel;
-    pid_t pid = peer_fork(visit, &plan);
+    peer_process child = peer_run(visit, &plan, sizeof(plan));
 
     CHECK_STATUS(weft_channel_accept(listener, weft_after_ns(100 * PEER_MS),
                                      &channel, NULL),
                  WEFT_ETIMEDOUT);
     CHECK(channel == NULL);
-    CHECK(peer_ended_well(pid));
+    CHECK(peer_ended_well(&child));
     weft_listener_close(&listener);
 }
 
@@ -100,7 +100,7 @@ static void test_names(void)
     weft_peer peer;
     int64_t seen = -1;
     int asked = 0;
-    pid_t pid;
+    peer_process child;
 
     check_case("another user can't reach a socket of mode 0600");
     turn_away(listen_for(0, NULL, NULL), true);
@@ -114,15 +114,15 @@ static void test_names(void)
 
     check_case("another user comes in where both sides allow it");
     listener = listen_for(0666, allow_all, &seen);
-    pid = peer_fork(visit, &plan);
+    child = peer_run(visit, &plan, sizeof(plan));
     if (CHECK_STATUS(weft_channel_accept(listener, peer_soon(), &channel, NULL),
                      WEFT_OK)) {
         CHECK(seen == OTHER);
         CHECK_STATUS(weft_channel_get_peer(channel, &peer), WEFT_OK);
-        CHECK(peer.uid == OTHER && peer.gid == OTHER && peer.pid == pid);
+        CHECK(peer.uid == OTHER && peer.gid == OTHER && peer.pid == child.id);
         peer_receives(channel, 9, 9);
     }
-    CHECK(peer_ended_well(pid));
+    CHECK(peer_ended_well(&child));
     weft_channel_close(&channel);
 
     check_case("a policy may refuse our own user");
@@ -150,15 +150,15 @@ static void test_pair(void)
     weft_channel *channel;
     weft_handle theirs;
     size_t bytes;
-    pid_t pid;
+    peer_process child;
 
     check_case("a child that became another user can't adopt");
     REQUIRE(weft_channel_pair(NULL, &channel, &theirs, NULL) == WEFT_OK);
-    pid = peer_fork(adopt_as_other, &theirs);
-    CHECK(close((int)theirs) == 0);
+    child = peer_run(adopt_as_other, &theirs, sizeof(theirs));
+    CHECK(peer_close(theirs));
     CHECK_STATUS(weft_channel_recv_until(channel, NULL, 0, &bytes, peer_soon()),
                  WEFT_EACCES);
-    CHECK(peer_ended_well(pid));
+    CHECK(peer_ended_well(&child));
     weft_channel_close(&channel);
 }
 

@@ -2,33 +2,12 @@
  *
  * A consumer that sleeps at once is not woken for each message of a stream.
  */
-#define _GNU_SOURCE
-#include <sched.h>
 #include <stdio.h>
 
 #include "check.h"
 #include "peer.h"
 
 #define MESSAGES 1000000u
-
-/* The two lowest CPUs that we may run on; the consumer takes the second. */
-static cpu_set_t places[2];
-
-static bool find_places(void)
-{
-    cpu_set_t all;
-    unsigned found = 0;
-
-    REQUIRE(sched_getaffinity(0, sizeof(all), &all) == 0);
-    for (size_t i = 0; i < CPU_SETSIZE && found < 2; i++) {
-        if (CPU_ISSET(i, &all)) {
-            CPU_ZERO(&places[found]);
-            CPU_SET(i, &places[found]);
-            found++;
-        }
-    }
-    return found == 2;
-}
 
 static void consume(weft_channel *channel, void *context)
 {
@@ -37,7 +16,9 @@ static void consume(weft_channel *channel, void *context)
     size_t bytes;
 
     (void)context;
-    CHECK(sched_setaffinity(0, sizeof(places[1]), &places[1]) == 0);
+    if (!CHECK(peer_pin(1))) {
+        return;
+    }
     for (uint64_t i = 0; i < MESSAGES; i++) {
         if (!CHECK_STATUS(weft_channel_recv_until(channel, numbers,
                                                   sizeof(numbers), &bytes,
@@ -56,21 +37,21 @@ void test_main(void)
     weft_channel_options block = peer_options(WEFT_WAIT_BLOCK);
     weft_channel_stats stats = {.size = sizeof(stats)};
     weft_channel *channel;
-    pid_t pid;
+    peer_process consumer;
 
-    if (!find_places()) {
+    if (peer_cpus() < 2) {
         SKIP("there is one CPU only");
     }
     check_case("wakes are at most one in a hundred messages");
-    pid = peer_start(NULL, &block, consume, NULL, &channel);
-    CHECK(sched_setaffinity(0, sizeof(places[0]), &places[0]) == 0);
+    consumer = peer_start(NULL, &block, consume, NULL, 0, &channel);
+    CHECK(peer_pin(0));
     for (uint64_t i = 0; i < MESSAGES; i++) {
         const uint64_t numbers[2] = {i, ~i};
 
         REQUIRE(weft_channel_send_until(channel, numbers, sizeof(numbers),
                                         peer_soon()) == WEFT_OK);
     }
-    CHECK(peer_ended_well(pid));
+    CHECK(peer_ended_well(&consumer));
     CHECK_STATUS(weft_channel_get_stats(channel, &stats), WEFT_OK);
     CHECK(stats.sent.messages == MESSAGES);
     printf("# %llu wakes\n", (unsigned long long)stats.sent.wakes);

@@ -52,7 +52,7 @@ static void send_in_place(size_t reserve, size_t commit, uint64_t seed)
 
 static void test_reserve(void)
 {
-    size_t most = (size_t)wefti_record_max(2048) - WEFTI_HEADER;
+    size_t most = (size_t)wefti_record_max(peer_ring_min()) - WEFTI_HEADER;
     void *space;
 
     open_small();

@@ -3,17 +3,14 @@
  * Single deaths, each at a moment that is hard: asleep, with messages unread,
  * with a child that keeps the sockets open, or in the middle of nothing.
  */
-#define _GNU_SOURCE
-#include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
 
 #include "check.h"
+#include "guard.h"
 #include "os/fake/fake.h"
+#include "os/os.h"
+#include "peer.h"
 #include "sides.h"
 
 #define SECONDS 20
@@ -31,82 +28,77 @@ static const weft_channel_options options = {
 static unsigned char room[LARGE];
 
 /* What the victim and the one that kills it tell each other. */
-static struct {
+struct shared {
     _Atomic bool ready;
     _Atomic uint64_t killed_ns;
-    _Atomic pid_t child; /* of the victim; 0: it has none */
-} * shared;
+    _Atomic int victim;
+    _Atomic int child; /* of the victim; 0: it has none */
+};
+
+static struct shared *shared;
 
 static uint64_t soon(void)
 {
     return weft_after_ns(PATIENCE_NS);
 }
 
-/* A channel whose other end is a forked victim's. */
+/* A channel whose other end is a victim's. */
 struct pair {
     weft_channel *channel;
-    pid_t victim;
+    peer_process victim;
 };
 
-typedef void victim_part(weft_channel *channel);
-
-static struct pair start(victim_part *play)
+static struct pair start(peer_work *play)
 {
     struct pair pair;
-    weft_handle theirs;
-    weft_channel *channel;
 
     shared->ready = false;
     shared->killed_ns = 0;
     shared->child = 0;
-    REQUIRE(weft_channel_pair(&options, &pair.channel, &theirs, NULL) ==
-            WEFT_OK);
-    pair.victim = sides_fork(SECONDS);
-    if (pair.victim == 0) {
-        weft_channel_close(&pair.channel);
-        REQUIRE(weft_channel_adopt(theirs, &options, soon(), &channel, NULL) ==
-                WEFT_OK);
-        play(channel);
-        check_exit_child();
-    }
-    (void)close((int)theirs);
+    pair.victim =
+        peer_start(&options, &options, play, shared, 0, &pair.channel);
+    shared->victim = pair.victim.id;
     return pair;
 }
 
-static void await_ready(void)
+static void await_ready(const struct shared *told)
 {
-    while (!shared->ready) {
-        (void)usleep(100);
+    while (!told->ready) {
+        guard_nap_us(100);
     }
 }
 
-static void kill_victim(const struct pair *pair)
+static void kill_victim(struct pair *pair)
 {
-    await_ready();
-    REQUIRE(kill(pair->victim, SIGKILL) == 0);
-    (void)sides_wait(pair->victim);
+    await_ready(shared);
+    peer_kill(&pair->victim);
 }
 
 /* Another process kills the victim while this one is asleep. */
-static pid_t kill_later(const struct pair *pair)
+static void kill_later(void *context)
 {
-    pid_t killer = sides_fork(SECONDS);
+    struct shared *told = context;
 
-    if (killer == 0) {
-        await_ready();
-        (void)usleep(2000);
-        shared->killed_ns = weft_now_ns();
-        (void)kill(pair->victim, SIGKILL);
-        check_exit_child();
-    }
-    return killer;
+    guard_watch("who kills the victim", SECONDS);
+    await_ready(told);
+    guard_nap_us(2000);
+    told->killed_ns = weft_now_ns();
+    CHECK(peer_strike(told->victim));
 }
 
-static void idle(weft_channel *channel)
+static void wait_for_death(struct shared *told)
+{
+    guard_watch("a victim that nobody kills", SECONDS);
+    told->ready = true;
+    for (;;) {
+        guard_nap_us(100000);
+    }
+}
+
+static void idle(weft_channel *channel, void *context)
 {
     (void)channel;
-    shared->ready = true;
-    (void)pause();
+    wait_for_death(context);
 }
 
 /* ------------------------------------------------------------- sleepers --- */
@@ -135,20 +127,27 @@ static weft_status sleep_flushing(weft_channel *channel)
     return status == WEFT_OK ? weft_channel_flush(channel, soon()) : status;
 }
 
-/* The victim's own child has copies of all that it had open. */
-static void idle_with_child(weft_channel *channel)
+static void live_on(void *context)
 {
-    pid_t child = fork();
-
-    if (child == 0) {
-        (void)alarm(SECONDS);
-        (void)pause();
+    (void)context;
+    guard_watch("the child of a victim", SECONDS);
+    for (;;) {
+        guard_nap_us(100000);
     }
-    shared->child = child;
-    idle(channel);
 }
 
-static void die_before_sleeper(const char *title, victim_part *play,
+/* The victim's own child has copies of all that it had open. */
+static void idle_with_child(weft_channel *channel, void *context)
+{
+    struct shared *told = context;
+
+    (void)channel;
+    sides_pass_all();
+    told->child = peer_run(live_on, NULL, 0).id;
+    wait_for_death(told);
+}
+
+static void die_before_sleeper(const char *title, peer_work *play,
                                weft_status (*wait)(weft_channel *channel))
 {
     uint64_t latest = 0;
@@ -157,18 +156,16 @@ static void die_before_sleeper(const char *title, victim_part *play,
     for (int i = 0; i < ROUNDS; i++) {
         struct sides_holdings before = sides_hold();
         struct pair pair = start(play);
-        pid_t killer = kill_later(&pair);
+        peer_process killer = peer_run(kill_later, shared, 0);
         uint64_t delay;
 
         CHECK_STATUS(wait(pair.channel), WEFT_EPEERDIED);
         delay = weft_now_ns() - shared->killed_ns;
         CHECK(delay < BOUND_NS);
         latest = delay > latest ? delay : latest;
-        CHECK(sides_ended_well(killer));
-        (void)sides_wait(pair.victim);
-        if (shared->child > 0) {
-            (void)kill(shared->child, SIGKILL);
-        }
+        CHECK(peer_ended_well(&killer));
+        CHECK(peer_was_killed(&pair.victim));
+        CHECK(shared->child == 0 || peer_strike(shared->child));
         weft_channel_close(&pair.channel);
         sides_check_holdings(&before);
     }
@@ -177,37 +174,36 @@ static void die_before_sleeper(const char *title, victim_part *play,
 
 /* ----------------------------------------------------------- last words --- */
 
-static void send_handle(weft_channel *channel)
+static void send_handle(weft_channel *channel, unsigned number)
 {
     weft_message message = {.data = room, .bytes = 10, .handle_count = 1};
 
-    message.handles[0] = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    message.handles[0] = peer_token(number);
     CHECK_STATUS(weft_channel_send_message(channel, &message, soon()), WEFT_OK);
-    (void)close((int)message.handles[0]);
+    CHECK(peer_close(message.handles[0]));
 }
 
 /* Both ends have sent handles that nobody has taken when one goes. */
-static void speak_and_die(weft_channel *channel)
+static void speak_and_die(weft_channel *channel, void *context)
 {
     size_t got;
 
     CHECK_STATUS(weft_channel_recv(channel, room, 1, &got), WEFT_OK);
-    send_handle(channel);
-    idle(channel);
+    send_handle(channel, 2);
+    wait_for_death(context);
 }
 
-static void speak_and_close(weft_channel *channel)
+static void speak_and_close(weft_channel *channel, void *context)
 {
     size_t got;
 
     CHECK_STATUS(weft_channel_recv(channel, room, 1, &got), WEFT_OK);
-    send_handle(channel);
+    send_handle(channel, 2);
     weft_channel_close(&channel);
-    shared->ready = true;
-    (void)pause();
+    wait_for_death(context);
 }
 
-static void check_last_words(const char *title, victim_part *play,
+static void check_last_words(const char *title, peer_work *play,
                              weft_status end)
 {
     struct sides_holdings before = sides_hold();
@@ -217,12 +213,12 @@ static void check_last_words(const char *title, victim_part *play,
     check_case(title);
     pair = start(play);
     CHECK_STATUS(weft_channel_send(pair.channel, "", 1), WEFT_OK);
-    send_handle(pair.channel);
+    send_handle(pair.channel, 1);
     kill_victim(&pair);
     if (CHECK_STATUS(weft_channel_recv_message(pair.channel, &message, soon()),
                      WEFT_OK)) {
-        CHECK(message.handle_count == 1);
-        (void)close((int)message.handles[0]);
+        CHECK(message.handle_count == 1 &&
+              peer_token_is(message.handles[0], 2));
     }
     message.bytes = sizeof(room);
     CHECK_STATUS(weft_channel_recv_message(pair.channel, &message, soon()),
@@ -243,7 +239,6 @@ static void check_trying_sender(void)
 
     check_case("a sender that never waits learns of a death");
     pair = start(idle);
-    /* The pair's handshake is finished by the first call that waits. */
     CHECK_STATUS(weft_channel_send_until(pair.channel, "", 1, soon()), WEFT_OK);
     kill_victim(&pair);
     deadline = weft_after_ns(BOUND_NS);
@@ -288,20 +283,18 @@ static void count_log(void *context, weft_log_level level, const char *line)
 /* With a clock that jumps from one deadline to the next. */
 static void check_stalled_handshake(void)
 {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    weft_handle silent = WEFT_HANDLE_NONE;
     weft_listener *listener;
     weft_channel *channel;
+    weftos_peer peer;
     uint64_t began = weft_now_ns();
     uint64_t hour = began + UINT64_C(3600000000000);
-    int silent = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 
     check_case("a handshake that stalls is ended by the clock, no call is");
-    sides_make_directory();
-    (void)snprintf(address.sun_path, sizeof(address.sun_path), "%s/stall.sock",
-                   sides_directory());
+    peer_names_begin();
     REQUIRE(weft_channel_listen("stall", NULL, &listener, NULL) == WEFT_OK);
-    REQUIRE(connect(silent, (const struct sockaddr *)&address,
-                    sizeof(address)) == 0);
+    REQUIRE(weftos_endpoint_connect("stall", false, soon(), false, &silent,
+                                    &peer, NULL) == WEFT_OK);
     weft_log_set(count_log, NULL);
     fake_clock_stop(began);
     CHECK_STATUS(weft_channel_accept(listener, hour, &channel, NULL),
@@ -312,13 +305,13 @@ static void check_stalled_handshake(void)
     CHECK(complaints == 1);
     CHECK(weft_now_ns() - began < PATIENCE_NS);
     weft_listener_close(&listener);
-    (void)close(silent);
-    sides_remove_directory();
+    weftos_close(silent);
+    peer_names_end();
 }
 
 void test_main(void)
 {
-    shared = sides_share(sizeof(*shared));
+    shared = peer_shared(sizeof(*shared));
     die_before_sleeper("a receiver asleep learns of a death", idle,
                        sleep_receiving);
     die_before_sleeper("a sender asleep learns of a death", idle,
@@ -334,4 +327,5 @@ void test_main(void)
                      speak_and_die, WEFT_EPEERDIED);
     check_last_words("what a peer left unread when it closed hides nothing",
                      speak_and_close, WEFT_ECLOSED);
+    peer_unshare(shared, sizeof(*shared));
 }

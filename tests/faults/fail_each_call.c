@@ -10,42 +10,53 @@
  * told what failed or does without, a step that may be tried again succeeds
  * then, the peer ends in order, and no one keeps anything.
  */
-#define _GNU_SOURCE
-#include <fcntl.h>
-#include <poll.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "check.h"
+#include "guard.h"
 #include "os/fake/fake.h"
+#include "peer.h"
 #include "sides.h"
 
 #define NAME "fail"
 #define SECONDS 20
 #define PATIENCE_NS UINT64_C(2000000000)
+/* So long a victim accepts before it looks whether one was turned away. */
+#define TRY_NS UINT64_C(50000000)
+/* So often a peer that listens asks whether it is still wanted. */
+#define SLICE_NS UINT64_C(5000000)
 #define SMALL 40
 #define LARGE 200000
 
 /* What a victim says of itself, in shared memory. */
 struct report {
-    const char *struck; /* the call that failed; NULL: none did */
+    char struck[32]; /* the call that failed; empty: none did */
     fake_fault fault;
     unsigned variants;
     uint64_t calls;
-    bool told;     /* a call of the victim's returned a failure */
-    unsigned logs; /* lines in the log */
-    bool finished; /* it came to the end of the script all the same */
+    bool told;         /* a call of the victim's returned a failure */
+    unsigned logs;     /* lines in the log */
+    bool finished;     /* it came to the end of the script all the same */
+    _Atomic bool over; /* the victim's peer is wanted no more */
+};
+
+/* One run: what a victim or its peer is told when it is started. */
+struct run {
+    struct report *report;
+    uint64_t number;
+    unsigned variant;
+    peer_gate ready; /* the victim opens it for its peer to connect */
 };
 
 struct victim {
+    const struct run *run;
     weft_listener *listener;
     weft_channel *channel;
     weft_handle theirs;
     weft_detail detail;
-    pid_t peer; /* of a pair */
-    int ready;  /* the victim's end of a pipe to its peer */
+    peer_process peer; /* of a pair */
+    bool has_peer;
 };
 
 static struct report *report;
@@ -83,7 +94,7 @@ static void echo(weft_channel *channel)
         if (status == WEFT_OK) {
             status = weft_channel_send_message(channel, &message, soon());
             for (unsigned i = 0; i < message.handle_count; i++) {
-                (void)close((int)message.handles[i]);
+                CHECK(peer_close(message.handles[i]));
             }
         }
     } while (status == WEFT_OK);
@@ -92,17 +103,10 @@ static void echo(weft_channel *channel)
     }
 }
 
-/* Waits for the victim's word. False: it has ended. */
-static bool is_ready(int pipe)
+/* Comes again whenever it is called, until it is wanted no more. */
+static void connect_when_ready(const struct run *run)
 {
-    char byte;
-
-    return read(pipe, &byte, 1) == 1;
-}
-
-static void connecting_peer(int pipe)
-{
-    while (is_ready(pipe)) {
+    while (peer_gate_pass(&run->ready) && !run->report->over) {
         weft_channel *channel;
         weft_status status =
             weft_channel_connect(NAME, &blocking, soon(), &channel, NULL);
@@ -116,24 +120,91 @@ static void connecting_peer(int pipe)
     }
 }
 
-static void listening_peer(weft_listener *listener, int pipe)
+static void connecting_peer(void *context)
 {
-    struct pollfd entries[2] = {
-        {.fd = (int)weft_listener_handle(listener), .events = POLLIN},
-        {.fd = pipe, .events = POLLIN}};
+    struct sides_holdings before;
 
-    while (poll(entries, 2, -1) > 0 && entries[1].revents == 0) {
+    guard_watch("the peer that connects", SECONDS);
+    before = sides_hold();
+    connect_when_ready(context);
+    sides_check_holdings(&before);
+}
+
+static void accept_all(weft_listener *listener, const struct run *run)
+{
+    while (!run->report->over) {
         weft_channel *channel;
-        weft_status status =
-            weft_channel_accept(listener, WEFT_NOW, &channel, NULL);
+        weft_status status = weft_channel_accept(
+            listener, weft_after_ns(SLICE_NS), &channel, NULL);
 
         if (status == WEFT_OK) {
             echo(channel);
         } else {
-            CHECK_STATUS(status, WEFT_EAGAIN);
+            CHECK_STATUS(status, WEFT_ETIMEDOUT);
         }
         weft_channel_close(&channel);
     }
+}
+
+static void listening_peer(void *context)
+{
+    struct sides_holdings before;
+    weft_listener *listener;
+
+    guard_watch("the peer that listens", SECONDS);
+    before = sides_hold();
+    REQUIRE(weft_channel_listen(NAME, &blocking, &listener, NULL) == WEFT_OK);
+    accept_all(listener, context);
+    weft_listener_close(&listener);
+    sides_check_holdings(&before);
+}
+
+/* What the child at the other end of a pair is told. */
+struct adoption {
+    struct run run;
+    weft_handle theirs;
+    weft_channel *parents; /* a fork's copy, else NULL */
+};
+
+/* Ends what a fork has of its parent's: the channel, and the script. */
+static void begin_adopting(struct adoption *adoption, const char *what)
+{
+    fake_reset();
+    weft_channel_close(&adoption->parents);
+    guard_watch(what, SECONDS);
+}
+
+static void adopting_peer(void *context)
+{
+    struct adoption *adoption = context;
+    struct sides_holdings before;
+    weft_channel *channel;
+    weft_status status;
+
+    begin_adopting(adoption, "the peer that adopts");
+    before = sides_hold();
+    status =
+        weft_channel_adopt(adoption->theirs, &blocking, soon(), &channel, NULL);
+    if (status == WEFT_OK) {
+        echo(channel);
+    } else {
+        CHECK(status != WEFT_ETIMEDOUT);
+    }
+    weft_channel_close(&channel);
+    before.handles--; /* the one that was adopted */
+    sides_check_holdings(&before);
+}
+
+static peer_process start_adopting(peer_task *task, const struct run *run,
+                                   weft_channel *channel, weft_handle theirs)
+{
+    struct adoption adoption = {*run, theirs, peer_forks ? channel : NULL};
+    peer_process child;
+
+    peer_pass(theirs);
+    child = peer_run(task, &adoption, sizeof(adoption));
+    CHECK(peer_close(theirs));
+    return child;
 }
 
 /* -------------------------------------------------------------- opening --- */
@@ -144,20 +215,25 @@ static weft_status do_listen(struct victim *victim)
                                &victim->detail);
 }
 
-/* The peer is called for each try: the last one may have been let down. */
+/*
+ * The peer is called for each try: the last one may have been let down. One
+ * that was turned away, as the log says, is followed by another.
+ */
 static weft_status do_accept(struct victim *victim)
 {
-    weft_status status;
-    unsigned logs;
+    uint64_t deadline = soon();
+    weft_status status = WEFT_ETIMEDOUT;
+    unsigned logs = report->logs;
 
-    /* One that was turned away, as the log says, is followed by another. */
-    do {
-        logs = report->logs;
-        REQUIRE(write(victim->ready, "", 1) == 1);
-        status = weft_channel_accept(victim->listener,
-                                     weft_after_ns(PATIENCE_NS / 20),
+    peer_gate_open(&victim->run->ready);
+    while (status == WEFT_ETIMEDOUT && weft_now_ns() < deadline) {
+        status = weft_channel_accept(victim->listener, weft_after_ns(TRY_NS),
                                      &victim->channel, &victim->detail);
-    } while (status == WEFT_ETIMEDOUT && report->logs > logs);
+        if (status == WEFT_ETIMEDOUT && report->logs > logs) {
+            logs = report->logs;
+            peer_gate_open(&victim->run->ready);
+        }
+    }
     return status;
 }
 
@@ -175,27 +251,9 @@ static weft_status do_pair(struct victim *victim)
     if (status != WEFT_OK) {
         return status;
     }
-    victim->peer = sides_fork(SECONDS);
-    if (victim->peer == 0) {
-        struct sides_holdings before;
-        weft_channel *channel;
-
-        fake_reset();
-        weft_channel_close(&victim->channel);
-        before = sides_hold();
-        status = weft_channel_adopt(victim->theirs, &blocking, soon(), &channel,
-                                    NULL);
-        if (status == WEFT_OK) {
-            echo(channel);
-        } else {
-            CHECK(status != WEFT_ETIMEDOUT);
-        }
-        weft_channel_close(&channel);
-        before.handles--; /* the one that was adopted */
-        sides_check_holdings(&before);
-        check_exit_child();
-    }
-    (void)close((int)victim->theirs);
+    victim->peer = start_adopting(adopting_peer, victim->run, victim->channel,
+                                  victim->theirs);
+    victim->has_peer = true;
     return status;
 }
 
@@ -270,11 +328,11 @@ static weft_status send_handles(struct victim *victim)
 
     sides_fill(room, SMALL, 7);
     message.handle_count = 2;
-    message.handles[0] = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    message.handles[1] = open("/dev/zero", O_RDONLY | O_CLOEXEC);
+    message.handles[0] = peer_token(1);
+    message.handles[1] = peer_token(2);
     status = weft_channel_send_message(victim->channel, &message, soon());
-    (void)close((int)message.handles[0]);
-    (void)close((int)message.handles[1]);
+    CHECK(peer_close(message.handles[0]));
+    CHECK(peer_close(message.handles[1]));
     return status;
 }
 
@@ -291,7 +349,7 @@ static weft_status receive_handles(struct victim *victim)
     CHECK(message.bytes == SMALL && message.tag == 7 &&
           message.handle_count == 2 && sides_matches(room, SMALL, 7));
     for (unsigned i = 0; i < message.handle_count; i++) {
-        CHECK(close((int)message.handles[i]) == 0);
+        CHECK(peer_token_is(message.handles[i], i + 1));
     }
     return status;
 }
@@ -318,21 +376,18 @@ static weft_status expose_sending(struct victim *victim)
 /* As an event loop does: looks, polls, looks. */
 static weft_status poll_small(struct victim *victim)
 {
-    struct pollfd entry = {.events = POLLIN};
     weft_handle handle;
     size_t got = 0;
     weft_status status = weft_channel_recv_handle(victim->channel, &handle);
 
-    entry.fd = (int)handle;
     while (status == WEFT_OK) {
         status =
             weft_channel_try_recv(victim->channel, room, sizeof(room), &got);
         if (status != WEFT_EAGAIN) {
             break;
         }
-        status = poll(&entry, 1, (int)(PATIENCE_NS / 1000000)) == 1
-                     ? WEFT_OK
-                     : WEFT_ETIMEDOUT;
+        status = guard_await(handle, PATIENCE_NS / PEER_MS) ? WEFT_OK
+                                                            : WEFT_ETIMEDOUT;
     }
     if (status == WEFT_OK) {
         CHECK(got == SMALL && sides_matches(room, SMALL, SMALL));
@@ -459,151 +514,148 @@ static bool take_steps(struct victim *victim, const struct step *steps)
     return true;
 }
 
+static void note_outcome(void)
+{
+    const char *struck = fake_failed_operation();
+
+    (void)snprintf(report->struck, sizeof(report->struck), "%s",
+                   struck != NULL ? struck : "");
+    report->calls = fake_calls();
+    report->fault = fake_failed_how();
+    report->variants = fake_failed_variants();
+}
+
 /* The whole life of a victim, from its first call to its last. */
-static void live(struct victim *victim, const struct step *opening,
-                 uint64_t number, unsigned variant)
+static void live(struct victim *victim, const struct step *opening)
 {
     struct sides_holdings before = sides_hold();
     int64_t allocations = fake_live_allocations();
 
     weft_log_set(heed_log, NULL);
-    fake_fail_at(number, variant);
+    fake_fail_at(victim->run->number, victim->run->variant);
     if (take_steps(victim, opening)) {
         report->finished = take_steps(victim, talking);
     }
     weft_channel_close(&victim->channel);
     weft_listener_close(&victim->listener);
-    report->calls = fake_calls();
-    report->struck = fake_failed_operation();
-    report->fault = fake_failed_how();
-    report->variants = fake_failed_variants();
+    note_outcome();
     fake_reset();
     before.handles -= opening == adopting;
+    CHECK(!victim->has_peer || peer_ended_well(&victim->peer));
     sides_check_holdings(&before);
     CHECK(fake_live_allocations() == allocations);
-    if (victim->peer > 0) {
-        CHECK(sides_ended_well(victim->peer));
-    }
 }
 
 /* ---------------------------------------------------------------- roles --- */
 
+/* A static variable has to be set in each child. */
+static void begin(const struct run *run, const char *what)
+{
+    report = run->report;
+    guard_watch(what, SECONDS);
+}
+
+static void accepting_victim(void *context)
+{
+    struct victim victim = {.run = context};
+
+    begin(context, "a victim that accepts");
+    live(&victim, accepting);
+}
+
+static void connecting_victim(void *context)
+{
+    struct victim victim = {.run = context};
+    weft_channel_options patient = blocking;
+    weft_channel *channel;
+
+    begin(context, "a victim that connects");
+    /* Not before the peer listens. */
+    patient.flags = WEFT_CHANNEL_AWAIT_NAME;
+    REQUIRE(weft_channel_connect(NAME, &patient, soon(), &channel, NULL) ==
+            WEFT_OK);
+    weft_channel_close(&channel);
+    live(&victim, connecting);
+}
+
+static void pairing_victim(void *context)
+{
+    struct victim victim = {.run = context};
+
+    begin(context, "a victim that makes a pair");
+    live(&victim, pairing);
+}
+
+static void adopting_victim(void *context)
+{
+    struct adoption *adoption = context;
+    struct victim victim = {.run = &adoption->run, .theirs = adoption->theirs};
+
+    begin_adopting(adoption, "a victim that adopts");
+    report = adoption->run.report;
+    live(&victim, adopting);
+}
+
+/* Starts the peer first or last, and waits for both. */
+static bool run_both(const struct run *run, peer_task *first, peer_task *second,
+                     peer_task *victim)
+{
+    peer_process sides[2];
+    bool well[2];
+    size_t peer = first == victim ? 1 : 0;
+
+    sides[0] = peer_run(first, run, sizeof(*run));
+    sides[1] = peer_run(second, run, sizeof(*run));
+    well[0] = peer_ended_well(&sides[1 - peer]);
+    run->report->over = true;
+    peer_gate_open(&run->ready);
+    well[1] = peer_ended_well(&sides[peer]);
+    return well[0] && well[1];
+}
+
 /* Each of these runs a victim and its peer, and says whether all was well. */
-typedef bool role(uint64_t number, unsigned variant);
+typedef bool role(const struct run *run);
 
-static bool as_accepting(uint64_t number, unsigned variant)
+static bool as_accepting(const struct run *run)
 {
-    struct victim victim = {.theirs = WEFT_HANDLE_NONE};
-    int ends[2];
-    pid_t children[2];
-    bool well;
-
-    REQUIRE(pipe2(ends, O_CLOEXEC) == 0);
-    children[0] = sides_fork(SECONDS);
-    if (children[0] == 0) {
-        victim.ready = ends[1];
-        live(&victim, accepting, number, variant);
-        check_exit_child();
-    }
-    (void)close(ends[1]);
-    children[1] = sides_fork(SECONDS);
-    if (children[1] == 0) {
-        struct sides_holdings before = sides_hold();
-
-        connecting_peer(ends[0]);
-        sides_check_holdings(&before);
-        check_exit_child();
-    }
-    (void)close(ends[0]);
-    well = sides_ended_well(children[0]);
-    return sides_ended_well(children[1]) && well;
+    return run_both(run, accepting_victim, connecting_peer, accepting_victim);
 }
 
-static bool as_connecting(uint64_t number, unsigned variant)
+static bool as_connecting(const struct run *run)
 {
-    struct victim victim = {.theirs = WEFT_HANDLE_NONE};
-    int ends[2];
-    pid_t children[2];
-    bool well;
-
-    REQUIRE(pipe2(ends, O_CLOEXEC) == 0);
-    children[1] = sides_fork(SECONDS);
-    if (children[1] == 0) {
-        struct sides_holdings before;
-        weft_listener *listener;
-
-        (void)close(ends[1]);
-        before = sides_hold();
-        REQUIRE(weft_channel_listen(NAME, &blocking, &listener, NULL) ==
-                WEFT_OK);
-        listening_peer(listener, ends[0]);
-        weft_listener_close(&listener);
-        sides_check_holdings(&before);
-        check_exit_child();
-    }
-    (void)close(ends[0]);
-    children[0] = sides_fork(SECONDS);
-    if (children[0] == 0) {
-        weft_channel_options patient = blocking;
-        weft_channel *channel;
-
-        /* Not before the peer listens. */
-        patient.flags = WEFT_CHANNEL_AWAIT_NAME;
-        REQUIRE(weft_channel_connect(NAME, &patient, soon(), &channel, NULL) ==
-                WEFT_OK);
-        weft_channel_close(&channel);
-        live(&victim, connecting, number, variant);
-        check_exit_child();
-    }
-    (void)close(ends[1]);
-    well = sides_ended_well(children[0]);
-    return sides_ended_well(children[1]) && well;
+    return run_both(run, listening_peer, connecting_victim, connecting_victim);
 }
 
-static bool as_pairing(uint64_t number, unsigned variant)
+static bool as_pairing(const struct run *run)
 {
-    struct victim victim = {.theirs = WEFT_HANDLE_NONE};
-    pid_t child = sides_fork(SECONDS);
+    peer_process child = peer_run(pairing_victim, run, sizeof(*run));
 
-    if (child == 0) {
-        live(&victim, pairing, number, variant);
-        check_exit_child();
-    }
-    return sides_ended_well(child);
+    return peer_ended_well(&child);
 }
 
-static void host_adopting(uint64_t number, unsigned variant)
+/* Makes the pair, and is the victim's peer. */
+static void host_adopting(void *context)
 {
-    struct sides_holdings before = sides_hold();
+    struct sides_holdings before;
     weft_channel *channel;
     weft_handle theirs;
-    pid_t child;
+    peer_process child;
 
+    guard_watch("the peer that made a pair", SECONDS);
+    before = sides_hold();
     REQUIRE(weft_channel_pair(&blocking, &channel, &theirs, NULL) == WEFT_OK);
-    child = sides_fork(SECONDS);
-    if (child == 0) {
-        struct victim victim = {.theirs = theirs};
-
-        weft_channel_close(&channel);
-        live(&victim, adopting, number, variant);
-        check_exit_child();
-    }
-    (void)close((int)theirs);
+    child = start_adopting(adopting_victim, context, channel, theirs);
     echo(channel);
     weft_channel_close(&channel);
-    CHECK(sides_ended_well(child));
+    CHECK(peer_ended_well(&child));
     sides_check_holdings(&before);
 }
 
-static bool as_adopting(uint64_t number, unsigned variant)
+static bool as_adopting(const struct run *run)
 {
-    pid_t child = sides_fork(SECONDS);
+    peer_process child = peer_run(host_adopting, run, sizeof(*run));
 
-    if (child == 0) {
-        host_adopting(number, variant);
-        check_exit_child();
-    }
-    return sides_ended_well(child);
+    return peer_ended_well(&child);
 }
 
 /* ------------------------------------------------------------------ all --- */
@@ -629,14 +681,22 @@ static bool may_be_silent(void)
     return false;
 }
 
-static bool try_run(const char *title, role *run, uint64_t number,
+static bool was_struck(void)
+{
+    return report->struck[0] != '\0';
+}
+
+static bool try_run(const char *title, role *play, uint64_t number,
                     unsigned variant)
 {
+    struct run run = {.report = report, .number = number, .variant = variant};
     bool well;
 
     memset(report, 0, sizeof(*report));
-    well = run(number, variant);
-    if (report->struck == NULL) {
+    peer_gate_init(&run.ready);
+    well = play(&run);
+    peer_gate_deinit(&run.ready);
+    if (!was_struck()) {
         well = well && report->finished;
     } else {
         well = well && (report->told || report->logs > 0 ||
@@ -645,7 +705,7 @@ static bool try_run(const char *title, role *run, uint64_t number,
     if (!well) {
         printf("# %s: call %llu, %s, gave %s: %s, %s\n", title,
                (unsigned long long)number,
-               report->struck != NULL ? report->struck : "none",
+               was_struck() ? report->struck : "none",
                weft_status_name(report->fault.status),
                report->told ? "told" : "not told",
                report->finished ? "finished" : "not finished");
@@ -680,14 +740,14 @@ static void fail_each(struct row *row)
             row->bad += !try_run(row->title, row->run, row->calls, variant++);
             row->runs++;
         } while (variant < report->variants);
-    } while (report->struck != NULL);
+    } while (was_struck());
 }
 
 /* Checks come last: a child would take over the failures of its parent. */
 void test_main(void)
 {
-    report = sides_share(sizeof(*report));
-    sides_make_directory();
+    report = peer_shared(sizeof(*report));
+    peer_names_begin();
     for (size_t i = 0; i < ROWS; i++) {
         fail_each(&rows[i]);
     }
@@ -698,5 +758,6 @@ void test_main(void)
         CHECK(rows[i].bad == 0);
         CHECK(rows[i].calls > 20);
     }
-    sides_remove_directory();
+    peer_names_end();
+    peer_unshare(report, sizeof(*report));
 }

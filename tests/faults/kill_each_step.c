@@ -11,19 +11,15 @@
  * then meet a second peer and go through the whole script with that one, at
  * the same name if there is one.
  */
-#define _GNU_SOURCE
-#include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "check.h"
+#include "guard.h"
 #include "ipc/ring.h"
 #include "os/fake/fake.h"
 #include "os/fake/step.h"
+#include "peer.h"
 #include "sides.h"
 
 #define NAME "kill"
@@ -45,6 +41,18 @@ struct shared {
     _Atomic bool finished;    /* the victim got to the end of the script */
     _Atomic bool met;         /* the survivor had a whole conversation */
     _Atomic uint64_t late_ns; /* from the death until the survivor knew */
+    _Atomic bool has_adopter; /* the side that makes a pair has started it */
+    _Atomic int adopter;      /* its number, when it has come to its end */
+};
+
+/* What a side is told when it is started. */
+struct role {
+    struct shared *shared;
+    uint64_t number;       /* the step at which it dies, or what it is */
+    uint64_t adopters;     /* the number of who adopts its pair's other end */
+    peer_gate let_go;      /* is opened for an adopter that may end */
+    weft_handle theirs;    /* an adopter's */
+    weft_channel *parents; /* a fork's copy of the pair's first end */
 };
 
 static struct shared *shared;
@@ -126,12 +134,12 @@ static weft_status send_one(struct talk *talk, const struct act *act)
     sides_fill(room, act->bytes, talk->sent);
     message.tag = talk->sent;
     if (act->kind == HANDLES) {
-        message.handles[0] = open("/dev/null", O_RDONLY | O_CLOEXEC);
+        message.handles[0] = peer_token((unsigned)talk->sent);
         message.handle_count = 1;
     }
     status = weft_channel_send_message(talk->channel, &message, soon());
     if (act->kind == HANDLES) {
-        (void)close((int)message.handles[0]);
+        CHECK(peer_close(message.handles[0]));
     }
     talk->sent += status == WEFT_OK;
     if (is_victim(talk->number)) {
@@ -154,7 +162,7 @@ static weft_status receive_one(struct talk *talk, const struct act *act)
           sides_matches(room, message.bytes, talk->received));
     CHECK(message.handle_count == (act->kind == HANDLES));
     for (unsigned i = 0; i < message.handle_count; i++) {
-        CHECK(close((int)message.handles[i]) == 0);
+        CHECK(peer_token_is(message.handles[i], (unsigned)talk->received));
     }
     talk->received++;
     return status;
@@ -190,7 +198,7 @@ static weft_status hear_part(struct talk *talk, const struct act *act)
         return WEFT_OK;
     }
     if (act->nap) {
-        (void)usleep(300);
+        guard_nap_us(300);
     }
     while (talk->in_act < act->count && status == WEFT_OK) {
         status = receive_one(talk, act);
@@ -297,21 +305,26 @@ static bool converse(weft_channel *channel, enum side me, uint64_t number)
     return part(&talk, go_through(&talk));
 }
 
-static void begin(uint64_t number)
+/* Ends what a fork has of its parent's, and begins to count to its death. */
+static void begin(struct role *role, const char *what)
 {
-    if (!is_victim(number)) {
-        return;
+    wefti_step_follow(NULL, NULL);
+    fake_reset();
+    weft_channel_close(&role->parents);
+    guard_watch(what, SECONDS);
+    shared = role->shared;
+    if (is_victim(role->number)) {
+        weftos_store_relaxed(&shared->steps.die_at, role->number);
+        wefti_step_follow(&shared->steps, peer_die);
+        fake_before_each(wefti_step);
     }
-    weftos_store_relaxed(&shared->steps.die_at, number);
-    wefti_step_follow(&shared->steps);
-    fake_before_each(wefti_step);
 }
 
 static void end(uint64_t number)
 {
     if (is_victim(number)) {
         fake_reset();
-        wefti_step_follow(NULL);
+        wefti_step_follow(NULL, NULL);
         shared->finished = true;
     }
 }
@@ -322,192 +335,226 @@ static bool is_spare(uint64_t number)
     return number == SECOND && shared->met;
 }
 
-/* Listens, and goes on accepting until one conversation was whole. */
-static void listening_side(uint64_t number)
+/* Accepts one, or nobody. True: the conversation was whole. */
+static bool accept_one(weft_listener *listener, uint64_t number,
+                       uint64_t patience)
 {
-    struct sides_holdings before = sides_hold();
+    weft_channel *channel;
+    bool whole = false;
+    weft_status status = weft_channel_accept(
+        listener, number == SECOND ? weft_after_ns(SLICE_NS) : soon(), &channel,
+        NULL);
+
+    if (status == WEFT_OK) {
+        whole = converse(channel, OPENER, number);
+        shared->met = shared->met || (whole && number == SURVIVOR);
+    } else {
+        REQUIRE(status == WEFT_ETIMEDOUT && number == SECOND &&
+                weft_now_ns() < patience);
+    }
+    return whole;
+}
+
+/* Listens, and goes on accepting until one conversation was whole. */
+static void listening_side(void *context)
+{
+    struct role *role = context;
+    struct sides_holdings before;
     uint64_t patience = soon();
     weft_listener *listener;
     bool whole = false;
 
-    begin(number);
+    begin(role, "a side that listens");
+    before = sides_hold();
     REQUIRE(weft_channel_listen(NAME, &options, &listener, NULL) == WEFT_OK);
-    while (!whole && !is_spare(number)) {
-        weft_channel *channel;
-        weft_status status = weft_channel_accept(
-            listener, number == SECOND ? weft_after_ns(SLICE_NS) : soon(),
-            &channel, NULL);
-
-        if (status == WEFT_OK) {
-            whole = converse(channel, OPENER, number);
-            shared->met = shared->met || (whole && number == SURVIVOR);
-        } else {
-            REQUIRE(status == WEFT_ETIMEDOUT && number == SECOND &&
-                    weft_now_ns() < patience);
-        }
+    while (!whole && !is_spare(role->number)) {
+        whole = accept_one(listener, role->number, patience);
     }
     weft_listener_close(&listener);
-    end(number);
+    end(role->number);
     sides_check_holdings(&before);
-    check_exit_child();
+}
+
+/* The same for one that connects. */
+static bool connect_once(uint64_t number, uint64_t patience)
+{
+    weft_channel *channel;
+    bool whole = false;
+    weft_status status = weft_channel_connect(
+        NAME, &options, number == SECOND ? weft_after_ns(SLICE_NS) : soon(),
+        &channel, NULL);
+
+    if (status == WEFT_OK) {
+        whole = converse(channel, JOINER, number);
+        shared->met = shared->met || (whole && number == SURVIVOR);
+    } else if (number == SECOND) {
+        REQUIRE(weft_now_ns() < patience);
+    } else {
+        REQUIRE(status == WEFT_EPEERDIED);
+        note_death();
+    }
+    return whole;
 }
 
 /* Connects to whoever listens until one conversation was whole. */
-static void connecting_side(uint64_t number)
+static void connecting_side(void *context)
 {
-    struct sides_holdings before = sides_hold();
+    struct role *role = context;
+    struct sides_holdings before;
     uint64_t patience = soon();
     bool whole = false;
 
-    begin(number);
-    while (!whole && !is_spare(number)) {
-        weft_channel *channel;
-        weft_status status = weft_channel_connect(
-            NAME, &options, number == SECOND ? weft_after_ns(SLICE_NS) : soon(),
-            &channel, NULL);
-
-        if (status == WEFT_OK) {
-            whole = converse(channel, JOINER, number);
-            shared->met = shared->met || (whole && number == SURVIVOR);
-        } else if (number == SECOND) {
-            REQUIRE(weft_now_ns() < patience);
-        } else {
-            REQUIRE(status == WEFT_EPEERDIED);
-            note_death();
-        }
+    begin(role, "a side that connects");
+    before = sides_hold();
+    while (!whole && !is_spare(role->number)) {
+        whole = connect_once(role->number, patience);
     }
-    end(number);
+    end(role->number);
     sides_check_holdings(&before);
-    check_exit_child();
 }
 
-static void adopting_side(weft_handle theirs, uint64_t number)
+static void adopting_side(void *context)
 {
-    struct sides_holdings before = sides_hold();
+    struct role *role = context;
+    struct sides_holdings before;
     weft_channel *channel;
     weft_status status;
 
-    begin(number);
-    status = weft_channel_adopt(theirs, &options, soon(), &channel, NULL);
+    begin(role, "a side that adopts");
+    before = sides_hold();
+    status = weft_channel_adopt(role->theirs, &options, soon(), &channel, NULL);
     if (status == WEFT_OK) {
-        (void)converse(channel, JOINER, number);
+        (void)converse(channel, JOINER, role->number);
     } else {
         CHECK_STATUS(status, WEFT_EPEERDIED);
         note_death();
     }
-    end(number);
+    end(role->number);
     before.handles--; /* the one that was adopted */
     sides_check_holdings(&before);
-    check_exit_child();
+    shared->adopter = peer_self();
+    CHECK(peer_gate_pass(&role->let_go));
 }
 
-/* Makes a pair and its peer. `number` is for this side, `other` for that. */
-static void pairing_side(uint64_t number, uint64_t other)
+/* Did a side end as it should? It may be one that is killed. */
+static bool has_ended(peer_process *side)
 {
-    struct sides_holdings before = sides_hold();
-    weft_channel *channel;
-    weft_handle theirs;
-    pid_t child;
+    CHECK(peer_await_end(side));
+    return weftos_load_acquire(&shared->steps.died_ns) != 0
+               ? peer_was_killed(side)
+               : peer_ended_well(side);
+}
 
-    begin(number);
-    REQUIRE(weft_channel_pair(&options, &channel, &theirs, NULL) == WEFT_OK);
-    child = fork(); /* and not sides_fork: it survives the one that made it */
-    REQUIRE(child >= 0);
-    if (child == 0) {
-        (void)alarm(SECONDS);
-        wefti_step_follow(NULL);
-        fake_reset();
-        weft_channel_close(&channel);
-        adopting_side(theirs, other);
-    }
-    (void)close((int)theirs);
-    (void)converse(channel, OPENER, number);
-    end(number);
+/* Makes a pair and its peer, which survives the one that made it. */
+static void pairing_side(void *context)
+{
+    struct role *role = context;
+    struct role adopter = *role;
+    struct sides_holdings before;
+    weft_channel *channel;
+    peer_process child;
+
+    begin(role, "a side that makes a pair");
+    before = sides_hold();
+    REQUIRE(weft_channel_pair(&options, &channel, &adopter.theirs, NULL) ==
+            WEFT_OK);
+    adopter.number = role->adopters;
+    adopter.parents = peer_forks ? channel : NULL;
+    peer_pass(adopter.theirs);
+    shared->has_adopter = true;
+    child = peer_run(adopting_side, &adopter, sizeof(adopter));
+    CHECK(peer_close(adopter.theirs));
+    (void)converse(channel, OPENER, role->number);
+    end(role->number);
+    peer_gate_open(&role->let_go);
+    CHECK(role->adopters == SURVIVOR ? peer_ended_well(&child)
+                                     : has_ended(&child));
     sides_check_holdings(&before);
-    check_exit_child();
 }
 
 /* ----------------------------------------------------------------- runs --- */
 
-/*
- * Collects all children. One may have been killed, if it was the victim; the
- * others ended well. `after` is called when the victim is gone.
- */
-static bool collect(void (*after)(uint64_t number))
+static peer_process start_side(peer_task *side, struct role role,
+                               uint64_t number)
 {
-    bool well = true;
-    int status;
+    role.number = number;
+    return peer_run(side, &role, sizeof(role));
+}
 
-    while (wait(&status) > 0) {
-        if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL &&
-            weftos_load_relaxed(&shared->steps.died_ns) != 0) {
-            well = well && sides_directory_is_clean(NAME);
-            if (!shared->met) {
-                after(SECOND);
-            }
-        } else if (WIFSIGNALED(status)) {
-            printf("# a side ended by signal %d\n", WTERMSIG(status));
-            well = false;
-        } else {
-            well = well && WEXITSTATUS(status) == 0;
+/* A survivor, a victim, and maybe the one that comes in place of the dead. */
+static bool kill_one_of_two(const struct role *role, peer_task *surviving,
+                            peer_task *dying)
+{
+    peer_process survivor = start_side(surviving, *role, SURVIVOR);
+    peer_process victim = start_side(dying, *role, role->number);
+    bool well = has_ended(&victim);
+
+    if (weftos_load_acquire(&shared->steps.died_ns) != 0) {
+        well = well && sides_names_are_clean(NAME);
+    }
+    if (!shared->met && !shared->finished) {
+        peer_process second = start_side(dying, *role, SECOND);
+
+        well = peer_ended_well(&survivor) && well;
+        return peer_ended_well(&second) && well;
+    }
+    return peer_ended_well(&survivor) && well;
+}
+
+static bool kill_listening(struct role *role)
+{
+    return kill_one_of_two(role, connecting_side, listening_side);
+}
+
+static bool kill_connecting(struct role *role)
+{
+    return kill_one_of_two(role, listening_side, connecting_side);
+}
+
+/* The orphan lets itself be held, and be let go, before it ends. */
+static bool bury_adopter(const struct role *role)
+{
+    uint64_t late = peer_soon();
+    intptr_t orphan;
+
+    while (shared->adopter == 0) {
+        if (weft_now_ns() > late) {
+            return false;
         }
+        guard_nap_us(200);
+    }
+    orphan = sides_hold_orphan(shared->adopter);
+    peer_gate_open(&role->let_go);
+    return sides_orphan_ended_well(orphan);
+}
+
+static bool kill_pairing(struct role *role)
+{
+    peer_process victim;
+    bool well;
+
+    role->adopters = SURVIVOR;
+    victim = peer_run(pairing_side, role, sizeof(*role));
+    well = has_ended(&victim);
+    if (shared->has_adopter && !shared->finished) {
+        well = bury_adopter(role) && well;
     }
     return well;
 }
 
-static void start_nothing(uint64_t number)
-{
-    (void)number;
-}
-
-static void start_listening_side(uint64_t number)
-{
-    if (sides_fork(SECONDS) == 0) {
-        listening_side(number);
-    }
-}
-
-static void start_connecting_side(uint64_t number)
-{
-    if (sides_fork(SECONDS) == 0) {
-        connecting_side(number);
-    }
-}
-
-static bool kill_listening(uint64_t number)
-{
-    start_connecting_side(SURVIVOR);
-    start_listening_side(number);
-    return collect(start_listening_side);
-}
-
-static bool kill_connecting(uint64_t number)
-{
-    start_listening_side(SURVIVOR);
-    start_connecting_side(number);
-    return collect(start_connecting_side);
-}
-
-static bool kill_pairing(uint64_t number)
-{
-    if (sides_fork(SECONDS) == 0) {
-        pairing_side(number, SURVIVOR);
-    }
-    return collect(start_nothing);
-}
-
 /* The side that made the pair must end well, but its child is killed. */
-static bool kill_adopting(uint64_t number)
+static bool kill_adopting(struct role *role)
 {
-    if (sides_fork(SECONDS) == 0) {
-        pairing_side(SURVIVOR, number);
-    }
-    return collect(start_nothing);
+    peer_process survivor;
+
+    role->adopters = role->number;
+    survivor = start_side(pairing_side, *role, SURVIVOR);
+    return peer_ended_well(&survivor);
 }
 
 static struct row {
     const char *title;
-    bool (*run)(uint64_t number);
+    bool (*run)(struct role *role);
     uint64_t steps;
     uint64_t late_ns;
     uint64_t late_number;
@@ -541,7 +588,7 @@ static struct mark {
 
 static void hit(const char *name)
 {
-    for (size_t i = 0; name != NULL && i < MARKS; i++) {
+    for (size_t i = 0; i < MARKS; i++) {
         marks[i].hit = marks[i].hit || strcmp(marks[i].name, name) == 0;
     }
 }
@@ -549,17 +596,19 @@ static void hit(const char *name)
 static void kill_each(struct row *row)
 {
     do {
-        const char *name;
+        struct role role = {.shared = shared, .number = ++row->steps};
+        const char *name = shared->steps.died_in;
         bool well;
 
         memset(shared, 0, sizeof(*shared));
-        row->steps++;
-        well = row->run(row->steps);
-        name = shared->steps.died_in;
+        peer_gate_init(&role.let_go);
+        well = row->run(&role);
+        peer_gate_deinit(&role.let_go);
         hit(name);
         if (!well || shared->late_ns > BOUND_NS) {
             printf("# %s: step %llu, '%s', %llu us\n", row->title,
-                   (unsigned long long)row->steps, name != NULL ? name : "none",
+                   (unsigned long long)row->steps,
+                   name[0] != '\0' ? name : "none",
                    (unsigned long long)shared->late_ns / 1000);
             row->bad++;
         }
@@ -573,10 +622,9 @@ static void kill_each(struct row *row)
 /* Checks come last: a child would take over the failures of its parent. */
 void test_main(void)
 {
-    shared = sides_share(sizeof(*shared));
-    /* Children of a side that was killed are this process's to collect. */
-    REQUIRE(prctl(PR_SET_CHILD_SUBREAPER, 1) == 0);
-    sides_make_directory();
+    shared = peer_shared(sizeof(*shared));
+    sides_take_orphans();
+    peer_names_begin();
     for (size_t i = 0; i < ROWS; i++) {
         kill_each(&rows[i]);
     }
@@ -595,5 +643,6 @@ void test_main(void)
             printf("# nobody died at '%s'\n", marks[i].name);
         }
     }
-    sides_remove_directory();
+    peer_names_end();
+    peer_unshare(shared, sizeof(*shared));
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Limits of the system, reached for real: descriptors, address space, memory.
+ * Limits of the system, reached for real: descriptors and address space.
  *
  * For descriptors the limit is set to what a process has open, and raised by
  * one until what it tries succeeds. Each failure before that is WEFT_ELIMIT,
@@ -8,22 +8,21 @@
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "check.h"
+#include "guard.h"
 #include "os/os.h"
+#include "peer.h"
 #include "sides.h"
 
 #define NAME "limits"
 #define SECONDS 20
+/* So often a peer asks whether it is still wanted. */
+#define SLICE_NS UINT64_C(10000000)
 #define PATIENCE_NS UINT64_C(5000000000)
 #define SMALL 100
 #define LARGE 100000
@@ -181,86 +180,74 @@ static weft_status expose(weft_channel *channel, weft_detail *detail)
 
 /* ---------------------------------------------------------------- peers --- */
 
-static void accept_all(int end)
+/* Is the peer wanted no more? It has this in memory that both share. */
+static _Atomic bool *over;
+
+static void accept_all(void *context)
 {
     weft_listener *listener;
-    struct pollfd entries[2];
 
+    (void)context;
+    guard_watch("the peer that accepts", SECONDS);
     REQUIRE(weft_channel_listen(NAME, NULL, &listener, NULL) == WEFT_OK);
-    entries[0].fd = (int)weft_listener_handle(listener);
-    entries[0].events = POLLIN;
-    entries[1].fd = end;
-    entries[1].events = POLLIN;
-    while (poll(entries, 2, -1) > 0 && entries[1].revents == 0) {
+    while (!*over) {
         weft_channel *channel;
 
-        (void)weft_channel_accept(listener, WEFT_NOW, &channel, NULL);
+        (void)weft_channel_accept(listener, weft_after_ns(SLICE_NS), &channel,
+                                  NULL);
         weft_channel_close(&channel);
     }
     weft_listener_close(&listener);
 }
 
-static void connect_again(int end)
+static void connect_again(void *context)
 {
-    struct pollfd entry = {.fd = end, .events = POLLIN};
-
-    while (poll(&entry, 1, 0) == 0) {
+    (void)context;
+    guard_watch("the peer that connects", SECONDS);
+    while (!*over) {
         weft_channel *channel;
 
         if (weft_channel_connect(NAME, NULL, soon(), &channel, NULL) !=
             WEFT_OK) {
-            (void)usleep(1000); /* nobody listens yet, or any more */
+            guard_nap_us(1000); /* nobody listens yet, or any more */
         }
         weft_channel_close(&channel);
     }
 }
 
-/* Starts a peer that goes on until its pipe, `*end`, is closed. */
-static pid_t start_peer(void (*play)(int end), int *end)
+static peer_process start_peer(peer_task *play)
 {
-    int ends[2];
-    pid_t peer;
-
-    REQUIRE(pipe2(ends, O_CLOEXEC) == 0);
-    peer = sides_fork(SECONDS);
-    if (peer == 0) {
-        (void)close(ends[1]);
-        play(ends[0]);
-        check_exit_child();
-    }
-    (void)close(ends[0]);
-    *end = ends[1];
-    return peer;
+    *over = false;
+    return peer_run(play, NULL, 0);
 }
 
-static void end_peer(pid_t peer, int end)
+static void end_peer(peer_process *peer)
 {
-    (void)close(end);
-    CHECK(sides_ended_well(peer));
+    *over = true;
+    CHECK(peer_ended_well(peer));
 }
 
 static void check_rendezvous(void)
 {
     weft_listener *listener;
-    int end;
-    pid_t peer;
+    peer_process peer;
 
     check_case("too few descriptors to listen");
     raise_until_ok(try_listen, NULL);
     check_case("too few descriptors to connect");
-    peer = start_peer(accept_all, &end);
+    peer = start_peer(accept_all);
     CHECK_STATUS(try_await(NULL, NULL), WEFT_OK);
     raise_until_ok(try_connect, NULL);
     check_case("too few descriptors to wait for a name");
     raise_until_ok(try_await, NULL);
-    end_peer(peer, end);
+    end_peer(&peer);
     check_case("too few descriptors to accept");
     /* Before there is a listener: a child would have a copy of its socket. */
-    peer = start_peer(connect_again, &end);
+    peer = start_peer(connect_again);
     REQUIRE(weft_channel_listen(NAME, NULL, &listener, NULL) == WEFT_OK);
     raise_until_ok(try_accept, listener);
     weft_listener_close(&listener);
-    end_peer(peer, end);
+    end_peer(&peer);
     check_case("too few descriptors to make a pair");
     raise_until_ok(try_pair, NULL);
 }
@@ -268,12 +255,12 @@ static void check_rendezvous(void)
 /* -------------------------------------------------------------- talking --- */
 
 /* Sends back what comes, handles and all, with descriptors enough. */
-static void echo(weft_handle theirs)
+static void echo(weft_channel *channel, void *context)
 {
-    weft_channel *channel;
-    weft_status status =
-        weft_channel_adopt(theirs, NULL, soon(), &channel, NULL);
+    weft_status status = WEFT_OK;
 
+    (void)context;
+    guard_watch("the peer that echoes", SECONDS);
     while (status == WEFT_OK) {
         weft_message message = {.data = room, .bytes = sizeof(room)};
 
@@ -281,28 +268,16 @@ static void echo(weft_handle theirs)
         if (status == WEFT_OK) {
             status = weft_channel_send_message(channel, &message, soon());
             for (unsigned i = 0; i < message.handle_count; i++) {
-                (void)close((int)message.handles[i]);
+                CHECK(peer_close(message.handles[i]));
             }
         }
     }
     CHECK(status == WEFT_ECLOSED || status == WEFT_EPEERDIED);
-    weft_channel_close(&channel);
 }
 
-static pid_t start_echo(weft_channel **channel)
+static peer_process start_echo(weft_channel **channel)
 {
-    weft_handle theirs;
-    pid_t peer;
-
-    REQUIRE(weft_channel_pair(NULL, channel, &theirs, NULL) == WEFT_OK);
-    peer = sides_fork(SECONDS);
-    if (peer == 0) {
-        weft_channel_close(channel);
-        echo(theirs);
-        check_exit_child();
-    }
-    (void)close((int)theirs);
-    return peer;
+    return peer_start(NULL, NULL, echo, NULL, 0, channel);
 }
 
 static weft_status exchange(weft_channel *channel, size_t bytes)
@@ -330,7 +305,7 @@ static void check_growth(void)
     struct sides_holdings before = sides_hold();
     weft_detail detail = {WEFT_OK, 0, NULL};
     weft_channel *channel;
-    pid_t peer;
+    peer_process peer;
 
     check_case("too few descriptors for a larger ring: it stays small");
     peer = start_echo(&channel);
@@ -344,7 +319,7 @@ static void check_growth(void)
     CHECK_STATUS(weft_channel_get_stats(channel, &stats), WEFT_OK);
     CHECK(stats.sent.reseats == 0);
     weft_channel_close(&channel);
-    CHECK(sides_ended_well(peer));
+    CHECK(peer_ended_well(&peer));
     sides_check_holdings(&before);
 }
 
@@ -356,7 +331,7 @@ static void check_lost_handles(const char *title, size_t bytes,
     weft_message message = {.data = room, .bytes = bytes};
     weft_detail detail = {WEFT_OK, 0, NULL};
     weft_channel *channel;
-    pid_t peer;
+    peer_process peer;
 
     check_case(title);
     peer = start_echo(&channel);
@@ -378,7 +353,7 @@ static void check_lost_handles(const char *title, size_t bytes,
     CHECK_STATUS(weft_channel_recv_message(channel, &message, soon()),
                  WEFT_ELIMIT);
     weft_channel_close(&channel);
-    CHECK(sides_ended_well(peer));
+    CHECK(peer_ended_well(&peer));
     sides_check_holdings(&before);
 }
 
@@ -387,7 +362,7 @@ static void check_talking(void)
     struct sides_holdings before = sides_hold();
     weft_detail detail = {WEFT_OK, 0, NULL};
     weft_channel *channel;
-    pid_t peer;
+    peer_process peer;
 
     check_case("too few descriptors for a handle to poll");
     peer = start_echo(&channel);
@@ -399,7 +374,7 @@ static void check_talking(void)
     CHECK_STATUS(expose(channel, &detail), WEFT_OK);
     CHECK_STATUS(exchange(channel, LARGE), WEFT_OK);
     weft_channel_close(&channel);
-    CHECK(sides_ended_well(peer));
+    CHECK(peer_ended_well(&peer));
     sides_check_holdings(&before);
     check_growth();
     check_lost_handles("no descriptor for the peer's larger ring", LARGE, 0);
@@ -410,7 +385,7 @@ static void check_talking(void)
 /* -------------------------------------------------------- address space --- */
 
 /* Runs in a child: takes channels until there is no address space left. */
-static void use_up_addresses(void)
+static void use_up_addresses(void *context)
 {
     static weft_channel *channels[4096];
     static weft_handle theirs[4096];
@@ -420,6 +395,8 @@ static void use_up_addresses(void)
     size_t count = 0;
     struct sides_holdings before = sides_hold();
 
+    (void)context;
+    guard_watch("who uses up the addresses", SECONDS);
     REQUIRE(getrlimit(RLIMIT_AS, &limit) == 0);
     limit.rlim_cur = 8 << 20;
     REQUIRE(setrlimit(RLIMIT_AS, &limit) == 0);
@@ -440,150 +417,28 @@ static void use_up_addresses(void)
     limit.rlim_cur = limit.rlim_max;
     REQUIRE(setrlimit(RLIMIT_AS, &limit) == 0);
     sides_check_holdings(&before);
-    check_exit_child();
 }
 
 static void check_address_space(void)
 {
-    pid_t child;
+    peer_process child;
 
     if (SANITIZED) {
         printf("# not under AddressSanitizer, which needs the addresses\n");
         return;
     }
     check_case("the address space is used up");
-    child = sides_fork(SECONDS);
-    if (child == 0) {
-        use_up_addresses();
-    }
-    CHECK(sides_ended_well(child));
-}
-
-/* -------------------------------------------------------- memory cgroup --- */
-
-#define CGROUP_ROOT "/sys/fs/cgroup/memory"
-#define CGROUP_BYTES "8388608"
-#define OBJECT_BYTES (1 << 20)
-#define OBJECTS 64
-
-static char group[512];
-
-static bool put(const char *file, const char *text)
-{
-    char path[600];
-    int fd;
-    bool done;
-
-    (void)snprintf(path, sizeof(path), "%s/%s", group, file);
-    fd = open(path, O_WRONLY | O_CLOEXEC);
-    if (fd < 0) {
-        return false;
-    }
-    done = write(fd, text, strlen(text)) == (ssize_t)strlen(text);
-    (void)close(fd);
-    return done;
-}
-
-/* A group within this process's own, by version 1's rules. */
-static bool make_group(void)
-{
-    char line[400];
-    bool made = false;
-    FILE *list = fopen("/proc/self/cgroup", "r");
-
-    if (list == NULL) {
-        return false;
-    }
-    while (!made && fgets(line, sizeof(line), list) != NULL) {
-        const char *path = strstr(line, ":memory:");
-
-        line[strcspn(line, "\n")] = '\0';
-        if (path != NULL) {
-            (void)snprintf(group, sizeof(group), CGROUP_ROOT "%s/weft-%ld",
-                           path + strlen(":memory:"), (long)getpid());
-            made = mkdir(group, 0700) == 0;
-        }
-    }
-    (void)fclose(list);
-    if (made && !put("memory.limit_in_bytes", CGROUP_BYTES)) {
-        (void)rmdir(group);
-        made = false;
-    }
-    return made;
-}
-
-/* In a child within the group: makes objects until there is no memory. */
-static void fill_group(void)
-{
-    void *bases[OBJECTS];
-    weft_handle objects[OBJECTS];
-    weft_detail detail = {WEFT_OK, 0, NULL};
-    weft_status status = WEFT_OK;
-    size_t count = 0;
-    char pid[32];
-    struct sides_holdings before = sides_hold();
-
-    (void)snprintf(pid, sizeof(pid), "%ld", (long)getpid());
-    REQUIRE(put("cgroup.procs", pid));
-    while (status == WEFT_OK && count < OBJECTS) {
-        status = weftos_shm_create(OBJECT_BYTES, &objects[count], &bases[count],
-                                   &detail);
-        count += status == WEFT_OK;
-    }
-    CHECK_STATUS(status, WEFT_ENOMEM);
-    CHECK(detail.status == WEFT_ENOMEM && detail.operation != NULL);
-    printf("# %zu MiB, then: %s\n", count, detail.operation);
-    while (count > 0) {
-        count--;
-        weftos_close(objects[count]);
-        weftos_shm_unmap(bases[count], OBJECT_BYTES);
-    }
-    sides_check_holdings(&before);
-    check_exit_child();
-}
-
-static int status_in_group(void)
-{
-    pid_t child = sides_fork(SECONDS);
-
-    if (child == 0) {
-        fill_group();
-    }
-    return sides_wait(child);
-}
-
-/*
- * A full group is the kernel's to deal with. As a rule it kills a process of
- * the group, in the midst of the call that asked for memory, and nobody can
- * return anything. Where the group says not to kill, the call gets ENOMEM.
- */
-static void check_memory_group(void)
-{
-    int status;
-
-    if (!make_group()) {
-        printf("# no group of memory cgroup version 1 can be made here\n");
-        return;
-    }
-    check_case("a memory cgroup that is full and does not kill: an error");
-    CHECK(put("memory.oom_control", "1"));
-    status = status_in_group();
-    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-    check_case("a memory cgroup that is full and kills: no call returns");
-    CHECK(put("memory.oom_control", "0"));
-    status = status_in_group();
-    printf("# it ended by %s %d\n", WIFSIGNALED(status) ? "signal" : "status",
-           WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
-    CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
-    CHECK(rmdir(group) == 0);
+    child = peer_run(use_up_addresses, NULL, 0);
+    CHECK(peer_ended_well(&child));
 }
 
 void test_main(void)
 {
-    sides_make_directory();
+    over = peer_shared(sizeof(*over));
+    peer_names_begin();
     check_rendezvous();
     check_talking();
     check_address_space();
-    check_memory_group();
-    sides_remove_directory();
+    peer_names_end();
+    peer_unshare((void *)(uintptr_t)over, sizeof(*over));
 }

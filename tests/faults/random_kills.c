@@ -12,18 +12,15 @@
  *
  * WEFT_SEED sets the seed, which is printed; WEFT_KILLS the number of kills.
  */
-#define _GNU_SOURCE
 #include <inttypes.h>
-#include <signal.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "check.h"
+#include "guard.h"
+#include "peer.h"
 #include "sides.h"
 
 #define KILLS 1000
@@ -44,16 +41,17 @@ struct plan {
     unsigned after_messages; /* as the survivor counts them */
 };
 
-/* Written by the victim. */
-struct progress {
-    _Atomic uint64_t sent; /* messages that a send had taken */
+/* What the two share. */
+struct shared {
+    struct plan plan;      /* of the round */
+    _Atomic uint64_t sent; /* messages that a send of the victim's had taken */
 };
 
 /* Rings that grow, but not so far that reading what is left takes long. */
 static const weft_channel_options options = {
     .size = sizeof(weft_channel_options), .ring_max_bytes = 1 << 18};
 
-static struct progress *progress;
+static struct shared *shared;
 static unsigned char room[LARGEST];
 static uint64_t latest_ns[WAYS];
 
@@ -129,47 +127,42 @@ static bool take_turns(weft_channel *channel, uint64_t seed, uint64_t *sent,
 
 /* --------------------------------------------------------------- victim --- */
 
-static void arm_death(unsigned after_us)
+/* A thread of the victim's own. */
+static void *die_later(void *context)
 {
-    struct sigevent event;
-    struct itimerspec when;
-    timer_t timer;
+    const unsigned *after_us = context;
 
-    memset(&event, 0, sizeof(event));
-    memset(&when, 0, sizeof(when));
-    event.sigev_notify = SIGEV_SIGNAL;
-    event.sigev_signo = SIGKILL;
-    when.it_value.tv_nsec = (long)after_us * 1000;
-    REQUIRE(timer_create(CLOCK_MONOTONIC, &event, &timer) == 0);
-    REQUIRE(timer_settime(timer, 0, &when, NULL) == 0);
+    guard_nap_us(*after_us);
+    peer_die();
 }
 
-static _Noreturn void be_victim(weft_handle theirs, const struct plan *plan)
+static void be_victim(weft_channel *channel, void *context)
 {
-    weft_channel *channel;
+    struct shared *told = context;
+    struct plan plan = told->plan;
     uint64_t sent = 0;
     uint64_t received = 0;
+    pthread_t thread;
 
-    REQUIRE(weft_channel_adopt(theirs, &options, soon(), &channel, NULL) ==
-            WEFT_OK);
-    if (plan->after_us != 0) {
-        arm_death(plan->after_us);
+    guard_watch("a victim that nobody kills", SECONDS);
+    if (plan.after_us != 0) {
+        REQUIRE(pthread_create(&thread, NULL, die_later, &plan.after_us) == 0);
     }
     for (;;) {
-        switch (plan->way) {
+        switch (plan.way) {
         case RECEIVING:
-            REQUIRE(send_next(channel, plan->seed, &sent, soon()) == WEFT_OK);
+            REQUIRE(send_next(channel, plan.seed, &sent, soon()) == WEFT_OK);
             break;
         case SENDING:
-            REQUIRE(receive_next(channel, plan->seed, &received, soon()) ==
+            REQUIRE(receive_next(channel, plan.seed, &received, soon()) ==
                     WEFT_OK);
             break;
         case BOTH:
         case WAYS:
-            REQUIRE(take_turns(channel, plan->seed, &sent, &received));
+            REQUIRE(take_turns(channel, plan.seed, &sent, &received));
             break;
         }
-        progress->sent = sent;
+        told->sent = sent;
     }
 }
 
@@ -220,18 +213,14 @@ static void check_end(weft_channel *channel, const struct plan *plan,
         status = weft_channel_send_until(channel, room, sizeof(room), soon());
     } while (status == WEFT_OK);
     CHECK_STATUS(status, WEFT_EPEERDIED);
-    CHECK(*received >= progress->sent && *received <= progress->sent + 1);
+    CHECK(*received >= shared->sent && *received <= shared->sent + 1);
 }
 
 /* `killed_ns` is 0 if the victim's timer killed it, nobody knows just when. */
-static bool check_delay(pid_t victim, enum way way, uint64_t killed_ns,
-                        uint64_t known_ns)
+static bool check_delay(enum way way, uint64_t killed_ns, uint64_t known_ns)
 {
     uint64_t delay = killed_ns != 0 ? known_ns - killed_ns : 0;
-    siginfo_t info;
 
-    REQUIRE(waitid(P_PID, (id_t)victim, &info, WEXITED) == 0);
-    CHECK(info.si_code == CLD_KILLED && info.si_status == SIGKILL);
     latest_ns[way] = delay > latest_ns[way] ? delay : latest_ns[way];
     if (!CHECK(delay < BOUND_NS)) {
         printf("# known only after %.3f ms\n", (double)delay / 1e6);
@@ -244,31 +233,26 @@ static void kill_once(const struct plan *plan)
 {
     struct sides_holdings before = sides_hold();
     weft_channel *channel;
-    weft_handle theirs;
     uint64_t sent = 0;
     uint64_t received = 0;
     uint64_t killed_ns = 0;
     uint64_t known_ns;
-    pid_t victim;
+    peer_process victim;
 
-    progress->sent = 0;
-    REQUIRE(weft_channel_pair(&options, &channel, &theirs, NULL) == WEFT_OK);
-    victim = sides_fork(SECONDS);
-    if (victim == 0) {
-        weft_channel_close(&channel);
-        be_victim(theirs, plan);
-    }
-    (void)close((int)theirs);
+    shared->plan = *plan;
+    shared->sent = 0;
+    victim = peer_start(&options, &options, be_victim, shared, 0, &channel);
     while (survive(channel, plan, &sent, &received)) {
         if (plan->after_us == 0 && killed_ns == 0 &&
             sent + received >= plan->after_messages) {
             killed_ns = weft_now_ns();
-            REQUIRE(kill(victim, SIGKILL) == 0);
+            REQUIRE(peer_strike(victim.id));
         }
     }
     known_ns = weft_now_ns();
     check_end(channel, plan, &received);
-    if (!check_delay(victim, plan->way, killed_ns, known_ns)) {
+    CHECK(peer_was_killed(&victim));
+    if (!check_delay(plan->way, killed_ns, known_ns)) {
         printf("# way %d, %u us, %u messages, sent %" PRIu64
                ", received %" PRIu64 "\n",
                (int)plan->way, plan->after_us, plan->after_messages, sent,
@@ -293,7 +277,7 @@ void test_main(void)
 
     check_case("a killed peer's messages all come, and then its death");
     printf("# WEFT_SEED=%" PRIu64 " WEFT_KILLS=%" PRIu64 "\n", seed, kills);
-    progress = sides_share(sizeof(*progress));
+    shared = peer_shared(sizeof(*shared));
     for (uint64_t i = 0; i < kills; i++) {
         struct plan plan = {.way = (enum way)(draw(&state) % WAYS),
                             .seed = draw(&state)};
@@ -310,4 +294,5 @@ void test_main(void)
         "a sender after %.3f ms; by one that does both after %.3f ms\n",
         (double)latest_ns[RECEIVING] / 1e6, (double)latest_ns[SENDING] / 1e6,
         (double)latest_ns[BOTH] / 1e6);
+    peer_unshare(shared, sizeof(*shared));
 }

@@ -4,12 +4,11 @@
  * system-call filter is set up in between, is an error and never a sleep: the
  * producer has dropped its own fence, so a sleeper might not be woken.
  */
-#define _GNU_SOURCE
-#include <unistd.h>
-
 #include "check.h"
+#include "guard.h"
 #include "os/fake/fake.h"
 #include "os/os.h"
+#include "peer.h"
 #include "sides.h"
 
 #define SECONDS 20
@@ -23,35 +22,31 @@ static uint64_t soon(void)
 }
 
 /* A producer that streams leaves the fence to the sleeper. */
-static void stream(weft_handle theirs, const weft_channel_options *options)
+static void stream(weft_channel *channel, void *context)
 {
-    weft_channel *channel;
     char byte;
     size_t got;
 
-    REQUIRE(weft_channel_adopt(theirs, options, soon(), &channel, NULL) ==
-            WEFT_OK);
+    (void)context;
+    guard_watch("the streaming peer", SECONDS);
     for (int i = 0; i < STREAM; i++) {
         CHECK_STATUS(weft_channel_send(channel, "0123456789", 10), WEFT_OK);
         if (i == 0) {
-            (void)usleep(NAP_US); /* until the peer is awake */
+            guard_nap_us(NAP_US); /* until the peer is awake */
         }
     }
     CHECK_STATUS(weft_channel_recv(channel, &byte, 1, &got), WEFT_ECLOSED);
-    weft_channel_close(&channel);
-    check_exit_child();
 }
 
 void test_main(void)
 {
     weft_channel_options options = WEFT_CHANNEL_OPTIONS_INIT;
     weft_channel *channel;
-    weft_handle theirs;
     weft_detail detail = {WEFT_OK, 0, NULL};
     uint64_t began;
     char data[16];
     size_t got;
-    pid_t child;
+    peer_process child;
 
     if (!weftos_get_facts()->fence_remote) {
         SKIP("this system has no remote fence");
@@ -59,18 +54,12 @@ void test_main(void)
     check_case("a fence that was agreed on and fails is an error, no sleep");
     options.wait = WEFT_WAIT_BLOCK;
     options.ring_bytes = 1 << 20;
-    REQUIRE(weft_channel_pair(&options, &channel, &theirs, NULL) == WEFT_OK);
-    child = sides_fork(SECONDS);
-    if (child == 0) {
-        weft_channel_close(&channel);
-        stream(theirs, &options);
-    }
-    (void)close((int)theirs);
+    child = peer_start(&options, &options, stream, NULL, 0, &channel);
     for (int i = 0; i < STREAM; i++) {
         REQUIRE(weft_channel_recv_until(channel, data, sizeof(data), &got,
                                         soon()) == WEFT_OK);
         if (i == 0) {
-            (void)usleep(2 * NAP_US); /* the rest comes meanwhile */
+            guard_nap_us(2 * NAP_US); /* the rest comes meanwhile */
         }
     }
     fake_fail_next(FAKE_FENCE_REMOTE, 0);
@@ -84,5 +73,5 @@ void test_main(void)
     CHECK(detail.status == WEFT_ENOTSUP && detail.operation != NULL);
     fake_reset();
     weft_channel_close(&channel);
-    CHECK(sides_ended_well(child));
+    CHECK(peer_ended_well(&child));
 }

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * sides.h - what the failure tests share: processes that can't outlive their
- * time, what a process holds, a run-time directory, and payloads that tell a
- * lost or torn byte.
+ * sides.h - what the failure tests share beside peer.h: what a process holds,
+ * what deaths leave behind, and payloads that tell a lost or torn byte.
  */
 #ifndef WEFT_TESTS_FAULTS_SIDES_H
 #define WEFT_TESTS_FAULTS_SIDES_H
@@ -10,42 +9,33 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/types.h>
-
-#include <weft/weft.h>
-
-/* Zeroed memory that this process and its children share, for good. */
-void *sides_share(size_t bytes);
-
-/*
- * Forks. The child is ended by SIGALRM after `seconds`, and when its parent
- * dies; 0 is returned in it.
- */
-pid_t sides_fork(unsigned seconds);
-
-/* Waits for a child; its status as waitpid gives it. */
-int sides_wait(pid_t child);
-
-/* Waits for a child: did it end well? Prints what it ended with if not. */
-bool sides_ended_well(pid_t child);
 
 /* What a process holds that a leak would add to. */
 struct sides_holdings {
     int handles;
-    int mappings; /* of weft's shared memory */
+    int mappings; /* of shared memory */
 };
 struct sides_holdings sides_hold(void);
 
 /* CHECKs that no more and no less is held than before. */
 void sides_check_holdings(const struct sides_holdings *before);
 
-/* Makes a run-time directory of the test's own, and removes it. */
-void sides_make_directory(void);
-void sides_remove_directory(void);
-const char *sides_directory(void);
+/*
+ * Is nothing in the place for names but what a dead owner of this one may
+ * leave there?
+ */
+bool sides_names_are_clean(const char *name);
 
-/* Does the directory hold nothing, or only the socket of this name? */
-bool sides_directory_is_clean(const char *name);
+/*
+ * The children of this process's children become its own to wait for, when
+ * those have died. An orphan must live until it is held.
+ */
+void sides_take_orphans(void);
+intptr_t sides_hold_orphan(int id);
+bool sides_orphan_ended_well(intptr_t orphan);
+
+/* Lets later children have every handle that this process has. */
+void sides_pass_all(void);
 
 /* Each byte depends on the number of the message and on its place in it. */
 void sides_fill(void *payload, size_t bytes, uint64_t number);

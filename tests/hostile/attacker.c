@@ -1,24 +1,17 @@
 /* SPDX-License-Identifier: MIT
  *
- * The attacker's tools; attacker.h has the idea. Linux only.
+ * The attacker's tools; attacker.h has the idea. What differs between systems
+ * is in attacker_linux.c and the like.
  */
-#define _GNU_SOURCE
 #include "attacker.h"
 
-#include <fcntl.h>
-#include <linux/memfd.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-/* The most descriptors that one message can carry: the kernel's SCM_MAX_FD. */
-#define DESCRIPTORS_MOST 253
+#include "guard.h"
+#include "peer.h"
 
 /* --------------------------------------------------------------- cases --- */
 
@@ -35,98 +28,66 @@ bool hostile_noted(void)
     return notes > 0;
 }
 
-static const char *watched;
+#define NAME_BYTES 120
 
-static void on_alarm(int number)
+/* What a case's child is told. */
+struct plan {
+    char name[NAME_BYTES];
+    uintptr_t body;
+    uintptr_t argument; /* 0: NULL */
+};
+
+/* What is in this program has the same distance from it in a child. */
+static uintptr_t number_of(const void *argument)
 {
-    static const char text[] = "# hangs: ";
-
-    (void)number;
-    /* Only what a signal handler may call. */
-    (void)!write(STDOUT_FILENO, text, sizeof(text) - 1);
-    (void)!write(STDOUT_FILENO, watched, strlen(watched));
-    (void)!write(STDOUT_FILENO, "\n", 1);
-    _exit(EXIT_FAILURE);
+    return argument == NULL ? 0 : (uintptr_t)argument - (uintptr_t)&notes;
 }
 
-void hostile_watch(const char *doing, unsigned seconds)
+static const void *argument_of(uintptr_t number)
 {
-    watched = doing;
-    (void)signal(SIGALRM, on_alarm);
-    (void)alarm(seconds);
+    return number == 0 ? NULL : (const void *)(number + (uintptr_t)&notes);
 }
 
-int hostile_mappings(void)
+static void run_body(void *context)
 {
-    FILE *maps = fopen("/proc/self/maps", "r");
-    char line[512];
-    int count = 0;
-
-    if (maps == NULL) {
-        return -1;
-    }
-    while (fgets(line, sizeof(line), maps) != NULL) {
-        count += strstr(line, "/memfd:") != NULL;
-    }
-    (void)fclose(maps);
-    return count;
-}
-
-static _Noreturn void run_body(const char *name, void (*body)(const void *),
-                               const void *argument)
-{
-    int handles = check_open_handles();
-    int mappings = hostile_mappings();
+    const struct plan *plan = context;
+    hostile_body *body = (hostile_body *)peer_function_of(plan->body);
+    int handles;
+    int mappings;
 
     notes = 0;
-    hostile_watch(name, 20);
-    body(argument);
+    guard_watch(plan->name, 19);
+    handles = check_open_handles();
+    mappings = guard_mappings();
+    body(argument_of(plan->argument));
     CHECK(check_open_handles() == handles);
-    CHECK(hostile_mappings() == mappings);
-    /* Without the parent's exit handlers and leak reports. */
+    CHECK(guard_mappings() == mappings);
+    /* Without the parent's exit handlers, leak reports and failures. */
     _Exit(notes == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
 }
 
-void hostile_case(const char *name, void (*body)(const void *argument),
-                  const void *argument)
+void hostile_case(const char *name, hostile_body *body, const void *argument)
 {
-    int status = 0;
-    pid_t child;
+    struct plan plan = {.body = peer_number_of((peer_function *)body),
+                        .argument = number_of(argument)};
+    peer_process child;
 
     check_case(name);
-    child = fork();
-    REQUIRE(child >= 0);
-    if (child == 0) {
-        run_body(name, body, argument);
-    }
-    REQUIRE(waitpid(child, &status, 0) == child);
-    if (WIFSIGNALED(status)) {
-        printf("# killed by signal %d\n", WTERMSIG(status));
-    }
-    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    (void)snprintf(plan.name, sizeof(plan.name), "%s", name);
+    child = peer_run(run_body, &plan, sizeof(plan));
+    /* Its watchdog is what ends it, after a bit less than twice this. */
+    (void)peer_await_end(&child);
+    CHECK(peer_ended_well(&child));
 }
 
 const char *hostile_name(const char *what, const char *how)
 {
-    static char buffers[2][120];
+    static char buffers[2][NAME_BYTES];
     static unsigned turn;
     char *name = buffers[turn++ % 2];
 
     (void)snprintf(name, sizeof(buffers[0]), "%s: %s", what, how);
     return name;
-}
-
-static char names[] = "/tmp/weft-hostile-XXXXXX";
-
-void hostile_names_begin(void)
-{
-    REQUIRE(mkdtemp(names) != NULL);
-    REQUIRE(setenv("WEFT_RUNTIME_DIR", names, 1) == 0);
-}
-
-void hostile_names_end(void)
-{
-    CHECK(rmdir(names) == 0); /* nothing was left in it */
 }
 
 /* ------------------------------------------------------------ attacker --- */
@@ -141,41 +102,6 @@ void attacker_greeting(const struct attacker *attacker, enum wefti_kind kind,
     greeting->home_bytes = attacker->offer.home_bytes;
     greeting->ring_max_bytes = UINT64_C(64) << 20;
     greeting->message_max_bytes = WEFT_MESSAGE_MAX;
-}
-
-static void put_descriptors(struct msghdr *header, void *room,
-                            const weft_handle *handles, size_t count)
-{
-    struct cmsghdr *control;
-    int fds[DESCRIPTORS_MOST];
-
-    for (size_t i = 0; i < count; i++) {
-        fds[i] = (int)handles[i];
-    }
-    header->msg_control = room;
-    header->msg_controllen = CMSG_SPACE(count * sizeof(int));
-    control = CMSG_FIRSTHDR(header);
-    control->cmsg_level = SOL_SOCKET;
-    control->cmsg_type = SCM_RIGHTS;
-    control->cmsg_len = CMSG_LEN(count * sizeof(int));
-    memcpy(CMSG_DATA(control), fds, count * sizeof(int));
-}
-
-bool attacker_send(weft_handle socket, const void *data, size_t bytes,
-                   const weft_handle *handles, size_t count)
-{
-    union {
-        struct cmsghdr alignment;
-        char bytes[CMSG_SPACE(DESCRIPTORS_MOST * sizeof(int))];
-    } room;
-    struct iovec part = {(void *)(uintptr_t)data, bytes};
-    struct msghdr header = {.msg_iov = &part, .msg_iovlen = 1};
-
-    if (count > 0) {
-        memset(&room, 0, sizeof(room));
-        put_descriptors(&header, room.bytes, handles, count);
-    }
-    return sendmsg((int)socket, &header, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0;
 }
 
 bool attacker_ride(const struct attacker *attacker, uint32_t type,
@@ -201,6 +127,7 @@ void attacker_meet_claiming(struct attacker *attacker,
     memset(attacker, 0, sizeof(*attacker));
     REQUIRE(weft_channel_pair(options, victim, &attacker->socket, NULL) ==
             WEFT_OK);
+    REQUIRE(weftos_socket_adopt(attacker->socket, NULL) == WEFT_OK);
     REQUIRE(wefti_settings_init(&settings, NULL, NULL) == WEFT_OK);
     REQUIRE(wefti_offer_init(&attacker->offer, NULL) == WEFT_OK);
     attacker_greeting(attacker, WEFTI_HELLO, &greeting);
@@ -270,47 +197,27 @@ void attacker_forge(struct attacker *attacker, uint64_t word,
 
 /* ------------------------------------------------------------- objects --- */
 
-int hostile_seals(void)
+weft_handle hostile_memory(uint64_t bytes)
 {
-    return F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE | F_SEAL_SEAL;
-}
-
-/* Writes to each page: one that is only reserved could pass for a hole. */
-static bool write_pages(int fd, uint64_t bytes)
-{
-    const char zero = 0;
-    bool written = true;
-
-    for (uint64_t at = 0; at < bytes && written; at += WEFTI_HOME_MIN) {
-        written = pwrite(fd, &zero, 1, (off_t)at) == 1;
-    }
-    return written;
-}
-
-static bool shape(int fd, const struct hostile_memory *plan)
-{
+    weft_handle object = WEFT_HANDLE_NONE;
     uint32_t magic = WEFTI_MAGIC;
+    void *base;
 
-    return write_pages(fd, plan->allocated) &&
-           ftruncate(fd, (off_t)plan->bytes) == 0 &&
-           (plan->beyond == 0 ||
-            fallocate(fd, FALLOC_FL_KEEP_SIZE, (off_t)plan->bytes,
-                      (off_t)plan->beyond) == 0) &&
-           (!plan->filled ||
-            pwrite(fd, &magic, sizeof(magic), 0) == (ssize_t)sizeof(magic)) &&
-           fcntl(fd, F_ADD_SEALS, plan->seals) == 0;
+    REQUIRE(weftos_shm_create((size_t)bytes, &object, &base, NULL) == WEFT_OK);
+    memcpy(base, &magic, sizeof(magic));
+    weftos_shm_unmap(base, (size_t)bytes);
+    return object;
 }
 
-weft_handle hostile_memory_open(const struct hostile_memory *plan)
+weft_handle hostile_open(const struct hostile_thing *thing, uint64_t bytes)
 {
-    int fd = memfd_create("hostile", MFD_CLOEXEC | MFD_ALLOW_SEALING |
-                                         (plan->huge ? MFD_HUGETLB : 0));
+    weft_handle handle = thing->open(bytes);
 
-    if (fd >= 0 && !shape(fd, plan)) {
-        (void)close(fd);
-        fd = -1;
+    if (handle == WEFT_HANDLE_NONE) {
+        printf("# this machine has none: %s\n", thing->name);
+        CHECK(thing->may_lack);
     }
-    return fd;
+    return handle;
 }
 
 /* -------------------------------------------------------------- victim --- */
@@ -360,6 +267,30 @@ weft_status victim_peek(weft_channel *victim)
     if (status == WEFT_OK) {
         weft_channel_release(victim);
     }
+    return status;
+}
+
+weft_status victim_send_handles(weft_channel *victim, struct wefti_home *home)
+{
+    weft_message message;
+    weft_status status = WEFT_OK;
+    uint64_t cursor = 0;
+
+    memset(&message, 0, sizeof(message));
+    message.handle_count = 1;
+    message.handles[0] = peer_token(1);
+    for (unsigned i = 0; i < 100000 && status == WEFT_OK; i++) {
+        uint64_t began = weft_now_ns();
+
+        status =
+            weft_channel_send_message(victim, &message, began + VICTIM_NS / 5);
+        CHECK_IN_TIME(began, VICTIM_NS / 5);
+        cursor += status == WEFT_OK ? WEFTI_HEADER : 0;
+        if (home != NULL) {
+            weftos_store_release(&home->cursor, cursor);
+        }
+    }
+    CHECK(peer_close(message.handles[0]));
     return status;
 }
 

@@ -45,10 +45,11 @@ bool hostile_noted(void);
 
 /*
  * Runs `body` in a child and checks that it ends by itself, in time, with no
- * descriptor open and no shared memory mapped that was not before.
+ * handle open and no shared memory mapped that was not before. `argument` is
+ * NULL or a constant of this program: a child may be the program started anew.
  */
-void hostile_case(const char *name, void (*body)(const void *argument),
-                  const void *argument);
+typedef void hostile_body(const void *argument);
+void hostile_case(const char *name, hostile_body *body, const void *argument);
 
 /*
  * "WHAT: HOW", for a property that is checked in several ways. It is good
@@ -56,19 +57,9 @@ void hostile_case(const char *name, void (*body)(const void *argument),
  */
 const char *hostile_name(const char *what, const char *how);
 
-/* The mappings of memory objects, ours and the attacker's, in this process. */
-int hostile_mappings(void);
-
-/* Ends this process, and says what it was at, unless called again in time. */
-void hostile_watch(const char *doing, unsigned seconds);
-
 /* Checks that a call that began then and had until then was not late. */
 #define CHECK_IN_TIME(began_ns, allowed_ns)                                    \
     CHECK(weft_now_ns() - (began_ns) < (allowed_ns) + LATE_NS)
-
-/* A fresh run-time directory for names, and its end. */
-void hostile_names_begin(void);
-void hostile_names_end(void);
 
 /* ------------------------------------------------------------ attacker --- */
 
@@ -98,7 +89,10 @@ void attacker_part(struct attacker *attacker, weft_channel **victim);
 void attacker_greeting(const struct attacker *attacker, enum wefti_kind kind,
                        struct wefti_greeting *greeting);
 
-/* Sends any bytes and any number of descriptors. True: sent. */
+/*
+ * Sends any bytes and any number of handles, past all that the back end's own
+ * call checks. True: sent; false: there is no room, or nobody there.
+ */
 bool attacker_send(weft_handle socket, const void *data, size_t bytes,
                    const weft_handle *handles, size_t count);
 /* Sends handles for a record. */
@@ -125,20 +119,28 @@ void attacker_forge(struct attacker *attacker, uint64_t word,
 
 /* ------------------------------------------------------------- objects --- */
 
-/* What a memory object of an attacker is like. */
-struct hostile_memory {
-    uint64_t bytes;     /* its size */
-    uint64_t allocated; /* of that, at its beginning */
-    uint64_t beyond;    /* allocated after its end */
-    int seals;
-    bool huge;   /* on hugetlb */
-    bool filled; /* begins with a home's magic */
+/* A home or a ring as it should be, with a home's magic. */
+weft_handle hostile_memory(uint64_t bytes);
+
+/* Some handle that is not what it is taken for. */
+struct hostile_thing {
+    const char *name;
+    /* For memory: so large, or what is called so. NONE: it can't be made. */
+    weft_handle (*open)(uint64_t bytes);
+    bool may_lack; /* not every machine can make it */
 };
 
-/* All seals that an honest owner sets. */
-int hostile_seals(void);
-/* -1 if this system can't make one. */
-weft_handle hostile_memory_open(const struct hostile_memory *plan);
+/* Each system has its own: no memory, no bells, no control sockets. */
+struct hostile_things {
+    const struct hostile_thing *list;
+    size_t count;
+};
+extern const struct hostile_things hostile_no_memory;
+extern const struct hostile_things hostile_no_bells;
+extern const struct hostile_things hostile_no_sockets;
+
+/* Opens one; says so if this machine has none. */
+weft_handle hostile_open(const struct hostile_thing *thing, uint64_t bytes);
 
 /* -------------------------------------------------------------- victim --- */
 
@@ -149,6 +151,13 @@ weft_handle hostile_memory_open(const struct hostile_memory *plan);
 weft_status victim_receive(weft_channel *victim);
 weft_status victim_receive_plain(weft_channel *victim);
 weft_status victim_peek(weft_channel *victim);
+
+/*
+ * The victim sends messages with a handle each, until one fails, to a peer
+ * that says in its home that it reads the ring, but never reads the socket.
+ * NULL: to one that has left.
+ */
+weft_status victim_send_handles(weft_channel *victim, struct wefti_home *home);
 
 /* Checks that a failed direction stays failed, with and without waiting. */
 void victim_stays_failed(weft_channel *victim, weft_status status);

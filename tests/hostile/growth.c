@@ -5,17 +5,17 @@
  */
 #include "attacker.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #define WHOLE (WEFTI_FIRST | WEFTI_LAST)
-#define SEALS hostile_seals()
+/* A ring as it is at first when it moves to a larger one. */
+#define LARGER UINT64_C(65536)
 
-/* A move to a ring of `claimed` bytes in an object as `memory` says. */
+/* A move to a ring of `claimed` bytes in an object of `bytes`. */
 struct move {
     const char *name;
     uint64_t claimed;
-    struct hostile_memory memory;
+    uint64_t bytes;
     weft_status expected;
 };
 
@@ -29,92 +29,70 @@ static void tell_move(struct attacker *attacker, uint64_t claimed,
         &claimed, sizeof(claimed));
 }
 
-static void moves(const void *argument)
+static weft_status move_to(weft_handle object, uint64_t claimed)
 {
-    const struct move *move = argument;
     struct attacker attacker;
     weft_channel *victim;
-    weft_handle object;
+    weft_status status;
 
-    object = hostile_memory_open(&move->memory);
-    if (object == WEFT_HANDLE_NONE && move->memory.huge) {
-        printf("# this system has no huge pages\n");
-        return;
-    }
-    REQUIRE(object != WEFT_HANDLE_NONE);
     attacker_meet(&attacker, NULL, &victim);
-    tell_move(&attacker, move->claimed, object);
-    CHECK_STATUS(victim_receive(victim), move->expected);
-    if (move->expected != WEFT_ETIMEDOUT) {
-        victim_stays_failed(victim, move->expected);
+    tell_move(&attacker, claimed, object);
+    status = victim_receive(victim);
+    if (status != WEFT_ETIMEDOUT) {
+        victim_stays_failed(victim, status);
     }
     weftos_close(object);
     attacker_part(&attacker, &victim);
+    return status;
+}
+
+static void moves(const void *argument)
+{
+    const struct move *move = argument;
+
+    CHECK_STATUS(move_to(hostile_memory(move->bytes), move->claimed),
+                 move->expected);
+}
+
+static void moves_to_thing(const void *argument)
+{
+    weft_handle object = hostile_open(argument, LARGER);
+
+    weft_status status;
+
+    if (object != WEFT_HANDLE_NONE) {
+        status = move_to(object, LARGER);
+        CHECK(status == WEFT_EPROTO || status == WEFT_EACCES);
+    }
 }
 
 static void check_moves(void)
 {
-    const struct move cases[] = {
-        {"a sound ring is accepted",
-         65536,
-         {65536, 65536, 0, SEALS, false, false},
-         WEFT_ETIMEDOUT},
-        {"a ring that is no power of two is refused",
-         65536 + 4096,
-         {65536 + 4096, 65536 + 4096, 0, SEALS, false, false},
+    static const struct move cases[] = {
+        {"a sound ring is accepted", LARGER, LARGER, WEFT_ETIMEDOUT},
+        {"a ring that is no power of two is refused", LARGER + 16384,
+         LARGER + 16384, WEFT_EPROTO},
+        {"a ring smaller than the home's is refused", 1024, LARGER,
          WEFT_EPROTO},
-        {"a ring smaller than the home's is refused",
-         1024,
-         {1024, 4096, 0, SEALS, false, false},
+        {"a ring of one byte is refused", 1, LARGER, WEFT_EPROTO},
+        {"a ring over our limit is refused", UINT64_C(128) << 20, LARGER,
          WEFT_EPROTO},
-        {"a ring of one byte is refused",
-         1,
-         {1, 4096, 0, SEALS, false, false},
+        {"a ring of 2^63 bytes is refused", UINT64_C(1) << 63, LARGER,
          WEFT_EPROTO},
-        {"a ring over our limit is refused",
-         UINT64_C(128) << 20,
-         {4096, 4096, 0, SEALS, false, false},
+        {"an object smaller than the ring is refused", LARGER, LARGER / 2,
          WEFT_EPROTO},
-        {"a ring of 2^63 bytes is refused",
-         UINT64_C(1) << 63,
-         {4096, 4096, 0, SEALS, false, false},
-         WEFT_EPROTO},
-        {"an object smaller than the ring is refused",
-         65536,
-         {32768, 32768, 0, SEALS, false, false},
-         WEFT_EPROTO},
-        {"an object larger than the ring is refused",
-         65536,
-         {131072, 131072, 0, SEALS, false, false},
-         WEFT_EPROTO},
-        {"an empty object is refused",
-         65536,
-         {0, 0, 0, SEALS, false, false},
-         WEFT_EPROTO},
-        {"an unsealed ring is refused",
-         65536,
-         {65536, 65536, 0, 0, false, false},
-         WEFT_EPROTO},
-        {"a sparse ring is refused",
-         65536,
-         {65536, 0, 0, SEALS, false, false},
-         WEFT_EPROTO},
-        {"a ring with one hole is refused",
-         65536,
-         {65536, 61440, 0, SEALS, false, false},
-         WEFT_EPROTO},
-        {"a ring of huge pages is refused",
-         UINT64_C(2) << 20,
-         {UINT64_C(2) << 20, 0, 0, SEALS, true, false},
-         WEFT_EPROTO},
-        {"a sparse ring with memory after its end is refused",
-         65536,
-         {65536, 0, 65536, SEALS, false, false},
+        {"an object larger than the ring is refused", LARGER, LARGER * 2,
          WEFT_EPROTO},
     };
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         hostile_case(cases[i].name, moves, &cases[i]);
+    }
+    for (size_t i = 0; i < hostile_no_memory.count; i++) {
+        const struct hostile_thing *thing = &hostile_no_memory.list[i];
+
+        hostile_case(hostile_name(thing->name, "as ring"), moves_to_thing,
+                     thing);
     }
 }
 
@@ -125,7 +103,7 @@ static void check_moves(void)
 static void refuses_tour(const void *argument)
 {
     enum { STOPS = 12 };
-    const uint64_t size = 65536;
+    const uint64_t size = LARGER;
     const uint64_t word = forged_word(24, WEFTI_RESEAT, 0, 1);
     struct attacker attacker;
     weft_channel *victim;
@@ -152,7 +130,7 @@ static void refuses_tour(const void *argument)
 
 /* -------------------------------------------------------------- riders --- */
 
-enum fault {
+enum kind {
     POSITION,
     TYPE,
     MAGIC,
@@ -161,23 +139,26 @@ enum fault {
     NO_HANDLE,
     TWO_HANDLES,
     MANY_HANDLES,
-    BEFORE,
-    FAULTS
+    BEFORE
 };
 
-static const char *const fault_names[FAULTS] = {
-    "a rider of another position is refused",
-    "a rider of another type is refused",
-    "a rider without the magic is refused",
-    "a rider that is too short is refused",
-    "a rider that is too long is refused",
-    "a rider without a handle is refused",
-    "a rider with two handles is refused",
-    "a rider with 200 handles is refused",
-    "another rider before the right one is refused"};
+static const struct fault {
+    const char *name;
+    enum kind kind;
+} faults[] = {
+    {"a rider of another position is refused", POSITION},
+    {"a rider of another type is refused", TYPE},
+    {"a rider without the magic is refused", MAGIC},
+    {"a rider that is too short is refused", SHORT},
+    {"a rider that is too long is refused", LONG},
+    {"a rider without a handle is refused", NO_HANDLE},
+    {"a rider with two handles is refused", TWO_HANDLES},
+    {"a rider with 200 handles is refused", MANY_HANDLES},
+    {"another rider before the right one is refused", BEFORE},
+};
 
 static void send_faulty(const struct attacker *attacker, weft_handle object,
-                        enum fault fault)
+                        enum kind fault)
 {
     unsigned char data[300] = {0};
     struct wefti_rider rider = {WEFTI_MAGIC, WEFTI_RESEAT, attacker->at};
@@ -204,16 +185,15 @@ static void send_faulty(const struct attacker *attacker, weft_handle object,
 
 static void refuses_rider(const void *argument)
 {
-    const enum fault fault = *(const enum fault *)argument;
-    const struct hostile_memory plan = {65536, 65536, 0, SEALS, false, false};
-    const uint64_t claimed = 65536;
-    weft_handle object = hostile_memory_open(&plan);
+    const struct fault *fault = argument;
+    const uint64_t claimed = LARGER;
+    weft_handle object = hostile_memory(LARGER);
     struct attacker attacker;
     weft_channel *victim;
     weft_status status;
 
     attacker_meet(&attacker, NULL, &victim);
-    send_faulty(&attacker, object, fault);
+    send_faulty(&attacker, object, fault->kind);
     attacker_forge(&attacker, forged_word(24, WEFTI_RESEAT, 0, 1), &claimed,
                    sizeof(claimed));
     status = victim_receive(victim);
@@ -306,8 +286,8 @@ void test_main(void)
     check_moves();
     hostile_case("moves without a message between them are refused",
                  refuses_tour, NULL);
-    for (enum fault fault = 0; fault < FAULTS; fault++) {
-        hostile_case(fault_names[fault], refuses_rider, &fault);
+    for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
+        hostile_case(faults[i].name, refuses_rider, &faults[i]);
     }
     hostile_case("a peer's claim about rings does no harm", bears_claimed_limit,
                  NULL);

@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+#include "guard.h"
+
 /* What the whole ring is tiled with, after one record at its beginning. */
 struct tiling {
     const char *name;
@@ -60,6 +62,19 @@ struct attempt {
     enum call call;
 };
 
+/* Each call against each tiling: constants, as hostile_case() wants them. */
+#define ATTEMPTS(i)                                                            \
+    {&tilings[i], RECEIVE}, {&tilings[i], RECEIVE_PLAIN}, {&tilings[i], PEEK}, \
+    {                                                                          \
+        &tilings[i], PEEK_NOW                                                  \
+    }
+static const struct attempt attempts[] = {ATTEMPTS(0), ATTEMPTS(1), ATTEMPTS(2),
+                                          ATTEMPTS(3), ATTEMPTS(4)};
+#define TRIES (sizeof(attempts) / sizeof(attempts[0]))
+
+_Static_assert(TRIES == CALLS * sizeof(tilings) / sizeof(tilings[0]),
+               "a try for each call and each tiling");
+
 static weft_status attempt_call(weft_channel *victim, enum call call)
 {
     const void *data;
@@ -90,7 +105,7 @@ static void comes_back(const void *argument)
     weft_channel *victim;
     weft_status status;
 
-    hostile_watch(attempt->tiling->name, 2);
+    guard_watch(attempt->tiling->name, 2);
     attacker_meet(&attacker, NULL, &victim);
     if (attempt->tiling->total > 0) {
         begin_message(&attacker, victim, attempt->tiling->total);
@@ -107,12 +122,11 @@ static void comes_back(const void *argument)
 
 void test_main(void)
 {
-    for (size_t i = 0; i < sizeof(tilings) / sizeof(tilings[0]); i++) {
-        for (int call = 0; call < CALLS; call++) {
-            struct attempt attempt = {&tilings[i], (enum call)call};
+    for (size_t i = 0; i < TRIES; i++) {
+        const struct attempt *attempt = &attempts[i];
 
-            hostile_case(hostile_name(tilings[i].name, call_names[call]),
-                         comes_back, &attempt);
-        }
+        hostile_case(
+            hostile_name(attempt->tiling->name, call_names[attempt->call]),
+            comes_back, attempt);
     }
 }

@@ -178,9 +178,7 @@ static void total_changes(const void *argument)
 /* The size of the ring that a move goes to. */
 static void ring_size_changes(const void *argument)
 {
-    const struct hostile_memory plan = {65536,           65536, 0,
-                                        hostile_seals(), false, false};
-    weft_handle object = hostile_memory_open(&plan);
+    weft_handle object = hostile_memory(65536);
     struct toggler toggler;
 
     (void)argument;

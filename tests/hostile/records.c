@@ -12,11 +12,10 @@
 #define WHOLE (WEFTI_FIRST | WEFTI_LAST)
 #define HANDLES WEFTI_HANDLES
 
-/* The home's ring of 4 KiB pages, and its largest record. */
-#define RING UINT64_C(2048)
-#define RECORD_MAX wefti_record_max(RING)
-
-/* One record at the stream's beginning, after `skip` bytes of good ones. */
+/*
+ * One record, at the stream's beginning or so many bytes before the first
+ * wrap of the ring.
+ */
 struct forged {
     const char *name;
     uint64_t length;
@@ -25,84 +24,90 @@ struct forged {
     unsigned handles;
     unsigned reserved;
     uint64_t payload;
-    uint64_t skip;
+    uint64_t before_wrap; /* 0: at the beginning */
     weft_status expected;
+    uint64_t rings; /* the length is so many rings more */
 };
 
 static const struct forged words[] = {
     {"a length beyond 32 bits' use", 0xffffffff, WEFTI_DATA, WHOLE, 0, 0, 0, 0,
-     WEFT_ECORRUPT},
+     WEFT_ECORRUPT, 0},
     {"a length that rounds up to 2^32", 0xfffffff1, WEFTI_DATA, WHOLE, 0, 0, 0,
-     0, WEFT_ECORRUPT},
-    {"a length of the whole ring", RING, WEFTI_DATA, WHOLE, 0, 0, 0, 0,
-     WEFT_ECORRUPT},
-    {"a length one beyond the ring", RING + 1, WEFTI_DATA, WHOLE, 0, 0, 0, 0,
-     WEFT_ECORRUPT},
-    {"a record over the ring's end", 64, WEFTI_DATA, WHOLE, 0, 0, 0, RING - 48,
-     WEFT_ECORRUPT},
+     0, WEFT_ECORRUPT, 0},
+    {"a length of the whole ring", 0, WEFTI_DATA, WHOLE, 0, 0, 0, 0,
+     WEFT_ECORRUPT, 1},
+    {"a length one beyond the ring", 1, WEFTI_DATA, WHOLE, 0, 0, 0, 0,
+     WEFT_ECORRUPT, 1},
+    {"a record over the ring's end", 64, WEFTI_DATA, WHOLE, 0, 0, 0, 48,
+     WEFT_ECORRUPT, 0},
     {"a record that only rounds over the ring's end", 49, WEFTI_DATA, WHOLE, 0,
-     0, 0, RING - 48, WEFT_ECORRUPT},
-    {"type 0", 32, 0, WHOLE, 0, 0, 0, 0, WEFT_ECORRUPT},
-    {"an unknown type", 32, 4, WHOLE, 0, 0, 0, 0, WEFT_ECORRUPT},
-    {"the last type", 32, 255, WHOLE, 0, 0, 0, 0, WEFT_ECORRUPT},
+     0, 0, 48, WEFT_ECORRUPT, 0},
+    {"type 0", 32, 0, WHOLE, 0, 0, 0, 0, WEFT_ECORRUPT, 0},
+    {"an unknown type", 32, 4, WHOLE, 0, 0, 0, 0, WEFT_ECORRUPT, 0},
+    {"the last type", 32, 255, WHOLE, 0, 0, 0, 0, WEFT_ECORRUPT, 0},
     {"an unknown flag", 32, WEFTI_DATA, WEFTI_FLAGS_KNOWN + 1, 0, 0, 0, 0,
-     WEFT_ECORRUPT},
-    {"all flags", 32, WEFTI_DATA, 255, 0, 0, 0, 0, WEFT_ECORRUPT},
-    {"a reserved bit", 32, WEFTI_DATA, WHOLE, 0, 1, 0, 0, WEFT_ECORRUPT},
-    {"all reserved bits", 32, WEFTI_DATA, WHOLE, 0, 255, 0, 0, WEFT_ECORRUPT},
+     WEFT_ECORRUPT, 0},
+    {"all flags", 32, WEFTI_DATA, 255, 0, 0, 0, 0, WEFT_ECORRUPT, 0},
+    {"a reserved bit", 32, WEFTI_DATA, WHOLE, 0, 1, 0, 0, WEFT_ECORRUPT, 0},
+    {"all reserved bits", 32, WEFTI_DATA, WHOLE, 0, 255, 0, 0, WEFT_ECORRUPT,
+     0},
     {"too many handles", 32, WEFTI_DATA, WHOLE | HANDLES, WEFT_HANDLES_MAX + 1,
-     0, 0, 0, WEFT_ECORRUPT},
+     0, 0, 0, WEFT_ECORRUPT, 0},
     {"255 handles", 32, WEFTI_DATA, WHOLE | HANDLES, 255, 0, 0, 0,
-     WEFT_ECORRUPT},
+     WEFT_ECORRUPT, 0},
     {"handles without their flag", 32, WEFTI_DATA, WHOLE, 1, 0, 0, 0,
-     WEFT_ECORRUPT},
+     WEFT_ECORRUPT, 0},
     {"handles before the last piece", 32, WEFTI_DATA, FIRST | HANDLES, 1, 0, 8,
-     0, WEFT_ECORRUPT},
+     0, WEFT_ECORRUPT, 0},
     {"handles that are not there", 32, WEFTI_DATA, WHOLE | HANDLES, 1, 0, 0, 0,
-     WEFT_ECORRUPT},
-    {"a wrap at the ring's beginning", RING, WEFTI_WRAP, 0, 0, 0, 0, 0,
-     WEFT_ECORRUPT},
-    {"a wrap that ends early", 64, WEFTI_WRAP, 0, 0, 0, 0, RING - 128,
-     WEFT_ECORRUPT},
-    {"a wrap that ends late", 128 + 16, WEFTI_WRAP, 0, 0, 0, 0, RING - 128,
-     WEFT_ECORRUPT},
-    {"a wrap that is not aligned", 128 - 1, WEFTI_WRAP, 0, 0, 0, 0, RING - 128,
-     WEFT_ECORRUPT},
-    {"a wrap with flags", 128, WEFTI_WRAP, FIRST, 0, 0, 0, RING - 128,
-     WEFT_ECORRUPT},
-    {"a wrap with handles", 128, WEFTI_WRAP, 0, 1, 0, 0, RING - 128,
-     WEFT_ECORRUPT},
-    {"a move that is too short", 16, WEFTI_RESEAT, 0, 0, 0, 0, 0,
-     WEFT_ECORRUPT},
-    {"a move that is too long", 32, WEFTI_RESEAT, 0, 0, 0, 0, 0, WEFT_ECORRUPT},
-    {"a move with flags", 24, WEFTI_RESEAT, WHOLE, 0, 0, 0, 0, WEFT_ECORRUPT},
+     WEFT_ECORRUPT, 0},
+    {"a wrap at the ring's beginning", 0, WEFTI_WRAP, 0, 0, 0, 0, 0,
+     WEFT_ECORRUPT, 1},
+    {"a wrap that ends early", 64, WEFTI_WRAP, 0, 0, 0, 0, 128, WEFT_ECORRUPT,
+     0},
+    {"a wrap that ends late", 128 + 16, WEFTI_WRAP, 0, 0, 0, 0, 128,
+     WEFT_ECORRUPT, 0},
+    {"a wrap that is not aligned", 128 - 1, WEFTI_WRAP, 0, 0, 0, 0, 128,
+     WEFT_ECORRUPT, 0},
+    {"a wrap with flags", 128, WEFTI_WRAP, FIRST, 0, 0, 0, 128, WEFT_ECORRUPT,
+     0},
+    {"a wrap with handles", 128, WEFTI_WRAP, 0, 1, 0, 0, 128, WEFT_ECORRUPT, 0},
+    {"a move that is too short", 16, WEFTI_RESEAT, 0, 0, 0, 0, 0, WEFT_ECORRUPT,
+     0},
+    {"a move that is too long", 32, WEFTI_RESEAT, 0, 0, 0, 0, 0, WEFT_ECORRUPT,
+     0},
+    {"a move with flags", 24, WEFTI_RESEAT, WHOLE, 0, 0, 0, 0, WEFT_ECORRUPT,
+     0},
     {"a move with two handles", 24, WEFTI_RESEAT, 0, 2, 0, 65536, 0,
-     WEFT_ECORRUPT},
+     WEFT_ECORRUPT, 0},
     {"a move without a handle", 24, WEFTI_RESEAT, 0, 0, 0, 65536, 0,
-     WEFT_ECORRUPT},
+     WEFT_ECORRUPT, 0},
     {"a move home with a handle", 24, WEFTI_RESEAT, 0, 1, 0, 0, 0,
-     WEFT_ECORRUPT},
+     WEFT_ECORRUPT, 0},
     {"a move whose rider is missing", 24, WEFTI_RESEAT, 0, 1, 0, 65536, 0,
-     WEFT_ECORRUPT},
+     WEFT_ECORRUPT, 0},
     {"a piece without a first one", 64, WEFTI_DATA, 0, 0, 0, 0, 0,
-     WEFT_ECORRUPT},
+     WEFT_ECORRUPT, 0},
     {"a last piece without a first one", 64, WEFTI_DATA, LAST, 0, 0, 0, 0,
-     WEFT_ECORRUPT},
+     WEFT_ECORRUPT, 0},
     {"a first piece without the length", 16, WEFTI_DATA, FIRST, 0, 0, 0, 0,
-     WEFT_ECORRUPT},
+     WEFT_ECORRUPT, 0},
     {"a first piece with half a length", 23, WEFTI_DATA, FIRST, 0, 0, 64, 0,
-     WEFT_ECORRUPT},
+     WEFT_ECORRUPT, 0},
     {"a first piece over the length", 64, WEFTI_DATA, FIRST, 0, 0, 39, 0,
-     WEFT_ECORRUPT},
+     WEFT_ECORRUPT, 0},
     {"a length over what is accepted", 64, WEFTI_DATA, FIRST, 0, 0,
-     WEFT_MESSAGE_MAX + 1, 0, WEFT_EPROTO},
+     WEFT_MESSAGE_MAX + 1, 0, WEFT_EPROTO, 0},
     {"a length of all ones", 64, WEFTI_DATA, FIRST, 0, 0, UINT64_MAX, 0,
-     WEFT_EPROTO},
+     WEFT_EPROTO, 0},
 };
 
 /* Fills the ring up to an offset with good messages. */
-static void skip_to(struct attacker *attacker, uint64_t position)
+static void skip_to(struct attacker *attacker, uint64_t before_wrap)
 {
+    uint64_t position =
+        before_wrap == 0 ? 0 : attacker_ring_bytes(attacker) - before_wrap;
+
     while (attacker->at < position) {
         uint64_t left = position - attacker->at;
 
@@ -122,10 +127,12 @@ static void receive_up_to(const struct attacker *attacker, weft_channel *victim)
 
 static void forge_one(struct attacker *attacker, const struct forged *forged)
 {
-    uint64_t word = forged_word(forged->length, forged->type, forged->flags,
-                                forged->handles) |
-                    (uint64_t)forged->reserved << WEFTI_RESERVED_SHIFT;
-    bool has_payload = forged->length >= 24;
+    uint64_t length =
+        forged->length + forged->rings * attacker_ring_bytes(attacker);
+    uint64_t word =
+        forged_word(length, forged->type, forged->flags, forged->handles) |
+        (uint64_t)forged->reserved << WEFTI_RESERVED_SHIFT;
+    bool has_payload = length >= 24;
 
     attacker_forge(attacker, word, &forged->payload,
                    has_payload ? sizeof(forged->payload) : 0);
@@ -138,7 +145,7 @@ static void refuses_word(const void *argument)
     weft_channel *victim;
 
     attacker_meet(&attacker, NULL, &victim);
-    skip_to(&attacker, forged->skip);
+    skip_to(&attacker, forged->before_wrap);
     receive_up_to(&attacker, victim);
     forge_one(&attacker, forged);
     CHECK_STATUS(victim_receive(victim), forged->expected);
@@ -163,7 +170,7 @@ static void refuses_word_by(const struct forged *forged,
     weft_channel *victim;
 
     attacker_meet(&attacker, NULL, &victim);
-    skip_to(&attacker, forged->skip);
+    skip_to(&attacker, forged->before_wrap);
     receive_up_to(&attacker, victim);
     forge_one(&attacker, forged);
     CHECK_STATUS(take(victim), expected);
@@ -212,26 +219,27 @@ static void bears_a_length_of_none(const void *argument)
     attacker_part(&attacker, &victim);
 }
 
+/* A record of the largest size and this many bytes more. */
+static void send_large(uint64_t more, weft_status (*take)(weft_channel *victim))
+{
+    struct attacker attacker;
+    weft_channel *victim;
+    uint64_t largest;
+
+    attacker_meet(&attacker, NULL, &victim);
+    largest = wefti_record_max(attacker_ring_bytes(&attacker));
+    attacker_forge(&attacker, forged_word(largest + more, WEFTI_DATA, WHOLE, 0),
+                   NULL, 0);
+    CHECK_STATUS(take(victim), more == 0 ? WEFT_OK : WEFT_ECORRUPT);
+    attacker_part(&attacker, &victim);
+}
+
 static void refuses_large_records(const void *argument)
 {
     (void)argument;
-    for (uint64_t bytes = RECORD_MAX; bytes <= RECORD_MAX + 17; bytes++) {
-        struct attacker attacker;
-        weft_channel *victim;
-
-        attacker_meet(&attacker, NULL, &victim);
-        attacker_forge(&attacker, forged_word(bytes, WEFTI_DATA, WHOLE, 0),
-                       NULL, 0);
-        CHECK_STATUS(victim_receive(victim),
-                     bytes <= RECORD_MAX ? WEFT_OK : WEFT_ECORRUPT);
-        attacker_part(&attacker, &victim);
-
-        attacker_meet(&attacker, NULL, &victim);
-        attacker_forge(&attacker, forged_word(bytes, WEFTI_DATA, WHOLE, 0),
-                       NULL, 0);
-        CHECK_STATUS(victim_receive_plain(victim),
-                     bytes <= RECORD_MAX ? WEFT_OK : WEFT_ECORRUPT);
-        attacker_part(&attacker, &victim);
+    for (uint64_t more = 0; more <= 17; more++) {
+        send_large(more, victim_receive);
+        send_large(more, victim_receive_plain);
     }
 }
 
@@ -242,10 +250,12 @@ static void refuses_marker_after_marker(const void *argument)
 
     (void)argument;
     attacker_meet(&attacker, NULL, &victim);
-    skip_to(&attacker, RING - 256);
+    skip_to(&attacker, 256);
     receive_up_to(&attacker, victim);
     attacker_forge(&attacker, forged_word(256, WEFTI_WRAP, 0, 0), NULL, 0);
-    attacker_forge(&attacker, forged_word(RING, WEFTI_WRAP, 0, 0), NULL, 0);
+    attacker_forge(
+        &attacker,
+        forged_word(attacker_ring_bytes(&attacker), WEFTI_WRAP, 0, 0), NULL, 0);
     CHECK_STATUS(victim_receive(victim), WEFT_ECORRUPT);
     attacker_part(&attacker, &victim);
 }
@@ -257,7 +267,7 @@ static void accepts_honest_marker(const void *argument)
 
     (void)argument;
     attacker_meet(&attacker, NULL, &victim);
-    skip_to(&attacker, RING - 256);
+    skip_to(&attacker, 256);
     receive_up_to(&attacker, victim);
     attacker_forge(&attacker, forged_word(256, WEFTI_WRAP, 0, 0), NULL, 0);
     attacker_forge(&attacker, forged_word(20, WEFTI_DATA, WHOLE, 0), "abcd", 4);

@@ -12,15 +12,14 @@
  * one direction. The seed fixes what either process does; which comes first
  * is up to the scheduler, so a failure may take several runs to return.
  */
-#define _GNU_SOURCE
 #include "scribble.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/wait.h>
-#include <unistd.h>
+
+#include "guard.h"
+#include "peer.h"
 
 #define MUTATIONS_DEFAULT UINT64_C(20000)
 #define SEED_DEFAULT UINT64_C(20250101)
@@ -272,7 +271,7 @@ static void use_channel(struct victim *victim)
     (void)snprintf(doing, sizeof(doing), "seed %llu, connection %llu",
                    (unsigned long long)victim->board->seed,
                    (unsigned long long)victim->connection);
-    hostile_watch(doing, 30);
+    guard_watch(doing, 30);
     victim->cannot_send = false;
     victim->cannot_receive = false;
     for (unsigned i = 0; i < CALLS_MOST; i++) {
@@ -307,11 +306,8 @@ static uint64_t number(unsigned argument, const char *variable,
 
 static struct scribble_board *open_board(void)
 {
-    struct scribble_board *board =
-        mmap(NULL, sizeof(*board), PROT_READ | PROT_WRITE,
-             MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    struct scribble_board *board = peer_shared(sizeof(*board));
 
-    REQUIRE(board != MAP_FAILED);
     board->seed = number(1, "WEFT_SEED", SEED_DEFAULT);
     return board;
 }
@@ -347,40 +343,34 @@ static void report(const struct victim *victim, bool failed)
     }
 }
 
-static void end_attack(struct victim *victim, pid_t child)
+static void end_attack(struct victim *victim, peer_process *child)
 {
-    int status = 0;
-
     victim->board->stop = true;
     for (unsigned i = 0; i < SCRIBBLE_NAMES; i++) {
         weft_listener_close(&victim->listeners[i]);
     }
-    CHECK(waitpid(child, &status, 0) == child);
-    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SUCCESS);
+    CHECK(peer_ended_well(child));
 }
 
 void test_main(void)
 {
     static struct victim victim;
     uint64_t mutations = number(2, "WEFT_MUTATIONS", MUTATIONS_DEFAULT);
-    pid_t child;
+    int mappings = guard_mappings();
+    peer_process child;
 
     check_case("a peer that writes over all it may does no harm");
-    hostile_names_begin();
+    peer_names_begin();
     victim.board = open_board();
     victim.random = ~victim.board->seed;
     printf("# seed %llu\n", (unsigned long long)victim.board->seed);
     listen_at_all(&victim);
-    child = fork();
-    REQUIRE(child >= 0);
-    if (child == 0) {
-        scribble_attack(victim.board);
-    }
+    child = peer_run(scribble_attack, victim.board, 0);
     serve(&victim, mutations);
-    end_attack(&victim, child);
+    end_attack(&victim, &child);
     CHECK(victim.board->mutations >= mutations);
-    CHECK(hostile_mappings() == 0);
     report(&victim, hostile_noted());
-    CHECK(munmap(victim.board, sizeof(*victim.board)) == 0);
-    hostile_names_end();
+    peer_unshare(victim.board, sizeof(*victim.board));
+    CHECK(guard_mappings() == mappings);
+    peer_names_end();
 }

@@ -38,7 +38,10 @@ static inline uint64_t scribble_below(uint64_t *state, uint64_t limit)
     return scribble_random(state) % limit;
 }
 
-/* The hostile process: connects, streams, scribbles, until it is stopped. */
-_Noreturn void scribble_attack(struct scribble_board *board);
+/*
+ * The hostile process: connects, streams, scribbles, until it is stopped. The
+ * context is the board.
+ */
+void scribble_attack(void *context);
 
 #endif

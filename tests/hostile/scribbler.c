@@ -6,12 +6,12 @@
  * control socket, while it goes on streaming. What its producer and consumer
  * know is private to them, so that its own scribbling does not stop them.
  */
-#define _GNU_SOURCE
 #include "scribble.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+
+#include "guard.h"
 
 /* Mutations of one connection, unless the victim gives up before. */
 #define MUTATIONS_MOST 64
@@ -264,10 +264,10 @@ static void mutate(struct scribbler *self)
 /* The victim goes on in its own time: let some of that pass. */
 static void dawdle(struct scribbler *self)
 {
-    struct timespec pause = {0, (long)scribble_below(&self->random, 100000)};
+    unsigned us = (unsigned)scribble_below(&self->random, 100);
 
     if (scribble_below(&self->random, 16) == 0) {
-        (void)nanosleep(&pause, NULL);
+        guard_nap_us(us);
     }
 }
 
@@ -279,10 +279,8 @@ static bool is_live(const struct scribbler *self)
 /* Until the victim uses this connection. */
 static void await_victim(const struct scribbler *self)
 {
-    const struct timespec pause = {0, 10000};
-
     for (unsigned i = 0; i < 10000 && !is_live(self); i++) {
-        (void)nanosleep(&pause, NULL);
+        guard_nap_us(10);
     }
 }
 
@@ -300,8 +298,9 @@ static void use_connection(struct scribbler *self)
     leave(self);
 }
 
-void scribble_attack(struct scribble_board *board)
+void scribble_attack(void *context)
 {
+    struct scribble_board *board = context;
     static struct scribbler self;
 
     self.board = board;

@@ -4,13 +4,13 @@
  * the stalled are dropped when their time is up, and accept keeps its
  * deadline.
  */
-#define _GNU_SOURCE
 #include "attacker.h"
 #include "ipc/received.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
-#include <string.h>
+
+#include "peer.h"
 
 #define HANDSHAKE_NS UINT64_C(200000000)
 #define SILENT 100
@@ -282,7 +282,7 @@ void test_main(void)
     static const unsigned nothing = 0;
     static const unsigned noise = 64;
 
-    hostile_names_begin();
+    peer_names_begin();
     hostile_case("100 silent peers keep nobody out", honest_among_silent, NULL);
     hostile_case("who stalls is dropped when its time is up", drops_stalled,
                  NULL);
@@ -298,5 +298,5 @@ void test_main(void)
                  connects_to_crowd, NULL);
     hostile_case("a child that never greets is waited for by the deadline",
                  waits_for_silent_child, NULL);
-    hostile_names_end();
+    peer_names_end();
 }

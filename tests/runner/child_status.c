@@ -2,61 +2,71 @@
  *
  * How a test ends says what happened: here to a parent that looks.
  */
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include "check.h"
+#include "peer.h"
 
-static int status_of(pid_t child)
+static void check_falsely(void *context)
 {
-    int status = 0;
+    (void)context;
+    CHECK(1 + 1 == 3);
+}
 
-    REQUIRE(child > 0);
-    REQUIRE(waitpid(child, &status, 0) == child);
-    REQUIRE(WIFEXITED(status));
-    return WEXITSTATUS(status);
+static void check_truly(void *context)
+{
+    (void)context;
+    CHECK(1 + 1 == 2);
+}
+
+static void skip(void *context)
+{
+    (void)context;
+    SKIP("this is how it looks");
+}
+
+static void fail_and_skip(void *context)
+{
+    (void)context;
+    CHECK(1 + 1 == 3);
+    SKIP("this is not reached as a skip");
+}
+
+static void require(void *context)
+{
+    (void)context;
+    REQUIRE(1 + 1 == 3);
+    check_exit_child();
+}
+
+static void die(void *context)
+{
+    (void)context;
+    peer_die();
+}
+
+static int status_of(peer_task *task)
+{
+    peer_process child = peer_run(task, NULL, 0);
+
+    return peer_status(&child);
 }
 
 void test_main(void)
 {
-    pid_t child;
-
     check_case("a false check in a child reaches its parent");
-    child = fork();
-    if (child == 0) {
-        CHECK(1 + 1 == 3);
-        check_exit_child();
-    }
-    CHECK(status_of(child) == 1);
+    CHECK(status_of(check_falsely) == 1);
 
     check_case("a child without a false check ends well");
-    child = fork();
-    if (child == 0) {
-        CHECK(1 + 1 == 2);
-        check_exit_child();
-    }
-    CHECK(status_of(child) == 0);
+    CHECK(status_of(check_truly) == 0);
 
     check_case("a skipped test is told apart by its status");
-    child = fork();
-    if (child == 0) {
-        SKIP("this is how it looks");
-    }
-    CHECK(status_of(child) == 77);
+    CHECK(status_of(skip) == 77);
 
     check_case("a failure before the skip is still a failure");
-    child = fork();
-    if (child == 0) {
-        CHECK(1 + 1 == 3);
-        SKIP("this is not reached as a skip");
-    }
-    CHECK(status_of(child) == 1);
+    CHECK(status_of(fail_and_skip) == 1);
 
     check_case("a test that needs what is false ends there");
-    child = fork();
-    if (child == 0) {
-        REQUIRE(1 + 1 == 3);
-        check_exit_child();
-    }
-    CHECK(status_of(child) == 1);
+    CHECK(status_of(require) == 1);
+
+    check_case("a child that was killed is told apart");
+    CHECK(status_of(die) == PEER_KILLED);
 }

@@ -8,13 +8,13 @@
  * counter of checks that they share would order their accesses, and hide the
  * races that this test is for.
  */
-#include <poll.h>
 #include <pthread.h>
 #include <string.h>
 
-#include "channel/peer.h"
 #include "check.h"
+#include "guard.h"
 #include "one_mapping.h"
+#include "peer.h"
 
 #define SMALL_MOST 200
 #define LARGE 24000 /* more than a piece of a message */
@@ -47,13 +47,6 @@ static size_t bytes_of(const struct plan *plan, uint64_t i)
     return i * 37 % SMALL_MOST;
 }
 
-static void await_handle(weft_handle handle)
-{
-    struct pollfd entry = {(int)handle, POLLIN, 0};
-
-    (void)poll(&entry, 1, 1000);
-}
-
 /* --------------------------------------------------------------- sending ---
  */
 
@@ -71,7 +64,7 @@ static weft_status send_polling(weft_channel *channel, const void *data,
         if (status != WEFT_EAGAIN) {
             return status;
         }
-        await_handle(handle);
+        (void)guard_await(handle, 1000);
     }
 }
 
@@ -144,7 +137,7 @@ static weft_status receive_polling(weft_channel *channel, void *room,
         if (status != WEFT_EAGAIN) {
             return status;
         }
-        await_handle(handle);
+        (void)guard_await(handle, 1000);
     }
 }
 
@@ -172,7 +165,7 @@ static weft_status receive_one(struct task *task, uint64_t i)
     weft_status status;
 
     if (task->plan->slow_reader && i % 16 == 0) {
-        (void)poll(NULL, 0, 1);
+        guard_nap_us(1000);
     }
     if (i % 4 == 1 && !task->plan->polls) {
         return receive_in_place(task, expected, i);

@@ -7,7 +7,6 @@
  */
 #include "fake.h"
 
-#include <errno.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,87 +42,107 @@ REAL(waiter_close);
 REAL(waiter_expose);
 REAL(waiter_open);
 REAL(waiter_wait);
+REAL(word_wait);
 
 /* --------------------------------------------------------------- script --- */
 
 #define FAULTS_MOST 5
 
-/* The ways in which each call may fail: what os.h says, and errno. */
+/* The ways in which each call may fail: what os.h says, and a cause. */
 static const struct call {
     const char *name;
     fake_fault faults[FAULTS_MOST];
     unsigned count;
 } calls[FAKE_CALLS] = {
-    [FAKE_ALLOC] = {"alloc", {{WEFT_ENOMEM, 0}}, 1},
-    [FAKE_BELL_ADOPT] = {"bell_adopt", {{WEFT_EPROTO, 0}}, 1},
+    [FAKE_ALLOC] = {"alloc", {{WEFT_ENOMEM, FAKE_NO_CODE}}, 1},
+    [FAKE_BELL_ADOPT] = {"bell_adopt", {{WEFT_EPROTO, FAKE_NO_CODE}}, 1},
     [FAKE_BELL_OPEN] = {"bell_open",
-                        {{WEFT_ELIMIT, EMFILE}, {WEFT_ENOMEM, ENOMEM}},
+                        {{WEFT_ELIMIT, FAKE_NO_HANDLES},
+                         {WEFT_ENOMEM, FAKE_NO_MEMORY}},
                         2},
-    [FAKE_BELL_RING] = {"bell_ring", {{WEFT_EOS, EBADF}}, 1},
+    [FAKE_BELL_RING] = {"bell_ring", {{WEFT_EOS, FAKE_BAD_HANDLE}}, 1},
     [FAKE_ENDPOINT_ACCEPT] = {"endpoint_accept",
-                              {{WEFT_EAGAIN, EAGAIN},
-                               {WEFT_ELIMIT, EMFILE},
-                               {WEFT_ENOMEM, ENOMEM}},
+                              {{WEFT_EAGAIN, FAKE_NOTHING_YET},
+                               {WEFT_ELIMIT, FAKE_NO_HANDLES},
+                               {WEFT_ENOMEM, FAKE_NO_MEMORY}},
                               3},
     [FAKE_ENDPOINT_CONNECT] = {"endpoint_connect",
-                               {{WEFT_ENOENT, ECONNREFUSED},
-                                {WEFT_EACCES, EACCES},
-                                {WEFT_ELIMIT, EMFILE}},
+                               {{WEFT_ENOENT, FAKE_NOT_FOUND},
+                                {WEFT_EACCES, FAKE_DENIED},
+                                {WEFT_ELIMIT, FAKE_NO_HANDLES}},
                                3},
     [FAKE_ENDPOINT_OPEN] = {"endpoint_open",
-                            {{WEFT_EINUSE, EADDRINUSE},
-                             {WEFT_EACCES, EACCES},
-                             {WEFT_ELIMIT, EMFILE},
-                             {WEFT_ENOMEM, 0}},
+                            {{WEFT_EINUSE, FAKE_IN_USE},
+                             {WEFT_EACCES, FAKE_DENIED},
+                             {WEFT_ELIMIT, FAKE_NO_HANDLES},
+                             {WEFT_ENOMEM, FAKE_NO_CODE}},
                             4},
-    [FAKE_ENDPOINT_WAIT] = {"endpoint_wait", {{WEFT_ENOMEM, ENOMEM}}, 1},
-    [FAKE_FENCE_REMOTE] = {"fence_remote", {{WEFT_ENOTSUP, EPERM}}, 1},
+    [FAKE_ENDPOINT_WAIT] = {"endpoint_wait",
+                            {{WEFT_ENOMEM, FAKE_NO_MEMORY}},
+                            1},
+    [FAKE_FENCE_REMOTE] = {"fence_remote",
+                           {{WEFT_ENOTSUP, FAKE_UNSUPPORTED}},
+                           1},
     [FAKE_PROCESS_MARK] = {"process_mark",
-                           {{WEFT_ENOMEM, ENOMEM}, {WEFT_ENOTSUP, EINVAL}},
+                           {{WEFT_ENOMEM, FAKE_NO_MEMORY},
+                            {WEFT_ENOTSUP, FAKE_UNSUPPORTED}},
                            2},
     [FAKE_SHM_ATTACH] = {"shm_attach",
-                         {{WEFT_EPROTO, 0}, {WEFT_ENOMEM, ENOMEM}},
+                         {{WEFT_EPROTO, FAKE_NO_CODE},
+                          {WEFT_ENOMEM, FAKE_NO_MEMORY}},
                          2},
     [FAKE_SHM_CREATE] = {"shm_create",
-                         {{WEFT_ENOMEM, ENOSPC}, {WEFT_ELIMIT, EMFILE}},
+                         {{WEFT_ENOMEM, FAKE_NO_MEMORY},
+                          {WEFT_ELIMIT, FAKE_NO_HANDLES}},
                          2},
     [FAKE_SHM_OPEN] = {"shm_open",
-                       {{WEFT_ENOENT, ENOENT},
-                        {WEFT_EINUSE, 0},
-                        {WEFT_EACCES, EACCES},
-                        {WEFT_ENOMEM, ENOSPC},
-                        {WEFT_ELIMIT, EMFILE}},
+                       {{WEFT_ENOENT, FAKE_NOT_FOUND},
+                        {WEFT_EINUSE, FAKE_NO_CODE},
+                        {WEFT_EACCES, FAKE_DENIED},
+                        {WEFT_ENOMEM, FAKE_NO_MEMORY},
+                        {WEFT_ELIMIT, FAKE_NO_HANDLES}},
                        5},
     [FAKE_SOCKET_ADOPT] = {"socket_adopt",
-                           {{WEFT_EINVAL, ENOTSOCK}, {WEFT_EOS, EINVAL}},
+                           {{WEFT_EINVAL, FAKE_BAD_HANDLE},
+                            {WEFT_EOS, FAKE_UNSUPPORTED}},
                            2},
     [FAKE_SOCKET_PAIR] = {"socket_pair",
-                          {{WEFT_ELIMIT, EMFILE}, {WEFT_ENOMEM, ENOMEM}},
+                          {{WEFT_ELIMIT, FAKE_NO_HANDLES},
+                           {WEFT_ENOMEM, FAKE_NO_MEMORY}},
                           2},
     [FAKE_SOCKET_RECV] = {"socket_recv",
-                          {{WEFT_EAGAIN, EAGAIN},
-                           {WEFT_ECLOSED, ECONNRESET},
-                           {WEFT_EPROTO, 0},
-                           {WEFT_ELIMIT, EMFILE},
-                           {WEFT_ENOMEM, ENOMEM}},
+                          {{WEFT_EAGAIN, FAKE_NOTHING_YET},
+                           {WEFT_ECLOSED, FAKE_BROKEN},
+                           {WEFT_EPROTO, FAKE_NO_CODE},
+                           {WEFT_ELIMIT, FAKE_NO_HANDLES},
+                           {WEFT_ENOMEM, FAKE_NO_MEMORY}},
                           5},
     [FAKE_SOCKET_SEND] = {"socket_send",
-                          {{WEFT_EAGAIN, EAGAIN},
-                           {WEFT_ECLOSED, EPIPE},
-                           {WEFT_ELIMIT, ETOOMANYREFS},
-                           {WEFT_ENOMEM, ENOMEM},
-                           {WEFT_EOS, ENOBUFS}},
+                          {{WEFT_EAGAIN, FAKE_NOTHING_YET},
+                           {WEFT_ECLOSED, FAKE_BROKEN},
+                           {WEFT_ELIMIT, FAKE_NO_HANDLES},
+                           {WEFT_ENOMEM, FAKE_NO_MEMORY},
+                           {WEFT_EOS, FAKE_BAD_IO}},
                           5},
     [FAKE_SOCKET_WAIT] = {"socket_wait",
-                          {{WEFT_OK, 0}, {WEFT_ENOMEM, ENOMEM}},
+                          {{WEFT_OK, FAKE_NO_CODE},
+                           {WEFT_ENOMEM, FAKE_NO_MEMORY}},
                           2},
     [FAKE_WAITER_EXPOSE] = {"waiter_expose",
-                            {{WEFT_ELIMIT, EMFILE}, {WEFT_ENOMEM, ENOMEM}},
+                            {{WEFT_ELIMIT, FAKE_NO_HANDLES},
+                             {WEFT_ENOMEM, FAKE_NO_MEMORY}},
                             2},
     [FAKE_WAITER_OPEN] = {"waiter_open",
-                          {{WEFT_ENOMEM, 0}, {WEFT_ELIMIT, EMFILE}},
+                          {{WEFT_ENOMEM, FAKE_NO_CODE},
+                           {WEFT_ELIMIT, FAKE_NO_HANDLES}},
                           2},
-    [FAKE_WAITER_WAIT] = {"waiter_wait", {{WEFT_OK, 0}, {WEFT_EOS, EIO}}, 2},
+    [FAKE_WAITER_WAIT] = {"waiter_wait",
+                          {{WEFT_OK, FAKE_NO_CODE}, {WEFT_EOS, FAKE_BAD_IO}},
+                          2},
+    [FAKE_WORD_WAIT] = {"word_wait",
+                        {{WEFT_OK, FAKE_NO_CODE},
+                         {WEFT_ENOMEM, FAKE_NO_MEMORY}},
+                        2},
 };
 
 /* Who is failed next; `next_call` is one kind, or FAKE_CALLS for none. */
@@ -172,7 +191,7 @@ const char *fake_failed_operation(void)
 
 fake_fault fake_failed_how(void)
 {
-    static const fake_fault none = {WEFT_OK, 0};
+    static const fake_fault none = {WEFT_OK, FAKE_NO_CODE};
     const struct call *call = failed;
 
     return call != NULL ? call->faults[how % call->count] : none;
@@ -220,7 +239,7 @@ static bool strikes(fake_call which, weft_status *status, weft_detail *detail)
     *status = call->faults[how % call->count].status;
     if (detail != NULL && *status != WEFT_OK) {
         detail->status = *status;
-        detail->os_code = call->faults[how % call->count].os_code;
+        detail->os_code = fake_codes[call->faults[how % call->count].cause];
         detail->operation = call->name;
     }
     return true;
@@ -335,6 +354,26 @@ void weftos_close(weft_handle handle)
 {
     announce("close");
     weftreal_close(handle);
+}
+
+/* ---------------------------------------------------------------- words --- */
+
+weft_status weftos_word_wait(_Atomic uint32_t *word, uint32_t value,
+                             const weftos_site *site, uint64_t deadline_ns,
+                             bool interruptible, weft_detail *detail)
+{
+    weft_status status;
+
+    if (strikes(FAKE_WORD_WAIT, &status, detail)) {
+        return status;
+    }
+    if (skips(deadline_ns)) {
+        status = weftreal_word_wait(word, value, site, WEFT_NOW, interruptible,
+                                    detail);
+        return skip_wait(status, deadline_ns, detail);
+    }
+    return weftreal_word_wait(word, value, site, deadline_ns, interruptible,
+                              detail);
 }
 
 /* ---------------------------------------------------- processes, fences --- */

@@ -48,7 +48,8 @@
     X(SOCKET_WAIT, "socket_wait")                                              \
     X(WAITER_EXPOSE, "waiter_expose")                                          \
     X(WAITER_OPEN, "waiter_open")                                              \
-    X(WAITER_WAIT, "waiter_wait")
+    X(WAITER_WAIT, "waiter_wait")                                              \
+    X(WORD_WAIT, "word_wait")
 
 typedef enum fake_call {
 #define FAKE_CALL_ENUM(symbol, name) FAKE_##symbol,
@@ -57,10 +58,28 @@ typedef enum fake_call {
         FAKE_CALLS
 } fake_call;
 
+/* What the system says of a fault; `fake_codes` has it as errno or the like. */
+typedef enum fake_cause {
+    FAKE_NO_CODE,
+    FAKE_BAD_HANDLE,
+    FAKE_BAD_IO,
+    FAKE_BROKEN,
+    FAKE_DENIED,
+    FAKE_IN_USE,
+    FAKE_NOTHING_YET,
+    FAKE_NOT_FOUND,
+    FAKE_NO_HANDLES,
+    FAKE_NO_MEMORY,
+    FAKE_UNSUPPORTED,
+    FAKE_CAUSES
+} fake_cause;
+
+extern const int fake_codes[FAKE_CAUSES];
+
 /* One way to fail. WEFT_OK, for a wait: it returns early, for no reason. */
 typedef struct fake_fault {
     weft_status status;
-    int os_code;
+    fake_cause cause;
 } fake_fault;
 
 /* Forgets the script, the hook, the clock and all counts but one: memory. */

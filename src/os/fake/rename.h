@@ -36,5 +36,6 @@
 #define weftos_waiter_expose weftreal_waiter_expose
 #define weftos_waiter_open weftreal_waiter_open
 #define weftos_waiter_wait weftreal_waiter_wait
+#define weftos_word_wait weftreal_word_wait
 
 #endif

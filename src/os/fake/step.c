@@ -2,16 +2,18 @@
  *
  * Steps; step.h says what they are for.
  */
-#include <signal.h>
 #include <stddef.h>
+#include <stdio.h>
 
 #include "ipc/ring.h"
 #include "step.h"
 
 static _Atomic(struct wefti_steps *) followed;
+static _Atomic(wefti_step_death *) death;
 
-void wefti_step_follow(struct wefti_steps *steps)
+void wefti_step_follow(struct wefti_steps *steps, wefti_step_death *die)
 {
+    atomic_store(&death, die);
     atomic_store(&followed, steps);
 }
 
@@ -19,6 +21,7 @@ void wefti_step(const char *name)
 {
     struct wefti_steps *steps =
         atomic_load_explicit(&followed, memory_order_relaxed);
+    wefti_step_death *die;
     uint64_t step;
 
     if (steps == NULL) {
@@ -26,8 +29,9 @@ void wefti_step(const char *name)
     }
     step = atomic_fetch_add(&steps->count, 1) + 1;
     if (step == weftos_load_relaxed(&steps->die_at)) {
-        atomic_store(&steps->died_in, name);
-        atomic_store(&steps->died_ns, weft_now_ns());
-        (void)raise(SIGKILL);
+        die = atomic_load(&death);
+        (void)snprintf(steps->died_in, sizeof(steps->died_in), "%s", name);
+        weftos_store_release(&steps->died_ns, weft_now_ns());
+        die();
     }
 }

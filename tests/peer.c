@@ -1,28 +1,90 @@
 /* SPDX-License-Identifier: MIT
  *
- * The other end of a channel; peer.h has what each part is for.
+ * The other end of a channel; peer.h has what each part is for. What differs
+ * between systems is in peer_posix.c and peer_windows.c.
  */
-#define _GNU_SOURCE
 #include "peer.h"
 
-#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "check.h"
+#include "os/os.h"
 
 #define SOON_NS (10 * PEER_S)
 
 uint64_t peer_soon(void)
 {
     return weft_after_ns(SOON_NS);
+}
+
+/* ----------------------------------------------------------- processes --- */
+
+bool peer_ended_well(peer_process *child)
+{
+    int id = child->id;
+    int status = peer_status(child);
+
+    if (status < 0) {
+        printf("# child %d %s\n", id,
+               status == PEER_LATE     ? "did not end"
+               : status == PEER_KILLED ? "was killed"
+                                       : "crashed");
+    }
+    return status == 0;
+}
+
+bool peer_was_killed(peer_process *child)
+{
+    return peer_status(child) == PEER_KILLED;
+}
+
+bool peer_await_thread_asleep(int thread)
+{
+    uint64_t late = peer_soon();
+
+    while (!peer_is_asleep(thread)) {
+        if (weft_now_ns() > late) {
+            return false;
+        }
+        (void)sched_yield();
+    }
+    return true;
+}
+
+bool peer_await_asleep(const peer_process *child)
+{
+    return peer_await_begun(child) &&
+           peer_await_thread_asleep(child->main_thread);
+}
+
+/* ------------------------------------------------------------ functions --- */
+
+/*
+ * A program may be loaded at another address when it is started again, so what
+ * names a function is its distance from another one.
+ */
+uintptr_t peer_number_of(peer_function *function)
+{
+    return (uintptr_t)function - (uintptr_t)peer_soon;
+}
+
+peer_function *peer_function_of(uintptr_t number)
+{
+    return (peer_function *)(number + (uintptr_t)peer_soon);
+}
+
+/* At a gate that nobody opens: its end is a killer's, or the gate's limit. */
+void peer_await_kill(void)
+{
+    peer_gate gate;
+
+    peer_gate_init(&gate);
+    (void)peer_gate_pass(&gate);
+    peer_gate_deinit(&gate);
 }
 
 /* ------------------------------------------------------------ channels --- */
@@ -68,161 +130,64 @@ void peer_both_ends(const weft_channel_options *first_options,
     *second = adoption.channel;
 }
 
-static void run_child(weft_handle handle, const weft_channel_options *options,
-                      peer_work *work, void *context)
+/* What a child with a channel is told; the context's copy follows. */
+struct errand {
+    weft_channel *parents; /* a fork's copy of our end, else NULL */
+    weft_handle theirs;
+    bool has_options;
+    weft_channel_options options;
+    uintptr_t work;
+    void *shared; /* the context if none is copied */
+    size_t bytes;
+    _Alignas(16) unsigned char copy[];
+};
+
+static void run_errand(void *context)
 {
+    struct errand *errand = context;
+    peer_work *work = (peer_work *)peer_function_of(errand->work);
     weft_channel *channel;
 
+    weft_channel_close(&errand->parents);
     if (CHECK_STATUS(
-            weft_channel_adopt(handle, options, peer_soon(), &channel, NULL),
+            weft_channel_adopt(errand->theirs,
+                               errand->has_options ? &errand->options : NULL,
+                               peer_soon(), &channel, NULL),
             WEFT_OK)) {
-        work(channel, context);
+        work(channel, errand->bytes > 0 ? errand->copy : errand->shared);
         weft_channel_close(&channel);
     }
-    check_exit_child();
 }
 
-pid_t peer_start(const weft_channel_options *options,
-                 const weft_channel_options *child_options, peer_work *work,
-                 void *context, weft_channel **mine)
+peer_process peer_start(const weft_channel_options *options,
+                        const weft_channel_options *child_options,
+                        peer_work *work, const void *context, size_t bytes,
+                        weft_channel **mine)
 {
-    weft_handle theirs;
-    pid_t pid;
+    size_t total = sizeof(struct errand) + bytes;
+    struct errand *errand = calloc(1, total);
+    peer_process child;
 
-    REQUIRE(weft_channel_pair(options, mine, &theirs, NULL) == WEFT_OK);
-    pid = fork();
-    REQUIRE(pid >= 0);
-    if (pid == 0) {
-        weft_channel_close(mine);
-        run_child(theirs, child_options, work, context);
+    REQUIRE(errand != NULL);
+    REQUIRE(weft_channel_pair(options, mine, &errand->theirs, NULL) == WEFT_OK);
+    errand->parents = peer_forks ? *mine : NULL;
+    errand->work = peer_number_of((peer_function *)work);
+    errand->bytes = bytes;
+    if (child_options != NULL) {
+        errand->has_options = true;
+        errand->options = *child_options;
     }
-    (void)close((int)theirs);
+    if (bytes > 0) {
+        memcpy(errand->copy, context, bytes);
+    } else {
+        errand->shared = (void *)(uintptr_t)context;
+    }
+    peer_pass(errand->theirs);
+    child = peer_run(run_errand, errand, total);
+    CHECK(peer_close(errand->theirs));
+    free(errand);
     CHECK_STATUS(weft_channel_flush(*mine, peer_soon()), WEFT_OK);
-    return pid;
-}
-
-pid_t peer_fork(void (*work)(void *context), void *context)
-{
-    pid_t pid = fork();
-
-    REQUIRE(pid >= 0);
-    if (pid == 0) {
-        work(context);
-        check_exit_child();
-    }
-    return pid;
-}
-
-/* ----------------------------------------------------------- processes --- */
-
-/* Waits for a child's end, and leaves it to be reaped. */
-static bool await_end(pid_t pid)
-{
-    int handle = (int)syscall(SYS_pidfd_open, pid, 0);
-    struct pollfd entry = {.fd = handle, .events = POLLIN};
-    int count;
-
-    REQUIRE(handle >= 0);
-    do {
-        count = poll(&entry, 1, (int)(SOON_NS / PEER_MS));
-    } while (count < 0);
-    (void)close(handle);
-    return count > 0;
-}
-
-bool peer_ended_well(pid_t pid)
-{
-    bool ended = await_end(pid);
-    int status;
-
-    if (!ended) {
-        printf("# child %d did not end\n", (int)pid);
-        (void)kill(pid, SIGKILL);
-    }
-    return waitpid(pid, &status, 0) == pid && ended && WIFEXITED(status) &&
-           WEXITSTATUS(status) == 0;
-}
-
-void peer_kill(pid_t pid)
-{
-    CHECK(kill(pid, SIGKILL) == 0);
-    CHECK(waitpid(pid, NULL, 0) == pid);
-}
-
-pid_t peer_thread(void)
-{
-    return (pid_t)syscall(SYS_gettid);
-}
-
-/* Whether the kernel calls it asleep: the state follows the name's ')'. */
-static bool is_asleep(const char *path)
-{
-    char text[512];
-    const char *state = NULL;
-    FILE *file = fopen(path, "re");
-
-    if (file == NULL) {
-        return false;
-    }
-    if (fgets(text, sizeof(text), file) != NULL) {
-        state = strrchr(text, ')');
-    }
-    (void)fclose(file);
-    return state != NULL && strncmp(state, ") S", 3) == 0;
-}
-
-static bool await_asleep(const char *path)
-{
-    uint64_t late = peer_soon();
-
-    while (!is_asleep(path)) {
-        if (weft_now_ns() > late) {
-            return false;
-        }
-        (void)sched_yield();
-    }
-    return true;
-}
-
-bool peer_await_asleep(pid_t pid)
-{
-    char path[64];
-
-    (void)snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-    return await_asleep(path);
-}
-
-bool peer_await_thread_asleep(pid_t thread)
-{
-    char path[64];
-
-    (void)snprintf(path, sizeof(path), "/proc/self/task/%d/stat", (int)thread);
-    return await_asleep(path);
-}
-
-void peer_gate_init(peer_gate *gate)
-{
-    REQUIRE(pipe(gate->fds) == 0);
-}
-
-void peer_gate_deinit(peer_gate *gate)
-{
-    (void)close(gate->fds[0]);
-    (void)close(gate->fds[1]);
-}
-
-void peer_gate_open(const peer_gate *gate)
-{
-    CHECK(write(gate->fds[1], "", 1) == 1);
-}
-
-bool peer_gate_pass(const peer_gate *gate)
-{
-    struct pollfd entry = {.fd = gate->fds[0], .events = POLLIN};
-    char byte;
-
-    return poll(&entry, 1, (int)(SOON_NS / PEER_MS)) == 1 &&
-           read(gate->fds[0], &byte, 1) == 1;
+    return child;
 }
 
 /* ------------------------------------------------------------- content --- */
@@ -303,6 +268,11 @@ bool peer_receives(weft_channel *channel, size_t bytes, uint64_t seed)
             CHECK(got == bytes) && CHECK(peer_is_filled(data, bytes, seed));
     free(data);
     return right;
+}
+
+size_t peer_ring_min(void)
+{
+    return weftos_get_facts()->page_bytes / 2;
 }
 
 unsigned peer_fill_ring(weft_channel *channel, size_t bytes)

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * <sys/proc_info.h> of macOS, as far as the double has it. The structures have
+ * Darwin's layout.
+ */
+#ifndef DOUBLE_SYS_PROC_INFO_H
+#define DOUBLE_SYS_PROC_INFO_H
+
+#include <stdint.h>
+#include <sys/param.h>
+#include <sys/types.h>
+
+#ifndef MAXCOMLEN
+#define MAXCOMLEN 16
+#endif
+
+#define PROC_PIDTBSDINFO 3
+#define PROC_PIDFDPSHMINFO 5
+#define PROC_PIDFDPIPEINFO 6
+
+struct proc_bsdinfo {
+    uint32_t pbi_flags;
+    uint32_t pbi_status;
+    uint32_t pbi_xstatus;
+    uint32_t pbi_pid;
+    uint32_t pbi_ppid;
+    uid_t pbi_uid;
+    gid_t pbi_gid;
+    uid_t pbi_ruid;
+    gid_t pbi_rgid;
+    uid_t pbi_svuid;
+    gid_t pbi_svgid;
+    uint32_t rfu_1;
+    char pbi_comm[MAXCOMLEN];
+    char pbi_name[2 * MAXCOMLEN];
+    uint32_t pbi_nfiles;
+    uint32_t pbi_pgid;
+    uint32_t pbi_pjobc;
+    uint32_t e_tdev;
+    uint32_t e_tpgid;
+    int32_t pbi_nice;
+    uint64_t pbi_start_tvsec;
+    uint64_t pbi_start_tvusec;
+};
+
+#define PROC_PIDTBSDINFO_SIZE (sizeof(struct proc_bsdinfo))
+
+struct proc_fileinfo {
+    uint32_t fi_openflags; /* FREAD, FWRITE */
+    uint32_t fi_status;
+    off_t fi_offset;
+    int32_t fi_type;
+    uint32_t fi_guardflags;
+};
+
+struct vinfo_stat {
+    uint32_t vst_dev;
+    uint16_t vst_mode;
+    uint16_t vst_nlink;
+    uint64_t vst_ino;
+    uid_t vst_uid;
+    gid_t vst_gid;
+    int64_t vst_atime;
+    int64_t vst_atimensec;
+    int64_t vst_mtime;
+    int64_t vst_mtimensec;
+    int64_t vst_ctime;
+    int64_t vst_ctimensec;
+    int64_t vst_birthtime;
+    int64_t vst_birthtimensec;
+    off_t vst_size;
+    int64_t vst_blocks;
+    int32_t vst_blksize;
+    uint32_t vst_flags;
+    uint32_t vst_gen;
+    uint32_t vst_rdev;
+    int64_t vst_qspare[2];
+};
+
+/* Darwin's MAXPATHLEN is 1024, a quarter of Linux's. */
+struct pshm_info {
+    struct vinfo_stat pshm_stat;
+    uint64_t pshm_mappaddr;
+    char pshm_name[1024];
+};
+
+struct pshm_fdinfo {
+    struct proc_fileinfo pfi;
+    struct pshm_info pshminfo;
+};
+
+#define PROC_PIDFDPSHMINFO_SIZE (sizeof(struct pshm_fdinfo))
+
+struct pipe_info {
+    struct vinfo_stat pipe_stat;
+    uint64_t pipe_handle;
+    uint64_t pipe_peerhandle;
+    int pipe_status;
+    int rfu_1;
+};
+
+struct pipe_fdinfo {
+    struct proc_fileinfo pfi;
+    struct pipe_info pipeinfo;
+};
+
+#define PROC_PIDFDPIPEINFO_SIZE (sizeof(struct pipe_fdinfo))
+
+#endif

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Other processes, by <libproc.h>, with the rules of XNU: proc_pidinfo()
+ * refuses processes of other users with EPERM, and does not know one that has
+ * ended (ESRCH) unless `argument` asks for those; both calls give 0 when they
+ * fail.
+ *
+ * Weaker than XNU: Linux tells the start of a process in steps of 10 ms; of
+ * the structures only what is named here is filled in.
+ */
+#define _GNU_SOURCE
+#include <libproc.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/proc.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "calls.h"
+#include "faults.h"
+
+static int refuse(int os_code)
+{
+    errno = os_code;
+    return 0;
+}
+
+/* What /proc/PID/stat says: state, parent, and start in ticks. */
+struct life {
+    char state;
+    int parent;
+    unsigned long long start;
+};
+
+/* The name, between parentheses, may have any bytes in it. */
+static bool read_life(int pid, struct life *life)
+{
+    char path[64];
+    char text[1024];
+    FILE *file;
+    const char *rest;
+    bool read;
+
+    (void)snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+    file = fopen(path, "re");
+    if (file == NULL) {
+        return false;
+    }
+    read = fgets(text, sizeof(text), file) != NULL;
+    (void)fclose(file);
+    rest = read ? strrchr(text, ')') : NULL;
+    return rest != NULL &&
+           sscanf(rest,
+                  ") %c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d "
+                  "%*d %*d %*d %*d %*d %llu",
+                  &life->state, &life->parent, &life->start) == 3;
+}
+
+/* The time of day at which the machine started. */
+static uint64_t boot_seconds(void)
+{
+    FILE *file = fopen("/proc/stat", "re");
+    char line[256];
+    unsigned long long seconds = 0;
+
+    if (file == NULL) {
+        double_lacks("a machine without /proc");
+    }
+    while (fgets(line, sizeof(line), file) != NULL &&
+           sscanf(line, "btime %llu", &seconds) != 1) {
+    }
+    (void)fclose(file);
+    return seconds;
+}
+
+int proc_pidinfo(int pid, int flavor, uint64_t argument, void *buffer,
+                 int bytes)
+{
+    uint64_t ticks = (uint64_t)sysconf(_SC_CLK_TCK);
+    struct proc_bsdinfo found;
+    struct life life;
+    struct stat owner;
+    char path[32];
+
+    if (flavor != PROC_PIDTBSDINFO) {
+        double_lacks("this flavor of proc_pidinfo()");
+    }
+    if (bytes < (int)sizeof(found)) {
+        return refuse(ENOMEM);
+    }
+    (void)snprintf(path, sizeof(path), "/proc/%d", pid);
+    if (pid <= 0 || !read_life(pid, &life) || stat(path, &owner) != 0 ||
+        (argument == 0 && (life.state == 'Z' || life.state == 'X'))) {
+        return refuse(ESRCH);
+    }
+    if (geteuid() != 0 && owner.st_uid != geteuid()) {
+        return refuse(EPERM);
+    }
+    memset(&found, 0, sizeof(found));
+    found.pbi_status = life.state == 'Z' ? SZOMB : SRUN;
+    found.pbi_pid = (uint32_t)pid;
+    found.pbi_ppid = (uint32_t)life.parent;
+    found.pbi_uid = owner.st_uid;
+    found.pbi_gid = owner.st_gid;
+    found.pbi_start_tvsec = boot_seconds() + life.start / ticks;
+    found.pbi_start_tvusec = life.start % ticks * (1000000 / ticks);
+    memcpy(buffer, &found, sizeof(found));
+    return (int)sizeof(found);
+}
+
+/* FREAD and FWRITE. */
+static uint32_t open_flags(int fd)
+{
+    switch (fcntl(fd, F_GETFL) & O_ACCMODE) {
+    case O_RDONLY:
+        return 1;
+    case O_WRONLY:
+        return 2;
+    default:
+        return 3;
+    }
+}
+
+static void copy_stat(const struct stat *from, struct vinfo_stat *to)
+{
+    to->vst_mode = (uint16_t)from->st_mode;
+    to->vst_uid = from->st_uid;
+    to->vst_gid = from->st_gid;
+    to->vst_size = from->st_size;
+}
+
+static int describe_memory(int fd, const struct stat *info, void *buffer)
+{
+    struct pshm_fdinfo found;
+
+    memset(&found, 0, sizeof(found));
+    if (!double_is_shm(fd, found.pshminfo.pshm_name,
+                       sizeof(found.pshminfo.pshm_name))) {
+        return refuse(EBADF);
+    }
+    found.pfi.fi_openflags = open_flags(fd);
+    copy_stat(info, &found.pshminfo.pshm_stat);
+    memcpy(buffer, &found, sizeof(found));
+    return (int)sizeof(found);
+}
+
+static int describe_pipe(int fd, const struct stat *info, void *buffer)
+{
+    struct pipe_fdinfo found;
+
+    if (!double_is_pipe(fd)) {
+        return refuse(EBADF);
+    }
+    memset(&found, 0, sizeof(found));
+    found.pfi.fi_openflags = open_flags(fd);
+    copy_stat(info, &found.pipeinfo.pipe_stat);
+    found.pipeinfo.pipe_stat.vst_nlink = 1;
+    found.pipeinfo.pipe_handle = info->st_ino;
+    memcpy(buffer, &found, sizeof(found));
+    return (int)sizeof(found);
+}
+
+int proc_pidfdinfo(int pid, int fd, int flavor, void *buffer, int bytes)
+{
+    struct stat info;
+
+    if ((flavor != PROC_PIDFDPSHMINFO && flavor != PROC_PIDFDPIPEINFO) ||
+        pid != getpid()) {
+        double_lacks("this flavor of proc_pidfdinfo(), or another process");
+    }
+    if (bytes < (int)(flavor == PROC_PIDFDPSHMINFO ? PROC_PIDFDPSHMINFO_SIZE
+                                                   : PROC_PIDFDPIPEINFO_SIZE)) {
+        return refuse(ENOMEM);
+    }
+    if (double_fstat(fd, &info) != 0) {
+        return refuse(EBADF);
+    }
+    return flavor == PROC_PIDFDPSHMINFO ? describe_memory(fd, &info, buffer)
+                                        : describe_pipe(fd, &info, buffer);
+}

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Time, pages, threads, names of symbols and of system values, as a Mac with
+ * Apple silicon has them: 125/3 ns in a tick of mach_absolute_time(), so that
+ * ticks taken for nanoseconds show; pages of 16 KiB.
+ *
+ * CLOCK_UPTIME_RAW is mach_absolute_time() in ns. It differs from
+ * CLOCK_MONOTONIC, which goes on while the machine sleeps, by a fixed amount
+ * here, so that one taken for the other shows too.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <mach/mach_time.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/sysctl.h>
+#include <unistd.h>
+
+#include "calls.h"
+#include "faults.h"
+#include "words.h"
+
+/* As in darwin.h, which these files do not include. */
+#define CLOCK_UPTIME_RAW 8
+
+#define PAGE_BYTES 16384
+#define SECOND_NS UINT64_C(1000000000)
+#define APART_NS (UINT64_C(100000) * SECOND_NS)
+
+/* ----------------------------------------------------------------- time --- */
+
+static uint64_t uptime_ns(void)
+{
+    struct timespec now;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * SECOND_NS + (uint64_t)now.tv_nsec + APART_NS;
+}
+
+uint64_t mach_absolute_time(void)
+{
+    /* In this order a machine may be up for 600 years. */
+    uint64_t now = uptime_ns();
+
+    return now / 125 * 3 + now % 125 * 3 / 125;
+}
+
+kern_return_t mach_timebase_info(mach_timebase_info_t info)
+{
+    info->numer = 125;
+    info->denom = 3;
+    return KERN_SUCCESS;
+}
+
+uint64_t double_clock_gettime_nsec_np(clockid_t clock)
+{
+    if (clock != CLOCK_UPTIME_RAW) {
+        double_lacks("clock_gettime_nsec_np() of such a clock");
+    }
+    return uptime_ns();
+}
+
+int double_clock_gettime(clockid_t clock, struct timespec *time)
+{
+    uint64_t now;
+
+    if (clock != CLOCK_UPTIME_RAW) {
+        return clock_gettime(clock, time);
+    }
+    now = uptime_ns();
+    time->tv_sec = (time_t)(now / SECOND_NS);
+    time->tv_nsec = (long)(now % SECOND_NS);
+    return 0;
+}
+
+/* ---------------------------------------------------------------- pages --- */
+
+int double_getpagesize(void)
+{
+    return PAGE_BYTES;
+}
+
+long double_sysconf(int name)
+{
+    return name == _SC_PAGESIZE ? PAGE_BYTES : sysconf(name);
+}
+
+/* -------------------------------------------------------------- threads --- */
+
+int double_pthread_threadid_np(const void *thread, uint64_t *id)
+{
+    if (thread != NULL) {
+        double_lacks("pthread_threadid_np() of another thread");
+    }
+    *id = (uint64_t)syscall(SYS_gettid);
+    return 0;
+}
+
+/* ---------------------------------------------------------------- names --- */
+
+void *double_dlsym(void *handle, const char *name)
+{
+    if (handle != (void *)-2) { /* RTLD_DEFAULT */
+        double_lacks("dlsym() in a library");
+    }
+    return double_find_word_call(name);
+}
+
+static const char *version(void)
+{
+    static const char *const versions[] = {
+        [DOUBLE_OS_SYNC] = "14.4",
+        [DOUBLE_ULOCK] = "11.0",
+        [DOUBLE_ULOCK_OLD] = "10.15.7",
+        [DOUBLE_PIPE] = "10.14.6",
+    };
+
+    return versions[double_waits()];
+}
+
+static int give(void *old, size_t *old_bytes, const void *value, size_t bytes)
+{
+    if (old != NULL) {
+        if (*old_bytes < bytes) {
+            return double_fail(ENOMEM);
+        }
+        memcpy(old, value, bytes);
+    }
+    *old_bytes = bytes;
+    return 0;
+}
+
+int sysctlbyname(const char *name, void *old, size_t *old_bytes, void *new_,
+                 size_t new_bytes)
+{
+    int cpus = (int)sysconf(_SC_NPROCESSORS_ONLN);
+    uint64_t memory =
+        (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
+    uint64_t page = PAGE_BYTES;
+    int connections = 128;
+
+    if (new_ != NULL || new_bytes != 0) {
+        return double_fail(EPERM);
+    }
+    if (strcmp(name, "hw.ncpu") == 0 || strcmp(name, "hw.logicalcpu") == 0) {
+        return give(old, old_bytes, &cpus, sizeof(cpus));
+    }
+    if (strcmp(name, "hw.memsize") == 0) {
+        return give(old, old_bytes, &memory, sizeof(memory));
+    }
+    if (strcmp(name, "hw.pagesize") == 0) {
+        return give(old, old_bytes, &page, sizeof(page));
+    }
+    if (strcmp(name, "kern.ipc.somaxconn") == 0) {
+        return give(old, old_bytes, &connections, sizeof(connections));
+    }
+    if (strcmp(name, "kern.osproductversion") == 0) {
+        return give(old, old_bytes, version(), strlen(version()) + 1);
+    }
+    return double_fail(ENOENT);
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The causes of the fake's failures as GetLastError() has them.
+ */
+#include <windows.h>
+
+#include "fake.h"
+
+const int fake_codes[FAKE_CAUSES] = {
+    [FAKE_NO_CODE] = ERROR_SUCCESS,
+    [FAKE_BAD_HANDLE] = ERROR_INVALID_HANDLE,
+    [FAKE_BAD_IO] = ERROR_IO_DEVICE,
+    [FAKE_BROKEN] = ERROR_BROKEN_PIPE,
+    [FAKE_DENIED] = ERROR_ACCESS_DENIED,
+    [FAKE_IN_USE] = ERROR_ALREADY_EXISTS,
+    [FAKE_NOTHING_YET] = ERROR_NO_DATA,
+    [FAKE_NOT_FOUND] = ERROR_FILE_NOT_FOUND,
+    [FAKE_NO_HANDLES] = ERROR_TOO_MANY_OPEN_FILES,
+    [FAKE_NO_MEMORY] = ERROR_NOT_ENOUGH_MEMORY,
+    [FAKE_UNSUPPORTED] = ERROR_NOT_SUPPORTED,
+};

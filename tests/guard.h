@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * guard.h - for tests whose processes may hang or leak: a watchdog, a count of
+ * what they have mapped, and what else of a system these tests need.
+ */
+#ifndef WEFT_TESTS_GUARD_H
+#define WEFT_TESTS_GUARD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <weft/channel.h>
+
+/*
+ * Ends this process after so many seconds, and says what it was at, unless
+ * called again in time. A child has to call it anew.
+ */
+void guard_watch(const char *doing, unsigned seconds);
+
+/* How much shared memory this process has mapped: pieces, whoever made them. */
+int guard_mappings(void);
+
+/* Waits until a handle is ready, as an event loop sees it. False: too late. */
+bool guard_await(weft_handle handle, unsigned timeout_ms);
+
+/* Lets some time pass: not less than this. */
+void guard_nap_us(unsigned us);
+
+/* The CPU time of this process, and of the calling thread. */
+uint64_t guard_cpu_ns(void);
+uint64_t guard_thread_cpu_ns(void);
+
+#endif

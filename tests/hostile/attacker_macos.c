@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Sending what the back end would not: a frame of the control socket, as
+ * src/os/macos/socket.c has it, that says whatever the attacker wants, with
+ * up to as many descriptors as the kernel takes. The socket is O_NONBLOCK.
+ */
+#include "attacker.h"
+
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define DESCRIPTORS_MOST 253
+
+struct frame {
+    uint32_t bytes;
+    uint32_t handles;
+    uint32_t pid;
+    uint32_t stamp;
+    unsigned char data[WEFTOS_SOCKET_BYTES];
+};
+
+static void put_descriptors(struct msghdr *header, void *room,
+                            const weft_handle *handles, size_t count)
+{
+    struct cmsghdr *control;
+    int fds[DESCRIPTORS_MOST];
+
+    for (size_t i = 0; i < count; i++) {
+        fds[i] = (int)handles[i];
+    }
+    header->msg_control = room;
+    header->msg_controllen = CMSG_SPACE(count * sizeof(int));
+    control = CMSG_FIRSTHDR(header);
+    control->cmsg_level = SOL_SOCKET;
+    control->cmsg_type = SCM_RIGHTS;
+    control->cmsg_len = CMSG_LEN(count * sizeof(int));
+    memcpy(CMSG_DATA(control), fds, count * sizeof(int));
+}
+
+bool attacker_send(weft_handle socket, const void *data, size_t bytes,
+                   const weft_handle *handles, size_t count)
+{
+    union {
+        struct cmsghdr alignment;
+        char bytes[CMSG_SPACE(DESCRIPTORS_MOST * sizeof(int))];
+    } room;
+    struct frame frame = {.bytes = (uint32_t)bytes,
+                          .handles = (uint32_t)count,
+                          .pid = (uint32_t)getpid()};
+    struct iovec part = {&frame, sizeof(frame)};
+    struct msghdr header = {.msg_iov = &part, .msg_iovlen = 1};
+
+    memcpy(frame.data, data,
+           bytes < sizeof(frame.data) ? bytes : sizeof(frame.data));
+    if (count > 0) {
+        memset(&room, 0, sizeof(room));
+        put_descriptors(&header, room.bytes, handles, count);
+    }
+    return sendmsg((int)socket, &header, 0) >= 0;
+}

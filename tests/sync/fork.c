@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A forked child is another process: it owns nothing, watches on its own, and
+ * uses objects that it has inherited.
+ */
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "check.h"
+#include "peer.h"
+
+struct stage {
+    weft_mutex mutex;
+    weft_semaphore ready;
+    atomic_uint told;
+};
+
+static struct stage *stage;
+
+static int fork_child(void (*work)(void))
+{
+    pid_t pid = fork();
+
+    REQUIRE(pid >= 0);
+    if (pid == 0) {
+        work();
+        check_exit_child();
+    }
+    return (int)pid;
+}
+
+static void check_child(int pid)
+{
+    int status = 1;
+
+    CHECK(waitpid(pid, &status, 0) == pid);
+    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+static void own_nothing(void)
+{
+    CHECK_STATUS(weft_mutex_unlock(&stage->mutex), WEFT_EINVAL);
+    CHECK_STATUS(weft_mutex_try_lock(&stage->mutex), WEFT_EAGAIN);
+    CHECK_STATUS(weft_mutex_lock_until(&stage->mutex, weft_after_ns(PEER_MS)),
+                 WEFT_ETIMEDOUT);
+}
+
+static void test_owner(void)
+{
+    check_case("a child does not own what its parent has locked");
+    CHECK_STATUS(weft_mutex_lock(&stage->mutex), WEFT_OK);
+    check_child(fork_child(own_nothing));
+    CHECK_STATUS(weft_mutex_unlock(&stage->mutex), WEFT_OK);
+}
+
+/* Holds the mutex, and dies with it. */
+static void hold_and_die(void)
+{
+    CHECK_STATUS(weft_mutex_lock(&stage->mutex), WEFT_OK);
+    CHECK_STATUS(weft_semaphore_post(&stage->ready, 1), WEFT_OK);
+    peer_await_kill();
+}
+
+/* Waits for the death of one whose parent is not this one. */
+static void be_told(void)
+{
+    if (CHECK_STATUS(weft_mutex_lock_until(&stage->mutex, peer_soon()),
+                     WEFT_EOWNERDEAD)) {
+        stage->told++;
+        CHECK_STATUS(weft_mutex_recover(&stage->mutex), WEFT_OK);
+        CHECK_STATUS(weft_mutex_unlock(&stage->mutex), WEFT_OK);
+    }
+}
+
+static atomic_int waiting_thread;
+
+static void *wait_in_thread(void *context)
+{
+    (void)context;
+    waiting_thread = peer_thread();
+    CHECK_STATUS(
+        weft_mutex_lock_until(&stage->mutex, weft_after_ns(300 * PEER_MS)),
+        WEFT_ETIMEDOUT);
+    return NULL;
+}
+
+static void test_watcher(void)
+{
+    pthread_t thread;
+    int holder;
+    int told;
+
+    check_case("a child is told of deaths though its parent waits");
+    holder = fork_child(hold_and_die);
+    CHECK_STATUS(weft_semaphore_wait_until(&stage->ready, peer_soon()),
+                 WEFT_OK);
+    /* So the parent has a thread that watches, and the child has not. */
+    REQUIRE(pthread_create(&thread, NULL, wait_in_thread, NULL) == 0);
+    while (waiting_thread == 0) {
+    }
+    CHECK(peer_await_thread_asleep(waiting_thread));
+    told = fork_child(be_told);
+    REQUIRE(pthread_join(thread, NULL) == 0);
+    CHECK(peer_strike(holder));
+    CHECK(waitpid(holder, NULL, 0) == holder);
+    check_child(told);
+    CHECK(stage->told == 1);
+}
+
+static weft_sync *inherited;
+static weft_shared *inherited_memory;
+
+static void close_inherited(void)
+{
+    CHECK(weft_sync_mutex(inherited) == NULL);
+    CHECK(weft_shared_base(inherited_memory) == NULL);
+    weft_sync_close(&inherited);
+    weft_shared_close(&inherited_memory);
+}
+
+static void test_named(void)
+{
+    check_case("a child may only close what its parent has opened");
+    peer_names_begin();
+    CHECK_STATUS(
+        weft_sync_open("fork", WEFT_SYNC_MUTEX, NULL, &inherited, NULL),
+        WEFT_OK);
+    CHECK_STATUS(weft_shared_open("fork", 4096, NULL, &inherited_memory, NULL),
+                 WEFT_OK);
+    check_child(fork_child(close_inherited));
+    CHECK_STATUS(weft_mutex_lock(weft_sync_mutex(inherited)), WEFT_OK);
+    CHECK(weft_shared_base(inherited_memory) != NULL);
+    weft_sync_close(&inherited);
+    weft_shared_close(&inherited_memory);
+    peer_names_end();
+}
+
+void test_main(void)
+{
+    stage = peer_shared(sizeof(*stage));
+    CHECK_STATUS(weft_mutex_init(&stage->mutex), WEFT_OK);
+    CHECK_STATUS(weft_semaphore_init(&stage->ready, 0), WEFT_OK);
+    test_owner();
+    test_named();
+    test_watcher();
+    peer_unshare(stage, sizeof(*stage));
+}
