@@ -50,14 +50,43 @@ bench: ## compare with other libraries; writes a table and a plot
 	$(call build,bench)
 	@bench/compare/run $(BUILD)/bench
 
-windows: ## build the libraries and the command for Windows
-	@scripts/setup build windows
+windows: ## build for Windows, and run all tests under Wine
+	@scripts/setup build check windows wine zig
 	$(call build,windows)
+	@scripts/wine $(BUILD)/windows $(CTEST) \
+	    --test-dir $(BUILD)/windows $(CTEST_FLAGS)
+	$(call build,windows-arm64)
 
-macos: ## build the libraries and the command for both kinds of Mac
-	@scripts/setup build macos
+macos: ## build for both kinds of Mac; run the tests on a double of macOS
+	@scripts/setup build check sanitize macos zig
 	$(call build,macos-arm64)
+	@scripts/gate-macos $(BUILD)/macos-arm64 11.0
 	$(call build,macos-x86_64)
+	@scripts/gate-macos $(BUILD)/macos-x86_64 10.15
+	$(call build,macos-store)
+	@scripts/gate-macos $(BUILD)/macos-store 11.0 store
+	@scripts/gate-double
+	$(call build,double)
+	@cd $(BUILD)/double && for wait in os_sync ulock pipe; do \
+	    echo "the tests on the double, waiting by $$wait"; \
+	    WEFT_DOUBLE_WAIT=$$wait $(CTEST) -LE 'slow|script' \
+	        $(CTEST_FLAGS) || exit 1; \
+	done
+
+coverage: ## say how much of the macOS back end its tests run
+	@scripts/setup build check sanitize coverage
+	$(call build,double-coverage)
+	@scripts/coverage-macos $(BUILD)/double-coverage -j $(JOBS) $(CTEST_FLAGS)
+
+# One build for each feature of Linux that weft can do without.
+FALLBACKS = without-membarrier without-sealing without-pidfd
+
+fallbacks: $(FALLBACKS) ## run the tests as if the kernel lacked something
+
+$(FALLBACKS):
+	@scripts/setup build check
+	$(call build,$@)
+	@cd $(BUILD)/$@ && $(CTEST) -LE 'slow|script' $(CTEST_FLAGS)
 
 sanitize: ## run the tests under ASan, UBSan, TSan and valgrind
 	@scripts/setup build check sanitize
@@ -97,4 +126,5 @@ clean: ## remove what was built, but not the tools
 	    ! -name tools -exec rm -rf {} +
 
 .PHONY: help tools build run check bench windows macos sanitize fuzz model \
+	coverage fallbacks $(FALLBACKS) \
 	lint format install clean

@@ -2,7 +2,6 @@
  *
  * One round: two pinned processes, and what they report.
  */
-#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -21,17 +20,12 @@ uint64_t bench_stall_ns = UINT64_C(10000000000);
 
 /* The memory that the parent and both sides share. */
 typedef struct round_board {
+    uintptr_t transport; /* its number */
+    bench_case test;
+    void *shared; /* what the transport's open made */
     bench_report reports[2];
     uint64_t samples[];
 } round_board;
-
-/* What both sides inherit. */
-typedef struct round_run {
-    const bench_transport *transport;
-    const bench_case *test;
-    void *shared;
-    round_board *board;
-} round_run;
 
 /* --------------------------------------------------------- in each side --- */
 
@@ -68,26 +62,26 @@ void bench_meet(bench_side *side)
 
 static bool run_side(void *context, unsigned index)
 {
-    const round_run *round = context;
-    round_board *board = round->board;
-    bench_side side = {.test = round->test,
+    round_board *board = context;
+    const bench_transport *transport = bench_sys_object(board->transport);
+    bench_side side = {.test = &board->test,
                        .index = index,
-                       .shared = round->shared,
+                       .shared = board->shared,
                        .report = &board->reports[index],
                        .peer = &board->reports[1 - index],
                        .samples = board->samples};
     bool done;
 
-    if (!round->transport->begin(&side)) {
+    if (!transport->begin(&side)) {
         return false;
     }
     bench_meet(&side);
-    done = round->transport->loops[round->test->kind][index](&side);
+    done = transport->loops[board->test.kind][index](&side);
     if (done) {
         /* Nobody hangs up while the other one still reads. */
         bench_meet(&side);
     }
-    round->transport->end(&side);
+    transport->end(&side);
     return done;
 }
 
@@ -95,11 +89,11 @@ static bool run_side(void *context, unsigned index)
 
 static uint64_t progress_of(const void *context)
 {
-    const round_run *round = context;
+    const round_board *board = context;
     uint64_t sum = 0;
 
     for (int i = 0; i < 2; i++) {
-        const bench_report *report = &round->board->reports[i];
+        const bench_report *report = &board->reports[i];
 
         sum += atomic_load_explicit(&report->progress, memory_order_relaxed) +
                atomic_load_explicit(&report->phase, memory_order_relaxed);
@@ -119,24 +113,27 @@ static const char *first_error(const bench_report reports[2])
 }
 
 /* Tells why a round failed. */
-static void complain(const round_run *round, bench_sys_result result,
-                     int signal)
+static void complain(const bench_transport *transport, const round_board *board,
+                     bench_sys_result result, int signal)
 {
-    const char *name = round->transport->name;
+    const char *name = transport->name;
+    char cause[BENCH_ERROR_BYTES];
 
     switch (result) {
     case BENCH_SYS_KILLED:
-        tool_error("bench: %s: a side was killed by signal %d", name, signal);
+        tool_error("bench: %s: a side ended by %s %d", name, bench_sys_killer,
+                   signal);
         break;
     case BENCH_SYS_STALLED:
         tool_error("bench: %s: no progress for %g s, given up", name,
                    (double)bench_stall_ns / 1e9);
         break;
     case BENCH_SYS_ERROR:
-        tool_error("bench: %s: cannot start a side: %s", name, strerror(errno));
+        tool_error("bench: %s: cannot start a side: %s", name,
+                   bench_sys_cause(cause, sizeof(cause)));
         break;
     default:
-        tool_error("bench: %s: %s", name, first_error(round->board->reports));
+        tool_error("bench: %s: %s", name, first_error(board->reports));
         break;
     }
 }
@@ -155,10 +152,10 @@ static uint64_t clock_step_ns(void)
     return steps[TOOL_COUNT_OF(steps) / 2];
 }
 
-static void read_rtt(const round_run *round, bench_result *result)
+static void read_rtt(round_board *board, bench_result *result)
 {
-    uint64_t *samples = round->board->samples;
-    size_t count = (size_t)round->test->count;
+    uint64_t *samples = board->samples;
+    size_t count = (size_t)board->test.count;
     uint64_t step = clock_step_ns();
 
     bench_sort(samples, count);
@@ -168,32 +165,32 @@ static void read_rtt(const round_run *round, bench_result *result)
     result->p999_ns = bench_percentile(samples, count, 999, step);
 }
 
-static void read_throughput(const round_run *round, bench_result *result)
+static void read_throughput(const round_board *board, bench_result *result)
 {
-    uint64_t ns =
-        round->board->reports[1].end_ns - round->board->reports[0].start_ns;
+    uint64_t ns = board->reports[1].end_ns - board->reports[0].start_ns;
 
-    result->msgs_per_s = (double)round->test->count * 1e9 / (double)(ns + 1);
+    result->msgs_per_s = (double)board->test.count * 1e9 / (double)(ns + 1);
 }
 
 /* Runs the sides of a round that is all set up. */
-static bool run_sides(round_run *round, bench_result *result)
+static bool run_sides(const bench_transport *transport, round_board *board,
+                      bench_result *result)
 {
     int signal = 0;
     bench_sys_result ended =
-        bench_sys_run(run_side, round, round->test->cpus, progress_of,
-                      bench_stall_ns + 2 * round->test->pace_ns, &signal);
+        bench_sys_run(run_side, board, board->test.cpus, progress_of,
+                      bench_stall_ns + 2 * board->test.pace_ns, &signal);
 
     if (ended != BENCH_SYS_DONE) {
-        complain(round, ended, signal);
+        complain(transport, board, ended, signal);
         return false;
     }
-    if (round->test->kind == BENCH_RTT) {
-        read_rtt(round, result);
+    if (board->test.kind == BENCH_RTT) {
+        read_rtt(board, result);
     } else {
-        read_throughput(round, result);
+        read_throughput(board, result);
     }
-    result->ring_bytes = round->board->reports[0].ring_bytes;
+    result->ring_bytes = board->reports[0].ring_bytes;
     return true;
 }
 
@@ -207,24 +204,25 @@ static size_t board_bytes(const bench_case *test)
 bool bench_round(const bench_transport *transport, const bench_case *test,
                  bench_result *result)
 {
-    round_run round = {.transport = transport, .test = test};
+    round_board *board = bench_sys_share(board_bytes(test));
     char error[BENCH_ERROR_BYTES] = "";
     bool done = false;
 
     memset(result, 0, sizeof(*result));
-    round.board = bench_sys_share(board_bytes(test));
-    if (round.board == NULL) {
+    if (board == NULL) {
         tool_error("bench: cannot map %zu bytes: %s", board_bytes(test),
-                   strerror(errno));
+                   bench_sys_cause(error, sizeof(error)));
         return false;
     }
-    if (transport->open(test, &round.shared, error)) {
-        done = run_sides(&round, result);
-        transport->close(test, round.shared);
+    board->transport = bench_sys_number(transport);
+    board->test = *test;
+    if (transport->open(test, &board->shared, error)) {
+        done = run_sides(transport, board, result);
+        transport->close(test, board->shared);
     } else {
         tool_error("bench: %s: %s", transport->name, error);
     }
-    bench_sys_unshare(round.board, board_bytes(test));
+    bench_sys_unshare(board, board_bytes(test));
     return done;
 }
 

@@ -13,6 +13,12 @@
 /* False: there are no benchmarks on this system. */
 extern const bool bench_sys_supported;
 
+/*
+ * Called by main() first. Where there is no fork a side is this program,
+ * started again: in one of those it runs the side and does not return.
+ */
+void bench_sys_begin(char **arguments);
+
 /* Writes up to `room` numbers of CPUs that we may run on; how many there are.
  */
 size_t bench_sys_cpus(unsigned *cpus, size_t room);
@@ -20,11 +26,22 @@ size_t bench_sys_cpus(unsigned *cpus, size_t room);
 /* May this process run on that CPU? */
 bool bench_sys_has_cpu(unsigned cpu);
 
-/* Zeroed memory that forked processes share; NULL if there is none. */
+/* Zeroed memory that the sides share, at one address; NULL if there is none. */
 void *bench_sys_share(size_t bytes);
 void bench_sys_unshare(void *memory, size_t bytes);
 
-/* The body of a side. Its process ends with it; false is failure. */
+/*
+ * What this program holds by itself, as a number: a pointer to it is good in
+ * this process alone.
+ */
+uintptr_t bench_sys_number(const void *object);
+const void *bench_sys_object(uintptr_t number);
+
+/*
+ * The body of a side. Its process ends with it; false is failure. All that it
+ * finds is what the context leads to, and that is memory of bench_sys_share,
+ * or an object by its number.
+ */
 typedef bool bench_sys_body(void *context, unsigned index);
 
 /* A number that grows while the two sides get on. */
@@ -33,10 +50,16 @@ typedef uint64_t bench_sys_progress(const void *context);
 typedef enum bench_sys_result {
     BENCH_SYS_DONE,    /* both sides returned true */
     BENCH_SYS_FAILED,  /* a side returned false */
-    BENCH_SYS_KILLED,  /* a side was killed by a signal */
+    BENCH_SYS_KILLED,  /* a side ended in another way */
     BENCH_SYS_STALLED, /* no progress for `stall_ns` */
-    BENCH_SYS_ERROR    /* the system refused, errno says why */
+    BENCH_SYS_ERROR    /* the system refused, bench_sys_cause says why */
 } bench_sys_result;
+
+/* Why the last call here, in this thread, failed; written to `text`. */
+const char *bench_sys_cause(char *text, size_t room);
+
+/* What the number behind BENCH_SYS_KILLED is: "signal", or "exit code". */
+extern const char *const bench_sys_killer;
 
 /*
  * Runs `body` in two processes, each pinned to its CPU, and waits for both.

@@ -13,6 +13,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -22,9 +23,32 @@
 #include "bench_sys.h"
 
 const bool bench_sys_supported = true;
+const char *const bench_sys_killer = "signal";
 
 /* The most that every user may have, unless the administrator changed it. */
 #define PIPE_BYTES (1 << 20)
+
+void bench_sys_begin(char **arguments)
+{
+    (void)arguments; /* no side begins at main() */
+}
+
+/* A fork has everything where its parent has it. */
+uintptr_t bench_sys_number(const void *object)
+{
+    return (uintptr_t)object;
+}
+
+const void *bench_sys_object(uintptr_t number)
+{
+    return (const void *)number;
+}
+
+const char *bench_sys_cause(char *text, size_t room)
+{
+    snprintf(text, room, "%s", strerror(errno));
+    return text;
+}
 
 /* ---------------------------------------------------------------- CPUs --- */
 

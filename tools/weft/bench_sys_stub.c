@@ -7,9 +7,34 @@
 #include "bench_transport.h"
 
 const bool bench_sys_supported = false;
+const char *const bench_sys_killer = "";
 
 const bench_transport *const bench_transports[] = {&bench_weft};
 const size_t bench_transport_count = 1;
+
+void bench_sys_begin(char **arguments)
+{
+    (void)arguments;
+}
+
+uintptr_t bench_sys_number(const void *object)
+{
+    (void)object;
+    return 0;
+}
+
+const void *bench_sys_object(uintptr_t number)
+{
+    (void)number;
+    return NULL;
+}
+
+const char *bench_sys_cause(char *text, size_t room)
+{
+    (void)room;
+    *text = '\0';
+    return text;
+}
 
 size_t bench_sys_cpus(unsigned *cpus, size_t room)
 {

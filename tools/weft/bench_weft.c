@@ -27,11 +27,11 @@ typedef struct weft_end {
 static bool open_name(const bench_case *test, void **shared,
                       char error[BENCH_ERROR_BYTES])
 {
-    char *name = malloc(WEFT_NAME_MAX + 1);
+    char *name = bench_sys_share(WEFT_NAME_MAX + 1);
 
     (void)test;
     if (name == NULL) {
-        snprintf(error, BENCH_ERROR_BYTES, "out of memory");
+        bench_sys_cause(error, BENCH_ERROR_BYTES);
         return false;
     }
     snprintf(name, WEFT_NAME_MAX + 1, "bench-%llx",
@@ -43,7 +43,7 @@ static bool open_name(const bench_case *test, void **shared,
 static void close_name(const bench_case *test, void *shared)
 {
     (void)test;
-    free(shared);
+    bench_sys_unshare(shared, WEFT_NAME_MAX + 1);
 }
 
 /* ----------------------------------------------------------- in a side --- */

@@ -131,7 +131,8 @@ static const tool_option options[] = {
      .kind = TOOL_CALL,
      .label = "weft|raw|pipe|uds",
      .call = take_transport,
-     .help = "measure this one; may be repeated (default: all)"},
+     .help = "measure this one; may be repeated (default: all; uds is not "
+             "on Windows)"},
     {.name = "size",
      .letter = 's',
      .kind = TOOL_CALL,

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "bench_sys.h"
 #include "sys.h"
 #include "tool.h"
 
@@ -98,7 +99,8 @@ int main(int argc, char **argv)
 {
     const tool_command *command;
 
-    sys_start();
+    bench_sys_begin(argv);
+    sys_start(argc, argv);
     weft_log_set(print_log, NULL);
     if (argc < 2) {
         tool_print_overview(stderr);

@@ -2,9 +2,8 @@
  *
  * sys.h - what the tool needs of the operating system beyond the library.
  *
- * One file for each family of systems implements it: sys_posix.c and
- * sys_windows.c. Codes are errno values, or GetLastError() values on Windows;
- * 0 is success.
+ * sys_posix.c implements it, or sys_windows.c and sys_stream_windows.c. Codes
+ * are errno values, or GetLastError() values on Windows; 0 is success.
  */
 #ifndef WEFT_SYS_H
 #define WEFT_SYS_H
@@ -16,10 +15,11 @@
 #include <weft/channel.h>
 
 /*
- * Call it first: standard input and output carry bytes as they are, and
- * writing to a closed pipe is an error code instead of a signal.
+ * Call it first: standard input and output carry bytes as they are, writing to
+ * a closed pipe is an error code instead of a signal, and the arguments are in
+ * UTF-8 where the system knows what they are in.
  */
-void sys_start(void);
+void sys_start(int argc, char **argv);
 
 /* Ends the process at once; nothing that is open is ended in order. */
 _Noreturn void sys_abandon(int exit_code);
@@ -91,5 +91,11 @@ void sys_release_signals(void);
  * such as "$XDG_RUNTIME_DIR". NULL if `path` is too small.
  */
 const char *sys_runtime_directory(char *path, size_t room);
+
+/* Is the name a path, to which the rules of plain names do not apply? */
+bool sys_is_path(const char *name);
+
+/* What a path looks like, for messages: "a path with a '/'". */
+extern const char *const sys_path_form;
 
 #endif

@@ -48,10 +48,12 @@ static void fill_standard_streams(void)
     }
 }
 
-void sys_start(void)
+void sys_start(int argc, char **argv)
 {
     struct sigaction ignore;
 
+    (void)argc;
+    (void)argv;
     fill_standard_streams();
     memset(&ignore, 0, sizeof(ignore));
     ignore.sa_handler = SIG_IGN;
@@ -322,3 +324,10 @@ const char *sys_runtime_directory(char *path, size_t room)
     }
     return length >= 0 && (size_t)length < room ? why : NULL;
 }
+
+bool sys_is_path(const char *name)
+{
+    return strchr(name, '/') != NULL;
+}
+
+const char *const sys_path_form = "a path with a '/'";

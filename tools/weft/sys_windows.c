@@ -1,25 +1,80 @@
 /* SPDX-License-Identifier: MIT
  *
- * The tool's needs on Windows.
- *
- * An anonymous pipe, the usual standard stream, can't be waited for here: a
- * read or write of one with a deadline is refused with ERROR_NOT_SUPPORTED
- * instead of being late without saying so.
+ * The tool's needs on Windows; its standard streams are in
+ * sys_stream_windows.c.
  */
+#include <fcntl.h>
+#include <io.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <windows.h>
 
 #include "sys.h"
-
-/* The largest piece that one ReadFile or WriteFile is given. */
-#define PIECE_BYTES (1u << 30)
+#include "sys_wait_windows.h"
 
 static HANDLE end_event;
 
-void sys_start(void)
+/* ------------------------------------------------------------ beginning --- */
+
+typedef LPWSTR *WINAPI split_call(LPCWSTR line, int *count);
+
+static bool is_ascii(const WCHAR *text)
+{
+    while (*text != L'\0' && *text < 0x80) {
+        text++;
+    }
+    return *text == L'\0';
+}
+
+/* A copy in UTF-8, which lives as long as the process; NULL: out of memory. */
+static char *narrow(const WCHAR *text)
+{
+    int bytes = WideCharToMultiByte(CP_UTF8, 0, text, -1, NULL, 0, NULL, NULL);
+    char *copy = malloc((size_t)bytes);
+
+    if (copy != NULL) {
+        (void)WideCharToMultiByte(CP_UTF8, 0, text, -1, copy, bytes, NULL,
+                                  NULL);
+    }
+    return copy;
+}
+
+/*
+ * The arguments of main() are in the code page of the machine, which loses
+ * what it has no letters for. The call that splits the line in UTF-16 is in a
+ * large library, so that is loaded only when it makes a difference.
+ */
+static void take_unicode(int argc, char **argv)
+{
+    HMODULE shell;
+    split_call *split;
+    LPWSTR *words;
+    int count = 0;
+
+    if (is_ascii(GetCommandLineW())) {
+        return;
+    }
+    shell = LoadLibraryExW(L"shell32.dll", NULL, LOAD_LIBRARY_SEARCH_SYSTEM32);
+    split = shell == NULL ? NULL
+                          : (split_call *)(void (*)(void))GetProcAddress(
+                                shell, "CommandLineToArgvW");
+    words = split == NULL ? NULL : split(GetCommandLineW(), &count);
+    for (int i = 0; words != NULL && i < argc && i < count; i++) {
+        char *copy = narrow(words[i]);
+
+        argv[i] = copy != NULL ? copy : argv[i];
+    }
+    (void)LocalFree(words);
+}
+
+void sys_start(int argc, char **argv)
 {
     (void)SetConsoleOutputCP(CP_UTF8);
+    (void)_setmode(_fileno(stdin), _O_BINARY);
+    (void)_setmode(_fileno(stdout), _O_BINARY);
+    (void)_setmode(_fileno(stderr), _O_BINARY);
+    take_unicode(argc, argv);
 }
 
 void sys_abandon(int exit_code)
@@ -59,71 +114,6 @@ unsigned sys_terminal_columns(void)
     return (unsigned)(info.srWindow.Right - info.srWindow.Left + 1);
 }
 
-/* ---------------------------------------------------- standard streams --- */
-
-bool sys_input_left(uint64_t *bytes)
-{
-    HANDLE input = GetStdHandle(STD_INPUT_HANDLE);
-    LARGE_INTEGER zero = {0};
-    LARGE_INTEGER at;
-    LARGE_INTEGER size;
-
-    if (GetFileType(input) != FILE_TYPE_DISK || !GetFileSizeEx(input, &size) ||
-        !SetFilePointerEx(input, zero, &at, FILE_CURRENT) ||
-        at.QuadPart > size.QuadPart) {
-        return false;
-    }
-    *bytes = (uint64_t)(size.QuadPart - at.QuadPart);
-    return true;
-}
-
-int sys_read(void *buffer, size_t room, size_t *bytes)
-{
-    DWORD piece = room < PIECE_BYTES ? (DWORD)room : PIECE_BYTES;
-    DWORD got = 0;
-
-    if (!ReadFile(GetStdHandle(STD_INPUT_HANDLE), buffer, piece, &got, NULL)) {
-        int code = (int)GetLastError();
-
-        /* The writer of a pipe has closed it: this is its end of file. */
-        if (code != ERROR_BROKEN_PIPE) {
-            return code;
-        }
-    }
-    *bytes = got;
-    return 0;
-}
-
-int sys_write(const void *data, size_t bytes, uint64_t deadline_ns,
-              size_t *written)
-{
-    HANDLE output = GetStdHandle(STD_OUTPUT_HANDLE);
-    const char *at = data;
-
-    *written = 0;
-    if (deadline_ns != WEFT_FOREVER && GetFileType(output) == FILE_TYPE_PIPE) {
-        return ERROR_NOT_SUPPORTED;
-    }
-    while (*written < bytes) {
-        size_t left = bytes - *written;
-        DWORD piece = left < PIECE_BYTES ? (DWORD)left : PIECE_BYTES;
-        DWORD done = 0;
-
-        if (!WriteFile(output, at + *written, piece, &done, NULL)) {
-            return (int)GetLastError();
-        }
-        *written += done;
-    }
-    return 0;
-}
-
-int sys_close_output(void)
-{
-    HANDLE output = GetStdHandle(STD_OUTPUT_HANDLE);
-
-    return CloseHandle(output) ? 0 : (int)GetLastError();
-}
-
 /* -------------------------------------------------------------- waiting --- */
 
 /* The time left in milliseconds, rounded up. */
@@ -142,15 +132,15 @@ static DWORD wait_timeout(uint64_t deadline_ns)
     return ms < INFINITE - 1 ? (DWORD)ms : INFINITE - 1;
 }
 
-/* Waits for one of two handles; the first one counts as SYS_READY. */
-static sys_event wait_two(HANDLE first, HANDLE second, uint64_t deadline_ns,
-                          int *code)
+sys_event sys_wait_two(HANDLE first, HANDLE second, uint64_t deadline_ns,
+                       int *code)
 {
     HANDLE handles[2] = {first, second};
+    DWORD count = second != NULL ? 2 : 1;
     DWORD result;
 
     do {
-        result = WaitForMultipleObjects(2, handles, FALSE,
+        result = WaitForMultipleObjects(count, handles, FALSE,
                                         wait_timeout(deadline_ns));
     } while (result == WAIT_TIMEOUT && weft_now_ns() < deadline_ns);
     if (result == WAIT_TIMEOUT) {
@@ -163,28 +153,6 @@ static sys_event wait_two(HANDLE first, HANDLE second, uint64_t deadline_ns,
     return result == WAIT_OBJECT_0 ? SYS_READY : SYS_OTHER;
 }
 
-sys_event sys_wait_input(weft_handle watch, uint64_t deadline_ns, int *code)
-{
-    HANDLE input = GetStdHandle(STD_INPUT_HANDLE);
-    sys_event event;
-
-    if (GetFileType(input) == FILE_TYPE_DISK) {
-        return SYS_READY;
-    }
-    if (GetFileType(input) == FILE_TYPE_PIPE) {
-        *code = ERROR_NOT_SUPPORTED;
-        return deadline_ns == WEFT_FOREVER ? SYS_READY : SYS_ERROR;
-    }
-    if (watch == WEFT_HANDLE_NONE) {
-        return wait_two(input, input, deadline_ns, code);
-    }
-    event = wait_two((HANDLE)watch, input, deadline_ns, code);
-    if (event == SYS_READY || event == SYS_OTHER) {
-        return event == SYS_READY ? SYS_OTHER : SYS_READY;
-    }
-    return event;
-}
-
 sys_event sys_wait_handle(weft_handle handle, uint64_t deadline_ns, int *code)
 {
     sys_event event;
@@ -193,7 +161,7 @@ sys_event sys_wait_handle(weft_handle handle, uint64_t deadline_ns, int *code)
         *code = ERROR_NOT_SUPPORTED;
         return SYS_ERROR;
     }
-    event = wait_two(end_event, (HANDLE)handle, deadline_ns, code);
+    event = sys_wait_two(end_event, (HANDLE)handle, deadline_ns, code);
     if (event == SYS_READY || event == SYS_OTHER) {
         return event == SYS_READY ? SYS_INTERRUPTED : SYS_READY;
     }
@@ -224,9 +192,23 @@ void sys_release_signals(void)
 
 /* --------------------------------------------------------------- places --- */
 
+/* The directories of other systems are parts of a pipe's name here. */
 const char *sys_runtime_directory(char *path, size_t room)
 {
+    const char *own = getenv("WEFT_RUNTIME_DIR");
     int length = snprintf(path, room, "\\\\.\\pipe\\");
 
-    return length >= 0 && (size_t)length < room ? "the pipe name space" : NULL;
+    if (length < 0 || (size_t)length >= room) {
+        return NULL;
+    }
+    return own != NULL && *own != '\0'
+               ? "the names of pipes, set apart by $WEFT_RUNTIME_DIR"
+               : "the names of pipes";
 }
+
+bool sys_is_path(const char *name)
+{
+    return strpbrk(name, "/\\") != NULL;
+}
+
+const char *const sys_path_form = "the path of a pipe (\\\\.\\pipe\\...)";

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "sys.h"
 #include "transfer.h"
 
 /* The tag of last words: "lastwrds" in ASCII. */
@@ -73,7 +74,7 @@ static bool is_plain_name(const char *name)
                                   "0123456789._-";
     size_t length = strlen(name);
 
-    return strchr(name, '/') != NULL ||
+    return sys_is_path(name) ||
            (length > 0 && length <= WEFT_NAME_MAX && name[0] != '.' &&
             strspn(name, allowed) == length);
 }
@@ -100,8 +101,8 @@ int transfer_open_failed(transfer *job, const char *action,
             return transfer_failed(
                 job,
                 "'%s' can't be a name: 1 to %d letters, digits, '.', '_', "
-                "'-', not first a '.'; or a path with a '/'",
-                name, WEFT_NAME_MAX);
+                "'-', not first a '.'; or %s",
+                name, WEFT_NAME_MAX, sys_path_form);
         }
         /* Else it is not the name but where it leads to. */
         /* fall through */

@@ -15,7 +15,7 @@
 
 #include "bench_loop.h"
 #include "bench_pause.h"
-#include "bench_raw_linux.h"
+#include "bench_raw.h"
 
 /* How far ahead indices are published, as parts of the ring. */
 #define BATCHES 16

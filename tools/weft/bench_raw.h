@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT
  *
- * bench_raw_linux.h - how one process waits for a word that another writes:
+ * bench_raw.h - how one process waits for a word that another writes:
  * the least there is. Shared by the two halves of the raw transport.
  *
- * Spinning, it is a load with acquire order. Asleep, it is a futex. The waker
- * makes a system call only if the peer sleeps for this very change:
+ * Spinning, it is a load with acquire order. Asleep, it is a futex, or an event
+ * where a futex does not reach the other process. The waker makes a system
+ * call only if the peer sleeps for this very change:
  *
  *      waiter                            waker
  *      parked = ASLEEP | old             word = new      (release)
  *      full fence                        full fence
- *      if word == old: FUTEX_WAIT(old)   if parked == (ASLEEP | old): wake
+ *      if word == old: sleep             if parked == (ASLEEP | old): wake
  *
  * Without both fences each could miss the other's store. The value in `parked`
  * keeps later changes, made before the sleeper runs again, from waking it
@@ -19,8 +20,8 @@
  * per cent longer, near and far, since a spinning reader asks for the line
  * again and again while the writer needs it.
  */
-#ifndef BENCH_RAW_LINUX_H
-#define BENCH_RAW_LINUX_H
+#ifndef BENCH_RAW_H
+#define BENCH_RAW_H
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -41,17 +42,30 @@
 typedef _Atomic uint32_t raw_word;
 typedef _Atomic uint64_t raw_parked;
 
+/* What a side sleeps in; a file for each system says how. */
+typedef struct raw_bed {
+    intptr_t event; /* on Windows only */
+} raw_bed;
+
+/* Makes and ends both sides' beds. False: bench_sys_cause says why. */
+bool raw_beds_open(raw_bed beds[2]);
+void raw_beds_close(raw_bed beds[2]);
+
+/* Sleeps while `*word` is `old`, or not at all; wakes who sleeps so. */
+void raw_bed_sleep(const raw_bed *bed, raw_word *word, uint32_t old);
+void raw_bed_wake(const raw_bed *bed, raw_word *word);
+
 /* How this side waits. */
 typedef struct raw_wait {
     bool sleeps;       /* it, or the peer, may be asleep */
     uint64_t patience; /* how many times to look before going to sleep */
+    const raw_bed *beds;
+    unsigned index; /* which of them is this side's */
 } raw_wait;
 
 /* Sleeps until `*word` is not `old`, and returns what it is. */
-uint32_t raw_sleep(raw_word *word, raw_parked *parked, uint32_t old);
-
-/* Wakes the sleeper at `word`. */
-void raw_wake(raw_word *word);
+uint32_t raw_sleep(const raw_wait *wait, raw_word *word, raw_parked *parked,
+                   uint32_t old);
 
 /* Waits until `*word` is not `old`, and returns what it is. */
 static inline uint32_t raw_await(const raw_wait *wait, raw_word *word,
@@ -65,7 +79,7 @@ static inline uint32_t raw_await(const raw_wait *wait, raw_word *word,
         }
         bench_pause();
     }
-    return raw_sleep(word, parked, old);
+    return raw_sleep(wait, word, parked, old);
 }
 
 /* Changes `*word` from `old` to `now`, and wakes who sleeps for that. */
@@ -79,7 +93,7 @@ static inline void raw_post(const raw_wait *wait, raw_word *word,
     atomic_thread_fence(memory_order_seq_cst);
     if (atomic_load_explicit(parked, memory_order_relaxed) ==
         (RAW_ASLEEP | old)) {
-        raw_wake(word);
+        raw_bed_wake(&wait->beds[1 - wait->index], word);
     }
 }
 
@@ -146,11 +160,11 @@ static inline bool raw_read(const raw_copy *copy, const unsigned char *from,
     return bench_verify(copy->buffer, bytes, seed);
 }
 
-/* RTT: a slot each way, bench_raw_linux.c. */
+/* RTT: a slot each way, bench_raw.c. */
 bool raw_ping(bench_side *side);
 bool raw_echo(bench_side *side);
 
-/* Streams: a ring, bench_raw_ring_linux.c. */
+/* Streams: a ring, bench_raw_ring.c. */
 size_t raw_ring_total(const bench_case *test);
 bool raw_ring_begin(bench_side *side);
 bool raw_source(bench_side *side);
