@@ -21,9 +21,13 @@
 #ifndef PLACES
 #define PLACES PROCESSES
 #endif
-
 #ifndef ROUNDS
 #define ROUNDS 1
+#endif
+#ifdef TAKE_UNLISTED /* who is no member takes one away as well */
+#define TAKES_UNLISTED true
+#else
+#define TAKES_UNLISTED false
 #endif
 #ifdef MAKER
 #define MAKES (me == MAKER)
@@ -32,23 +36,16 @@
 #define MAKES true
 #define TAKES true
 #endif
-#ifdef NO_ARRIVALS
-#define NO_ARRIVAL true
-#else
-#define NO_ARRIVAL (arrivals == since)
-#endif
-#ifdef NO_EPOCH_CHECK
-#define MAY_COUNT_OUT (count > 0)
-#else
-#define MAY_COUNT_OUT (epoch == mine && count > 0)
-#endif
 
-byte count; /* the state: how many wait, of this epoch */
-byte epoch;
-byte arrivals; /* the state changes with each, and never back */
+/*
+ * The state: never less than the sleepers whom nobody has called. It only grows
+ * while waiters come and go, so it stops at a number that is enough.
+ */
+byte state;
+#define ENOUGH 6
+
 byte mutex; /* who has it */
 byte items;
-
 byte called, taken; /* calls that were made, and items that were taken */
 
 #define MUST_MOVE (ANY(IS_LEFT) && items > 0 && called > taken)
@@ -60,105 +57,50 @@ byte called, taken; /* calls that were made, and items that were taken */
 inline lock() { atomic { alive && (mutex == 0 || dead[mutex]) -> mutex = me } }
 inline unlock() { atomic { alive; mutex = 0 } }
 
-inline load_state()
+/* call(): takes one away, or all, and wakes. */
+inline call(all)
 {
-    atomic { alive; state = count; age = epoch; since = arrivals }
-}
-
-/* A call when nobody waits is made by this look. */
-inline look_for_waiters()
-{
+    /* A call when nobody waits is made by this look. */
     atomic {
         alive;
-        state = count;
-        age = epoch;
-        since = arrivals;
+        is_called = (state == 0);
         if
-        :: state == 0 -> when_advanced
+        :: is_called -> when_advanced
         :: else
         fi
-    }
-}
-
-inline begin_epoch()
-{
-    atomic {
-        alive;
-        if
-        :: count == state && epoch == age && NO_ARRIVAL ->
-            count = 0;
-            epoch++
-        :: else
-        fi
-    }
-}
-
-/* call_all(): `state` is the count that was found, `age` its epoch. */
-inline call_all()
-{
-#ifdef EPOCH_FIRST
-    begin_epoch();
-    lobby_wake(1)
+    };
+    if
+    :: !is_called ->
+#ifdef LIST_LATE
+        atomic { alive; state = (all || state == 0 -> 0 : state - 1) };
+        list_waker();
 #else
-    lobby_wake(1);
-    begin_epoch()
+        list_waker();
+        if
+        :: listed || TAKES_UNLISTED ->
+            atomic { alive; state = (all || state == 0 -> 0 : state - 1) }
+        :: else
+        fi;
 #endif
-}
-
-inline signal()
-{
-    look_for_waiters();
-    if
-    :: state > 0 ->
-#ifndef NO_CALLER_LIST
-        list();
         listed = 0;
-#endif
-        lobby_wake(0)
+        lobby_wake(all)
     :: else
     fi;
-    state = 0;
-    age = 0;
-    since = 0
-}
-
-inline broadcast()
-{
-    look_for_waiters();
-    if
-    :: state > 0 -> list(); listed = 0; call_all()
-    :: else
-    fi;
-    state = 0;
-    age = 0;
-    since = 0
+    is_called = 0
 }
 
 /* await_call(): `over` says that the deadline has passed. */
 inline await_call()
 {
     lobby_wait(0);
+    atomic { alive; is_called = (!latest[me] || status == DIED) };
     if
-    :: status == DIED -> load_state(); call_all()
-    :: else
-    fi;
-    atomic { alive; is_called = !latest[me] };
-    if
-    :: is_called
     :: !is_called && status == LATE -> over = 1
-    :: !is_called && status == OK ->
-#ifndef NO_PASS_ON
-        lobby_wake(0)
-#else
-        skip
-#endif
+    :: !is_called && status == OK -> lobby_wake(0)
     :: else
     fi;
     status = OK;
-    is_called = 0;
-    state = 0;
-    age = 0;
-    since = 0
+    is_called = 0
 }
 
 /* weft_condition_wait_until() */
@@ -166,18 +108,15 @@ inline wait()
 {
     list();
     listed = 0;
+#ifdef COUNT_FIRST
+    atomic { alive; state = (state < ENOUGH -> state + 1 : state) };
     enter();
-    atomic { alive; count++; arrivals++; mine = epoch };
+#else
+    enter();
+    atomic { alive; state = (state < ENOUGH -> state + 1 : state) };
+#endif
     unlock();
     await_call();
-    atomic {
-        alive;
-        if
-        :: MAY_COUNT_OUT -> count--
-        :: else
-        fi;
-        mine = 0
-    };
     lock()
 }
 
@@ -189,8 +128,8 @@ inline make()
     unlock();
 #endif
     if
-    :: broadcast()
-    :: signal()
+    :: call(1)
+    :: call(0)
     fi;
 #ifndef CALL_LATE
     unlock()
@@ -211,8 +150,7 @@ inline take()
 
 proctype process(byte me)
 {
-    byte status, site, seen, state, age, since, mine, due,
-         rounds;
+    byte status, site, seen, due, rounds;
     bit listed, over, is_called;
 
 #ifdef TIMED

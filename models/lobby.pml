@@ -26,6 +26,8 @@
  *      PLACES      in the list of members; who finds none is of the crowd
  *      KILLS       how many may be killed
  *      EARLY       how many sleeps may end for no reason
+ *      WOKEN_LATE  a sleep with a deadline may use up a wake, and say that it
+ *                  was late, which Linux does not do
  *      NO_...      what must go wrong
  *
  * When nobody can move, everybody has ended, or was killed; `judge` says so.
@@ -204,7 +206,10 @@ inline word_wait()
         waits[me] = 0;
         if
         :: late[me] -> late[me] = 0; status = LATE
-        :: else
+#ifdef WOKEN_LATE
+        :: !late[me] && timed[me] && status == OK -> status = LATE
+#endif
+        :: !late[me]
         fi
     }
 }
@@ -278,6 +283,21 @@ inline list()
     fi
 }
 
+/* Clears the places of the dead. */
+inline strike_off() { atomic { alive; members = members & ~SUM(IS_DEAD) } }
+
+/* wefti_lobby_list_waker() */
+inline list_waker()
+{
+    list();
+#ifdef CROWD
+    if
+    :: !listed -> strike_off(); list()
+    :: else
+    fi
+#endif
+}
+
 /* wefti_lobby_wait(); `owner` is watched too. */
 inline lobby_wait(owner)
 {
@@ -292,8 +312,7 @@ inline lobby_wait(owner)
     atomic { alive; site = WATCHED(owner) };
     word_wait();
     if
-    :: status == DIED ->
-        atomic { alive; members = members & ~SUM(IS_DEAD) }
+    :: status == DIED -> strike_off()
     :: else
     fi
 }
@@ -315,9 +334,7 @@ inline lobby_wake(all)
     :: !seen ->
         atomic { alive; futex_wake_one() };
 #ifdef CROWD
-#ifndef NO_THIRD_LOOK
         atomic { alive; seen = crowd }
-#endif
 #endif
     :: else
     fi;

@@ -49,6 +49,7 @@ byte state;
 /* What must be so, whatever the words say. */
 byte holder;     /* who has the mutex: nobody is 0 */
 bit is_orphaned; /* its owner was killed, and nobody was told */
+bit is_given_up; /* an owner was told, and did not recover */
 
 #define when_killed(who) \
     if \
@@ -60,7 +61,7 @@ bit is_orphaned; /* its owner was killed, and nobody was told */
 
 inline now_has_it(owner_died)
 {
-    assert(holder == 0);
+    assert(holder == 0 && !is_given_up);
     assert(is_orphaned == owner_died);
     is_orphaned = 0;
     holder = me
@@ -185,9 +186,7 @@ inline leave()
     if
     :: sleeps > 0 ->
         atomic { alive; state = state & ~TURN };
-#ifndef NO_LEAVE_WAKE
         lobby_wake(0)
-#endif
     :: else
     fi
 }
@@ -237,6 +236,7 @@ inline unlock()
         alive;
         assert(OWNER(state) == me && holder == me);
         holder = 0;
+        is_given_up = is_given_up || (word & INCONSISTENT) != 0;
         seen = state;
         state = ((word & INCONSISTENT) != 0 -> INCONSISTENT : word & TURN);
         word = seen;

@@ -121,7 +121,7 @@ inline post(count)
     :: !over ->
         if
 #ifndef NO_POST_LIST
-        :: (word & WAITERS) != 0 -> list(); listed = 0
+        :: (word & WAITERS) != 0 -> list_waker(); listed = 0
 #endif
         :: else
         fi;

@@ -93,6 +93,7 @@ set(WEFT_DOUBLE_SOURCES
     os/double/process.c
     os/double/socket.c
     os/double/system.c
+    os/double/vnode.c
     os/double/words.c
 )
 if(WEFT_DOUBLE)
@@ -106,6 +107,7 @@ set(WEFT_OS_WINDOWS_SOURCES
     os/windows/expose.c
     os/windows/features.c
     os/windows/handles.c
+    os/windows/inbox.c
     os/windows/io.c
     os/windows/link.c
     os/windows/misc.c
@@ -122,6 +124,7 @@ set(WEFT_OS_WINDOWS_SOURCES
 )
 
 set(WEFT_OS_STUB_SOURCES
+    os/stub/clock.c
     os/stub/endpoint.c
     os/stub/memory.c
     os/stub/process.c
@@ -129,10 +132,3 @@ set(WEFT_OS_STUB_SOURCES
     os/stub/system.c
     os/stub/waiter.c
 )
-
-# The C library of MinGW has no timespec_get().
-if(WIN32)
-    list(APPEND WEFT_OS_STUB_SOURCES os/stub/clock_windows.c)
-else()
-    list(APPEND WEFT_OS_STUB_SOURCES os/stub/clock.c)
-endif()

@@ -4,28 +4,22 @@
  * ticket while it holds the mutex, and so before any change that it may have
  * to hear of; a signal advances the count.
  *
- * The state only says whether a signal has anybody to wake:
+ * The state only says whether a signal has anybody to wake: it is a number that
+ * is never below that of the sleepers whom no signal has called. Who waits adds
+ * one, after it has its ticket; a signal takes one away and wakes at least one;
+ * a broadcast takes all. Nobody takes his own away: one who was killed, or
+ * timed out, or came back for no reason, has left one too many, and a later
+ * signal makes a system call for nothing.
  *
- *      bits 0..31   how many wait, of this epoch
- *      bits 32..63  the epoch
- *
- * Who waits counts itself in, and out again if the epoch is still the same. A
- * process that is killed while it waits never counts itself out, and every
- * signal would make a system call for nothing. So a broadcast, and whoever is
- * told of a death, wakes all and then begins an epoch with nobody in it, unless
- * somebody was counted meanwhile. The count may be too high, which only costs
- * time; it is never too low while somebody waits who was not woken.
+ * Who takes away and is killed before the wake has left too few; so only a
+ * member of the lobby takes any, because all sleepers wake when it dies. Others
+ * wake and leave the number as it is.
  */
-#include <weft/sync.h>
-
 #include "sync_lock.h"
 
 _Static_assert(sizeof(weft_condition) == sizeof(struct wefti_object) &&
                    _Alignof(weft_condition) == _Alignof(struct wefti_object),
                "a condition is an object");
-
-#define COUNT UINT64_C(0xffffffff)
-#define EPOCH (COUNT + 1)
 
 static struct wefti_object *object_of(weft_condition *condition)
 {
@@ -40,33 +34,6 @@ weft_status weft_condition_init(weft_condition *condition)
 void weft_condition_deinit(weft_condition *condition)
 {
     wefti_object_deinit(object_of(condition), WEFTI_CONDITION);
-}
-
-/* ------------------------------------------------------------- counting --- */
-
-static uint64_t count_in(struct wefti_object *object)
-{
-    return (atomic_fetch_add(&object->state, 1) + 1) & ~COUNT;
-}
-
-static void count_out(struct wefti_object *object, uint64_t epoch)
-{
-    uint64_t state = weftos_load_relaxed(&object->state);
-
-    while ((state & ~COUNT) == epoch && (state & COUNT) != 0 &&
-           !atomic_compare_exchange_weak(&object->state, &state, state - 1)) {
-    }
-}
-
-/*
- * Wakes all who wait. Those who were counted before that took their tickets
- * before they were counted, so none of them sleeps on.
- */
-static void call_all(struct wefti_object *object, uint64_t state)
-{
-    wefti_lobby_wake(&object->lobby, true);
-    (void)atomic_compare_exchange_strong(&object->state, &state,
-                                         (state & ~COUNT) + EPOCH);
 }
 
 /* -------------------------------------------------------------- waiting --- */
@@ -97,10 +64,7 @@ static weft_status await_call(const struct visit *visit, uint64_t deadline_ns)
     }
     status =
         wefti_lobby_wait(lobby, visit->ticket, visit->self, 0, deadline_ns);
-    if (status == WEFT_EPEERDIED) {
-        call_all(visit->object, weftos_load_relaxed(&visit->object->state));
-    }
-    if (is_called(visit)) {
+    if (is_called(visit) || status == WEFT_EPEERDIED) {
         return WEFT_OK; /* even if that was at the last moment */
     }
     if (status == WEFT_OK) {
@@ -116,16 +80,15 @@ static weft_status await_call(const struct visit *visit, uint64_t deadline_ns)
 static weft_status wait_without(weft_mutex *mutex, const struct visit *visit,
                                 uint64_t deadline_ns)
 {
-    uint64_t epoch = count_in(visit->object);
-    weft_status status = weft_mutex_unlock(mutex);
+    weft_status status;
     weft_status locked;
 
+    (void)atomic_fetch_add(&visit->object->state, 1);
+    status = weft_mutex_unlock(mutex);
     if (status != WEFT_OK) {
-        count_out(visit->object, epoch);
         return status;
     }
     status = await_call(visit, deadline_ns);
-    count_out(visit->object, epoch);
     if (status != WEFT_OK && status != WEFT_ETIMEDOUT) {
         return status;
     }
@@ -143,7 +106,7 @@ weft_status weft_condition_wait_until(weft_condition *condition,
     if (status != WEFT_OK) {
         return status;
     }
-    if (deadline_ns == WEFT_NOW) {
+    if (deadline_ns == WEFT_NOW || !wefti_mutex_is_held(mutex)) {
         return wefti_mutex_is_held(mutex) ? WEFT_EAGAIN : WEFT_EINVAL;
     }
     /* Before the ticket, which a new member's list makes an old one. */
@@ -155,25 +118,10 @@ weft_status weft_condition_wait_until(weft_condition *condition,
 /* -------------------------------------------------------------- calling --- */
 
 /*
- * Relaxed: a waiter that this call is for was counted before it gave the mutex
- * back, which the caller has held since.
+ * Wakes one or all. Relaxed: a waiter that this call is for has added itself
+ * before it gave the mutex back, which the caller has held since.
  */
-weft_status weft_condition_signal(weft_condition *condition)
-{
-    struct wefti_object *object = object_of(condition);
-    uint64_t self;
-    weft_status status = wefti_identify(object, WEFTI_CONDITION, &self);
-
-    if (status != WEFT_OK ||
-        (weftos_load_relaxed(&object->state) & COUNT) == 0) {
-        return status;
-    }
-    (void)wefti_lobby_list(&object->lobby, self);
-    wefti_lobby_wake(&object->lobby, false);
-    return WEFT_OK;
-}
-
-weft_status weft_condition_broadcast(weft_condition *condition)
+static weft_status call(weft_condition *condition, bool all)
 {
     struct wefti_object *object = object_of(condition);
     uint64_t self;
@@ -184,9 +132,24 @@ weft_status weft_condition_broadcast(weft_condition *condition)
         return status;
     }
     state = weftos_load_relaxed(&object->state);
-    if ((state & COUNT) != 0) {
-        (void)wefti_lobby_list(&object->lobby, self);
-        call_all(object, state);
+    if (state == 0) {
+        return WEFT_OK;
     }
+    if (wefti_lobby_list_waker(&object->lobby, self)) {
+        while (state != 0 && !atomic_compare_exchange_weak(
+                                 &object->state, &state, all ? 0 : state - 1)) {
+        }
+    }
+    wefti_lobby_wake(&object->lobby, all);
     return WEFT_OK;
+}
+
+weft_status weft_condition_signal(weft_condition *condition)
+{
+    return call(condition, false);
+}
+
+weft_status weft_condition_broadcast(weft_condition *condition)
+{
+    return call(condition, true);
 }

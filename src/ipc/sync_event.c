@@ -164,7 +164,7 @@ weft_status weft_event_set(weft_event *event)
     do {
         if ((state & (SET | WAITERS)) == WAITERS) {
             /* From here on we owe a wake. */
-            (void)wefti_lobby_list(&object->lobby, self);
+            (void)wefti_lobby_list_waker(&object->lobby, self);
         }
         /*
          * Release: pairs with the acquire in pass. What is set is stored

@@ -102,13 +102,22 @@ weft_status wefti_identify_slowly(const struct wefti_object *object,
     return WEFT_OK;
 }
 
-bool wefti_is_dead(uint64_t identity)
+/*
+ * Whom another one's death is told of. Not a guest, to whom the numbers of the
+ * others mean nothing, and nobody of himself.
+ */
+static weftos_process_id watchable(uint64_t self, uint64_t other)
+{
+    return is_known(self) && self != other ? from_identity(other)
+                                           : from_identity(0);
+}
+
+bool wefti_is_dead(uint64_t self, uint64_t identity)
 {
     _Atomic uint32_t still = 0;
-    weftos_site site = {.id = 0, .owner = from_identity(identity)};
+    weftos_site site = {.id = 0, .owner = watchable(self, identity)};
 
-    return is_known(identity) &&
-           identity != weftos_load_relaxed(&wefti_self.identity) &&
+    return site.owner.pid != 0 &&
            weftos_word_wait(&still, 0, &site, WEFT_NOW, false, NULL) ==
                WEFT_EPEERDIED;
 }
@@ -218,16 +227,25 @@ bool wefti_lobby_list(struct wefti_lobby *lobby, uint64_t self)
 }
 
 /* Clears the places of the dead. */
-static void strike_off(struct wefti_lobby *lobby)
+static void strike_off(struct wefti_lobby *lobby, uint64_t self)
 {
     for (size_t i = 0; i < WEFTOS_SITE_OTHERS; i++) {
         uint64_t member = weftos_load_relaxed(&lobby->members[i]);
 
-        if (member != 0 && wefti_is_dead(member)) {
+        if (wefti_is_dead(self, member)) {
             (void)atomic_compare_exchange_strong(&lobby->members[i], &member,
                                                  0);
         }
     }
+}
+
+bool wefti_lobby_list_waker(struct wefti_lobby *lobby, uint64_t self)
+{
+    if (wefti_lobby_list(lobby, self)) {
+        return true;
+    }
+    strike_off(lobby, self);
+    return wefti_lobby_list(lobby, self);
 }
 
 /* -------------------------------------------------------------- waiting --- */
@@ -307,16 +325,6 @@ bool wefti_lobby_spin(struct wefti_lobby *lobby, wefti_look *look,
     return false;
 }
 
-/*
- * Whom another one's death is told of. Not a guest, to whom the numbers of the
- * others mean nothing, and nobody of himself.
- */
-static weftos_process_id watchable(uint64_t self, uint64_t other)
-{
-    return is_known(self) && self != other ? from_identity(other)
-                                           : from_identity(0);
-}
-
 weft_status wefti_word_wait(_Atomic uint32_t *word, uint32_t value,
                             uint64_t site, uint64_t self, uint64_t owner,
                             uint64_t deadline_ns)
@@ -358,7 +366,7 @@ weft_status wefti_lobby_wait(struct wefti_lobby *lobby, uint32_t ticket,
         learn(lobby, cpu, weftos_now_ns() - began);
     }
     if (status == WEFT_EPEERDIED) {
-        strike_off(lobby);
+        strike_off(lobby, self);
     }
     return status;
 }

@@ -189,6 +189,12 @@ weft_status wefti_lobby_wait(struct wefti_lobby *lobby, uint32_t ticket,
  */
 bool wefti_lobby_list(struct wefti_lobby *lobby, uint64_t self);
 
+/*
+ * The same for somebody who is about to owe a wake: looks for places of the
+ * dead, if there are no others.
+ */
+bool wefti_lobby_list_waker(struct wefti_lobby *lobby, uint64_t self);
+
 /* Wakes one sleeper, or all. */
 void wefti_lobby_wake(struct wefti_lobby *lobby, bool all);
 
@@ -200,7 +206,7 @@ weft_status wefti_word_wait(_Atomic uint32_t *word, uint32_t value,
                             uint64_t site, uint64_t self, uint64_t owner,
                             uint64_t deadline_ns);
 
-/* Whether an identity is that of a process that is dead. */
-bool wefti_is_dead(uint64_t identity);
+/* Whether an identity is that of a process that is dead; not, for a guest. */
+bool wefti_is_dead(uint64_t self, uint64_t identity);
 
 #endif

@@ -113,7 +113,8 @@ static weft_status await_owner(struct attempt *attempt, uint64_t state,
     weft_status status;
 
     if (deadline_ns == WEFT_NOW) {
-        return wefti_is_dead(owner) ? WEFT_EPEERDIED : WEFT_EAGAIN;
+        return wefti_is_dead(attempt->self, owner) ? WEFT_EPEERDIED
+                                                   : WEFT_EAGAIN;
     }
     if (wefti_lobby_spin(lobby, is_free, attempt->object) ||
         !announce(attempt, state)) {
@@ -121,7 +122,9 @@ static weft_status await_owner(struct attempt *attempt, uint64_t state,
     }
     status = wefti_lobby_wait(lobby, ticket, attempt->self, owner, deadline_ns);
     attempt->sleeps++;
-    return status == WEFT_EPEERDIED && !wefti_is_dead(owner) ? WEFT_OK : status;
+    return status == WEFT_EPEERDIED && !wefti_is_dead(attempt->self, owner)
+               ? WEFT_OK
+               : status;
 }
 
 /* One round. WEFT_EAGAIN: another one. */

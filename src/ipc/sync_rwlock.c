@@ -97,7 +97,7 @@ static struct seat *inherit_seat(struct rwlock *lock, uint64_t self)
         seat_at(lock, self, (size_t)atomic_fetch_add(&counter, 1));
     uint64_t owner = weftos_load_relaxed(&seat->identity);
 
-    return atomic_load(&seat->readers) == 0 && wefti_is_dead(owner) &&
+    return atomic_load(&seat->readers) == 0 && wefti_is_dead(self, owner) &&
                    atomic_compare_exchange_strong(&seat->identity, &owner, self)
                ? seat
                : NULL;
@@ -341,7 +341,8 @@ static weft_status await_writer(struct reading *reading, uint32_t ticket,
         return WEFT_OK;
     }
     if (deadline_ns == WEFT_NOW) {
-        return wefti_is_dead(writer) ? WEFT_EPEERDIED : WEFT_EAGAIN;
+        return wefti_is_dead(reading->self, writer) ? WEFT_EPEERDIED
+                                                    : WEFT_EAGAIN;
     }
     if (wefti_lobby_spin(&object->lobby, is_free, object) ||
         !atomic_compare_exchange_strong(&object->state, &state,
@@ -352,8 +353,9 @@ static weft_status await_writer(struct reading *reading, uint32_t ticket,
     status = wefti_lobby_wait(&object->lobby, ticket, reading->self, writer,
                               deadline_ns);
     reading->slept = true;
-    return status == WEFT_EPEERDIED && !wefti_is_dead(writer) ? WEFT_OK
-                                                              : status;
+    return status == WEFT_EPEERDIED && !wefti_is_dead(reading->self, writer)
+               ? WEFT_OK
+               : status;
 }
 
 static weft_status read_until(struct reading *reading, uint64_t deadline_ns)

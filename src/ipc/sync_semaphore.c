@@ -153,7 +153,7 @@ weft_status weft_semaphore_post(weft_semaphore *semaphore, uint32_t count)
         }
         if ((state & WAITERS) != 0) {
             /* From here on we owe a wake. */
-            (void)wefti_lobby_list(&object->lobby, self);
+            (void)wefti_lobby_list_waker(&object->lobby, self);
         }
         /* Release: pairs with the acquire in take. */
     } while (!atomic_compare_exchange_weak_explicit(
