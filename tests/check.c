@@ -7,6 +7,9 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+
+#include <weft/system.h>
 
 #include "peer.h"
 
@@ -91,6 +94,20 @@ void check_skip(const char *reason)
     }
     printf("1..0 # SKIP %s\n", reason);
     exit(EXIT_SKIPPED);
+}
+
+bool check_lacks(const char *name)
+{
+    weft_feature features[32];
+    size_t count = 0;
+
+    REQUIRE(weft_system_features(features, 32, &count) == WEFT_OK);
+    for (size_t i = 0; i < count && i < 32; i++) {
+        if (strcmp(features[i].name, name) == 0) {
+            return features[i].state == WEFT_FEATURE_ABSENT;
+        }
+    }
+    return false;
 }
 
 void check_exit_child(void)

@@ -31,6 +31,9 @@
 #define CHECK(expression)                                                      \
     check_that((expression), #expression, __FILE__, __LINE__)
 
+/* Notes a failure: what was not so in a place that should not be reached. */
+#define CHECK_NOT_HERE(what) check_that(false, (what), __FILE__, __LINE__)
+
 /* Notes whether a call returned a status; gives whether it did. */
 #define CHECK_STATUS(call, expected)                                           \
     check_status((call), (expected), #call, __FILE__, __LINE__)
@@ -57,6 +60,12 @@ bool check_status(weft_status actual, weft_status expected, const char *call,
 void check_require(bool truth, const char *expression, const char *file,
                    int line);
 _Noreturn void check_skip(const char *reason);
+
+/*
+ * Whether weft wants a feature, by its name in doctor's list, and this system
+ * does not have it.
+ */
+bool check_lacks(const char *name);
 
 /* Ends a child: 0 if all of its checks held, and a fork's parent's so far. */
 _Noreturn void check_exit_child(void);

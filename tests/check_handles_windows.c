@@ -13,7 +13,7 @@
 
 /* Values are multiples of 4 from 4 on; a longer gap has nothing behind it. */
 #define VALUE_STEP 4
-#define GAP_MOST 1024
+#define GAP_MOST 128
 
 static void CALLBACK do_nothing(void *context, BOOLEAN timed_out)
 {

@@ -124,4 +124,47 @@ bench rtt -n 20 -r 1
 check 'a table for people' grep -q '^weft ' "$work/out"
 check '  on stdout alone' test ! -s "$work/out.err"
 
+# --------------------------------------------------------------- objects ---
+
+# sync_keys: each line of out is an object of `weft bench sync`.
+sync_keys() {
+    python3 - "$work/out" <<'EOF'
+import json, sys
+figures = ["min_ns", "p50_ns", "p99_ns"]
+for line in open(sys.argv[1]):
+    found = json.loads(line)
+    missing = ({"bench", "test", "object", "rounds", "count", "pin"} |
+               set(figures)) - set(found)
+    assert not missing, missing
+    assert found["bench"] == "sync"
+    order = [found[key] for key in figures]
+    assert order == sorted(order) and order[0] > 0, order
+    assert found["ratio_to_" + found["object"]] == 1, found
+    assert ("hold_ns" in found) == (found["test"] == "handover"), found
+EOF
+}
+
+mistake "'spin' is not a test" sync --test spin
+mistake "'tcp' is not an object on this system" sync --object tcp
+mistake "unexpected argument 'rtt'" sync rtt
+mistake "'sync' comes before its options" --json sync
+mistake "'0,x' is not two CPU numbers" sync --pin 0,x
+mutexes=4 semaphores=3
+if on_windows; then
+    mutexes=1 semaphores=1
+fi
+for test in lock contended handover condition post semaphore; do
+    objects=$mutexes
+    [[ $test == post || $test == semaphore ]] && objects=$semaphores
+    bench sync -t $test -n 200 -r 2 --hold 10us --json
+    check "sync $test succeeds" is "$code" 0
+    check '  with all objects' lines $objects
+    check '  that have the keys' sync_keys
+done
+bench sync -n 100 -r 1 -o weft --pin 0,0
+check 'all tests, both sides on one CPU' is "$code" 0
+check '  as tables' is "$(grep -c '^weft ' "$work/out")" 6
+bench sync --help
+check 'help of its own' grep -q -e '--hold' "$work/out"
+
 finish

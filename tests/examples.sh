@@ -16,14 +16,18 @@ example() {
     [[ ! -x $path ]] || launch "$path"
 }
 
+# lines FILE...: what examples print is text, whose lines end otherwise on
+# Windows.
+lines() {
+    cat "$@" | tr -d '\r'
+}
+
 "$(example echo_server)" 2>"$work/server.err" &
 server=$!
 printf 'one\n\nthree\n' >"$work/in"
 "$(example echo_client)" <"$work/in" >"$work/out" 2>"$work/client.err"
 check 'echo_client succeeds' is $? 0
-# Its standard streams are those of text, whose lines end otherwise on Windows.
-check 'echo_client gets back what it says' \
-    cmp "$work/in" <(tr -d '\r' <"$work/out")
+check 'echo_client gets back what it says' cmp "$work/in" <(lines "$work/out")
 wait "$server"
 check 'echo_server ends with its client' is $? 0
 
@@ -48,8 +52,8 @@ first=$!
 check 'shared_counter succeeds' is $? 0
 wait "$first"
 check 'so does the one that it waits for' is $? 0
-check 'both have counted together' is "$(cat "$work/first" "$work/second")" \
-    $'2000\n2000'
+check 'both have counted together' \
+    is "$(lines "$work/first" "$work/second")" $'2000\n2000'
 
 epoll_loop=$(example epoll_loop)
 if [[ -n $epoll_loop ]]; then

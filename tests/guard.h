@@ -20,6 +20,15 @@ void guard_watch(const char *doing, unsigned seconds);
 /* How much shared memory this process has mapped: pieces, whoever made them. */
 int guard_mappings(void);
 
+/*
+ * Where handles are put into a process from outside, one may stay that nobody
+ * told it of: its sender was killed on the way, or the receiver had closed.
+ * Closes all that this process did not have at the last guard_count_strays(),
+ * and says how many; elsewhere it does nothing and there are none.
+ */
+void guard_count_strays(void);
+unsigned guard_close_strays(void);
+
 /* Waits until a handle is ready, as an event loop sees it. False: too late. */
 bool guard_await(weft_handle handle, unsigned timeout_ms);
 

@@ -59,6 +59,43 @@ int guard_mappings(void)
     return count;
 }
 
+/* ---------------------------------------------------------------- strays ---
+ */
+
+/* Handle values are multiples of 4, and small: a test has a few dozen. */
+#define VALUES 256
+static bool was_open[VALUES];
+
+static bool is_open(size_t number)
+{
+    DWORD flags;
+
+    return GetHandleInformation((HANDLE)(uintptr_t)(number * 4), &flags) != 0;
+}
+
+void guard_count_strays(void)
+{
+    for (size_t i = 1; i < VALUES; i++) {
+        was_open[i] = is_open(i);
+    }
+}
+
+unsigned guard_close_strays(void)
+{
+    unsigned strays = 0;
+
+    for (size_t i = 1; i < VALUES; i++) {
+        if (!was_open[i] && is_open(i)) {
+            CHECK(CloseHandle((HANDLE)(uintptr_t)(i * 4)));
+            strays++;
+        }
+    }
+    return strays;
+}
+
+/* ----------------------------------------------------------------- waits ---
+ */
+
 bool guard_await(weft_handle handle, unsigned timeout_ms)
 {
     return WaitForSingleObject((HANDLE)handle, timeout_ms) == WAIT_OBJECT_0;

@@ -168,7 +168,9 @@ peer_process peer_start(const weft_channel_options *options,
     struct errand *errand = calloc(1, total);
     peer_process child;
 
-    REQUIRE(errand != NULL);
+    if (errand == NULL) {
+        abort();
+    }
     REQUIRE(weft_channel_pair(options, mine, &errand->theirs, NULL) == WEFT_OK);
     errand->parents = peer_forks ? *mine : NULL;
     errand->work = peer_number_of((peer_function *)work);

@@ -71,9 +71,6 @@ typedef struct peer_process {
 typedef void peer_task(void *context);
 peer_process peer_run(peer_task *task, const void *context, size_t bytes);
 
-/* What a child costs, in forks: a test may start so many times fewer. */
-extern const unsigned peer_cost;
-
 /*
  * The same with a channel: `work` runs at the other end of a new one, which is
  * closed after it. `child_options` may be NULL and name no policy.
@@ -89,6 +86,9 @@ peer_process peer_start(const weft_channel_options *options,
  * its test_main() finds it in check_arguments[1].
  */
 peer_process peer_execute(const char *argument);
+
+/* What a child costs, in forks: a test may start so many times fewer. */
+extern const unsigned peer_cost;
 
 /* What peer_status() gives for a child that did not exit. */
 #define PEER_KILLED (-1)  /* by one of the calls below */

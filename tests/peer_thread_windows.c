@@ -25,8 +25,7 @@
 static const char *const waiting_calls[] = {
     "NtWaitForSingleObject",    "NtWaitForMultipleObjects",
     "NtRemoveIoCompletion",     "NtRemoveIoCompletionEx",
-    "NtWaitForAlertByThreadId",
-    "NtFsControlFile", /* a wait for a pipe */
+    "NtWaitForAlertByThreadId", "NtFsControlFile", /* a wait for a pipe */
 };
 
 int peer_thread(void)

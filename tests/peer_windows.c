@@ -115,8 +115,11 @@ static peer_process start(const char *arguments)
     REQUIRE(GetModuleFileNameW(NULL, path, MAX_PATH) < MAX_PATH);
     (void)swprintf(line, sizeof(line) / sizeof(line[0]), L"\"%ls\" %hs", path,
                    arguments);
-    REQUIRE(CreateProcessW(path, line, NULL, NULL, TRUE, CREATE_SUSPENDED, NULL,
-                           NULL, &startup, &made));
+    if (!CreateProcessW(path, line, NULL, NULL, TRUE, CREATE_SUSPENDED, NULL,
+                        NULL, &startup, &made)) {
+        printf("# cannot start a child: error %lu\n", GetLastError());
+        REQUIRE(false);
+    }
     /* A child has no job of its own: its children are in its parent's. */
     REQUIRE(job == NULL || AssignProcessToJobObject(job, made.hProcess));
     REQUIRE(ResumeThread(made.hThread) == 1);

@@ -122,6 +122,9 @@ static void test_third_close(const char *name, wait_call *call)
 
 void test_main(void)
 {
+    if (check_lacks("pidfd")) {
+        SKIP("without pidfd such a death is not told");
+    }
     test_third("a third process does not hide the death from a reader",
                wait_recv, false);
     test_third("a third process does not hide the death from a writer",

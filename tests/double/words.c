@@ -200,8 +200,8 @@ static void make_step(uint32_t *word, uint32_t step, bool by_ulock)
 
     __atomic_store_n(word, step, __ATOMIC_SEQ_CST);
     do {
-        result = by_ulock ? ulock_wake(SHARED | ALL, word, 0)
-                          : wake_all(word, 4, 1);
+        result =
+            by_ulock ? ulock_wake(SHARED | ALL, word, 0) : wake_all(word, 4, 1);
     } while (result < 0 && errno == EFAULT);
 }
 

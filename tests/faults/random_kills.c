@@ -54,6 +54,7 @@ static const weft_channel_options options = {
 static struct shared *shared;
 static unsigned char room[LARGEST];
 static uint64_t latest_ns[WAYS];
+static unsigned strays;
 
 static uint64_t soon(void)
 {
@@ -231,14 +232,17 @@ static bool check_delay(enum way way, uint64_t killed_ns, uint64_t known_ns)
 
 static void kill_once(const struct plan *plan)
 {
-    struct sides_holdings before = sides_hold();
+    struct sides_holdings before;
     weft_channel *channel;
+    unsigned stray;
     uint64_t sent = 0;
     uint64_t received = 0;
     uint64_t killed_ns = 0;
     uint64_t known_ns;
     peer_process victim;
 
+    guard_count_strays();
+    before = sides_hold();
     shared->plan = *plan;
     shared->sent = 0;
     victim = peer_start(&options, &options, be_victim, shared, 0, &channel);
@@ -259,6 +263,9 @@ static void kill_once(const struct plan *plan)
                received);
     }
     weft_channel_close(&channel);
+    stray = guard_close_strays();
+    CHECK(stray <= 1); /* of a larger ring, which is the only one under way */
+    strays += stray;
     sides_check_holdings(&before);
 }
 
@@ -294,5 +301,7 @@ void test_main(void)
         "a sender after %.3f ms; by one that does both after %.3f ms\n",
         (double)latest_ns[RECEIVING] / 1e6, (double)latest_ns[SENDING] / 1e6,
         (double)latest_ns[BOTH] / 1e6);
+    printf("# %u handles were under way to nobody\n", strays);
+    CHECK(strays <= kills / 10);
     peer_unshare(shared, sizeof(*shared));
 }

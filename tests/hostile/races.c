@@ -67,12 +67,22 @@ static weftos_word *word_at(const struct attacker *attacker, uint64_t position)
                                     (attacker_ring_bytes(attacker) - 1)));
 }
 
+/* It holds one of the values from here on, and soon changes. */
+static void give_word(struct toggler *toggler, weftos_word *word)
+{
+    weftos_store_relaxed(word, toggler->one);
+    toggler->word = word;
+    while (toggler->at != word) {
+        weftos_yield();
+    }
+}
+
 /* A fresh pair whose first record is the toggler's to change. */
 static void meet_toggler(struct toggler *toggler, struct attacker *attacker,
                          weft_channel **victim, uint64_t offset)
 {
     attacker_meet(attacker, NULL, victim);
-    toggler->word = word_at(attacker, offset);
+    give_word(toggler, word_at(attacker, offset));
 }
 
 static void part_toggler(struct toggler *toggler, struct attacker *attacker,
@@ -82,7 +92,7 @@ static void part_toggler(struct toggler *toggler, struct attacker *attacker,
 
     toggler->word = NULL;
     while (toggler->at == word) {
-        weftos_pause();
+        weftos_yield();
     }
     attacker_part(attacker, victim);
 }
@@ -166,7 +176,7 @@ static void total_changes(const void *argument)
                        &total, sizeof(total));
         attacker_forge(&attacker, forged_word(46, WEFTI_DATA, WEFTI_LAST, 0),
                        NULL, 0);
-        toggler.word = word_at(&attacker, WEFTI_HEADER);
+        give_word(&toggler, word_at(&attacker, WEFTI_HEADER));
         status =
             weft_channel_peek(victim, &data, &bytes, weft_after_ns(VICTIM_NS));
         CHECK(status == WEFT_OK ? bytes == 60 : status == WEFT_ECORRUPT);
@@ -195,7 +205,7 @@ static void ring_size_changes(const void *argument)
         CHECK(attacker_ride(&attacker, WEFTI_RESEAT, 0, &object, 1));
         attacker_forge(&attacker, forged_word(24, WEFTI_RESEAT, 0, 1), &size,
                        sizeof(size));
-        toggler.word = word_at(&attacker, WEFTI_HEADER);
+        give_word(&toggler, word_at(&attacker, WEFTI_HEADER));
         status = weft_channel_peek(victim, &data, &bytes,
                                    weft_after_ns(VICTIM_NS / 1000));
         CHECK(status == WEFT_ETIMEDOUT || status == WEFT_EPROTO);

@@ -32,8 +32,8 @@ static void bears_riders(const void *argument)
 
     attacker_meet(&attacker, NULL, &victim);
     CHECK_STATUS(victim_receive(victim), WEFT_ETIMEDOUT);
-    before = check_open_handles();
     flood_with(&attacker, *(const size_t *)argument);
+    before = check_open_handles();
     CHECK_STATUS(victim_receive(victim), WEFT_ETIMEDOUT);
     CHECK(check_open_handles() == before);
     CHECK_STATUS(weft_channel_try_send(victim, "x", 1), WEFT_OK);

@@ -63,15 +63,9 @@ static void half_a_header(struct message *message)
     message->length = sizeof(message->header) / 2;
 }
 
-static void no_rider(struct message *message)
-{
-    message->header.bytes = 0;
-    message->length = sizeof(message->header);
-}
-
 static void other_process(struct message *message)
 {
-    message->header.pid++;
+    message->header.pid += 4; /* less would be the same process */
 }
 
 static void no_process(struct message *message)
@@ -125,6 +119,12 @@ static void held_not_there(struct message *message)
     message->header.parcel.values[0] = NO_VALUE;
 }
 
+static void lent_not_there(struct message *message)
+{
+    message->header.parcel.kind = WEFTOS_PARCEL_LENT;
+    message->header.parcel.values[0] = NO_VALUE;
+}
+
 static void held_this_process(struct message *message)
 {
     message->header.parcel.kind = WEFTOS_PARCEL_HELD;
@@ -144,7 +144,6 @@ static const struct lie lies[] = {
     {"a byte less than there is", fewer_bytes},
     {"2^32 bytes", endless_bytes},
     {"half a header", half_a_header},
-    {"nothing behind the header", no_rider},
     {"another process", other_process},
     {"process 0", no_process},
     {"too many handles", too_many},
@@ -156,6 +155,7 @@ static const struct lie lies[] = {
     {"the handle that means this process", this_process},
     {"a handle beyond 32 bits", beyond_32_bits},
     {"a handle that the sender has not", held_not_there},
+    {"a handle that the sender does not lend", lent_not_there},
     {"the sender's own process", held_this_process},
     {"no handles where one is due", without_handles},
 };

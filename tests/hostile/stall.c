@@ -13,6 +13,7 @@
 #include "peer.h"
 
 #define HANDSHAKE_NS UINT64_C(200000000)
+#define LOOK_NS UINT64_C(2000000)
 #define SILENT 100
 
 static weft_listener *listen_briefly(void)
@@ -34,6 +35,44 @@ static weft_handle try_connect(void)
     (void)weftos_endpoint_connect("victim", false, weft_after_ns(LATE_NS),
                                   false, &socket, &peer, NULL);
     return socket;
+}
+
+/* Peers that connect and say nothing: so many, by a thread of their own. */
+struct silence {
+    weft_handle *sockets;
+    unsigned count;
+    atomic_bool done;
+};
+
+static void *connect_silently(void *argument)
+{
+    struct silence *silence = argument;
+
+    for (unsigned i = 0; i < silence->count; i++) {
+        silence->sockets[i] = try_connect();
+    }
+    silence->done = true;
+    return NULL;
+}
+
+/* Not every system has a queue of connections: the listener has to look. */
+static void let_connect(weft_listener *listener, weft_handle *sockets,
+                        unsigned count)
+{
+    struct silence silence = {.sockets = sockets, .count = count};
+    weft_channel *channel;
+    pthread_t thread;
+
+    REQUIRE(pthread_create(&thread, NULL, connect_silently, &silence) == 0);
+    while (!silence.done) {
+        CHECK_STATUS(weft_channel_accept(listener, weft_after_ns(LOOK_NS),
+                                         &channel, NULL),
+                     WEFT_ETIMEDOUT);
+    }
+    CHECK(pthread_join(thread, NULL) == 0);
+    for (unsigned i = 0; i < count; i++) {
+        REQUIRE(sockets[i] != WEFT_HANDLE_NONE);
+    }
 }
 
 static void *connect_honestly(void *result)
@@ -68,10 +107,7 @@ static void honest_among_silent(const void *argument)
     weft_handle silent[SILENT];
 
     (void)argument;
-    for (unsigned i = 0; i < SILENT; i++) {
-        silent[i] = try_connect();
-        REQUIRE(silent[i] != WEFT_HANDLE_NONE);
-    }
+    let_connect(listener, silent, SILENT);
     let_honest_in(listener);
     for (unsigned i = 0; i < SILENT; i++) {
         weftos_close(silent[i]);
@@ -99,9 +135,7 @@ static void drops_stalled(const void *argument)
     weft_handle silent[3];
 
     (void)argument;
-    for (unsigned i = 0; i < 3; i++) {
-        silent[i] = try_connect();
-    }
+    let_connect(listener, silent, 3);
     CHECK_STATUS(
         weft_channel_accept(listener, began + HANDSHAKE_NS / 4, &channel, NULL),
         WEFT_ETIMEDOUT);
@@ -185,11 +219,15 @@ static void bears_flood(const void *argument)
 static void garbage_beside_silent(const void *argument)
 {
     weft_listener *listener = listen_briefly();
-    weft_handle silent = try_connect();
-    weft_handle loud = try_connect();
     weft_channel *channel;
+    weft_handle both[2];
+    weft_handle silent;
+    weft_handle loud;
 
     (void)argument;
+    let_connect(listener, both, 2);
+    silent = both[0];
+    loud = both[1];
     CHECK(attacker_send(loud, "garbage", 7, NULL, 0));
     CHECK_STATUS(weft_channel_accept(listener, weft_after_ns(HANDSHAKE_NS / 10),
                                      &channel, NULL),

@@ -117,9 +117,12 @@ static weft_handle growable(uint64_t bytes)
     return with_seals(bytes, SEALS & ~F_SEAL_GROW);
 }
 
+/* Where that seal is missing, this is what weft makes. */
 static weft_handle writable(uint64_t bytes)
 {
-    return with_seals(bytes, SEALS & ~F_SEAL_FUTURE_WRITE);
+    return check_lacks("memfd seals")
+               ? WEFTOS_NONE
+               : with_seals(bytes, SEALS & ~F_SEAL_FUTURE_WRITE);
 }
 
 static weft_handle sealable(uint64_t bytes)
@@ -130,7 +133,10 @@ static weft_handle sealable(uint64_t bytes)
 /* WRITE in place of FUTURE_WRITE is sound, but not what weft makes. */
 static weft_handle sealed_otherwise(uint64_t bytes)
 {
-    return with_seals(bytes, (SEALS & ~F_SEAL_FUTURE_WRITE) | F_SEAL_WRITE);
+    return check_lacks("memfd seals")
+               ? WEFTOS_NONE
+               : with_seals(bytes,
+                            (SEALS & ~F_SEAL_FUTURE_WRITE) | F_SEAL_WRITE);
 }
 
 static weft_handle sparse(uint64_t bytes)
@@ -312,9 +318,9 @@ static const struct hostile_thing no_memory[] = {
     {"unsealed memory", unsealed, false},
     {"shrinkable memory", shrinkable, false},
     {"growable memory", growable, false},
-    {"memory that others may write", writable, false},
+    {"memory that others may write", writable, true},
     {"memory that takes more seals", sealable, false},
-    {"memory with another seal", sealed_otherwise, false},
+    {"memory with another seal", sealed_otherwise, true},
     {"sparse memory", sparse, false},
     {"memory with a hole", with_a_hole, false},
     {"sparse memory with blocks beyond its end", sparse_with_blocks_beyond,

@@ -97,7 +97,7 @@ static void test_clock(void)
         uint64_t now = weftos_now_ns();
 
         if (now < last || now == WEFT_NOW || now == WEFT_FOREVER) {
-            CHECK(!"a time after the one before");
+            CHECK_NOT_HERE("a time after the one before");
             break;
         }
         last = now;
@@ -121,7 +121,7 @@ static void test_cpu(void)
         for (unsigned i = 0; i < 1000; i++) {
             weftos_yield();
             if (weftos_cpu() != cpu) {
-                CHECK(!"the same CPU");
+                CHECK_NOT_HERE("the same CPU");
                 break;
             }
         }

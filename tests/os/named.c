@@ -27,7 +27,7 @@ static void make(void *base, size_t bytes, void *context)
 
     for (size_t i = 0; i < bytes; i++) {
         if (memory[i] != 0) {
-            CHECK(!"new memory is zero");
+            CHECK_NOT_HERE("new memory is zero");
             break;
         }
     }

@@ -116,7 +116,7 @@ static weft_status wait_for_change(void *context, uint64_t deadline_ns)
             return status;
         }
     }
-    CHECK(!"a wait that ends early no more often than this");
+    CHECK_NOT_HERE("a wait that ends early no more often than this");
     return status;
 }
 

@@ -8,8 +8,14 @@
 #include "check.h"
 #include "peer.h"
 
-/* The best of a series may be so late; on an idle machine its median is. */
-#define LATE_NS PEER_MS
+/*
+ * The best of a series may be so late; on an idle machine its median is. Where
+ * there is no fork the system itself counts in ticks.
+ */
+static uint64_t late_ns(unsigned count)
+{
+    return !peer_forks ? 20 * PEER_MS : count > 1 ? PEER_MS : 10 * PEER_MS;
+}
 
 #define SERIES_MOST 15
 
@@ -122,12 +128,12 @@ static void test_length(const char *property, uint64_t length_ns,
         CHECK_STATUS(weft_rwlock_init(&stage->lock), WEFT_OK);
         holder = peer_run(hold, &errand, sizeof(errand));
         CHECK(peer_gate_pass(&errand.ready));
-        for (unsigned k = 0; k < 5 && late[0] >= LATE_NS; k++) {
+        for (unsigned k = 0; k < 5 && late[0] >= late_ns(count); k++) {
             measure(waits[i].call, length_ns, late, count);
         }
         printf("# %s: %.3f ms late, the best %.3f ms\n", waits[i].name,
                (double)late[count / 2] / 1e6, (double)late[0] / 1e6);
-        CHECK(late[0] < LATE_NS);
+        CHECK(late[0] < late_ns(count));
         peer_kill(&holder);
     }
 }

@@ -164,11 +164,13 @@ static peer_process run_side(struct stage *stage, unsigned number)
 static bool is_emptied(struct stage *stage)
 {
     uint64_t late = peer_soon();
+    uint32_t value = left(stage);
 
-    while (left(stage) != 0 && weft_now_ns() < late) {
+    while (value != 0 && weft_now_ns() < late) {
         weftos_yield();
+        value = left(stage);
     }
-    return left(stage) == 0;
+    return value == 0;
 }
 
 static void kill_one(struct stage *stage, peer_process *sides, uint64_t *seed)

@@ -103,6 +103,33 @@ static struct knote **find_serial(struct queue *queue, uint64_t serial)
     return place;
 }
 
+bool double_vnode_is_shared(const struct knote *note, int watch)
+{
+    for (struct queue *queue = queues; queue != NULL; queue = queue->next) {
+        for (struct knote *other = queue->notes; other != NULL;
+             other = other->next) {
+            if (other != note && other->wanted.filter == EVFILT_VNODE &&
+                (other->watch == watch || other->parent_watch == watch)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* Under the lock: tells the knotes of files of one event. */
+static void tell_notes(const struct inotify_event *found)
+{
+    for (struct queue *queue = queues; queue != NULL; queue = queue->next) {
+        for (struct knote *note = queue->notes; note != NULL;
+             note = note->next) {
+            if (note->wanted.filter == EVFILT_VNODE) {
+                double_vnode_happened(note, found);
+            }
+        }
+    }
+}
+
 static void close_in_child(void)
 {
     while (queues != NULL) {
@@ -111,6 +138,7 @@ static void close_in_child(void)
         remove_queue(&queues);
         (void)close(fd);
     }
+    double_vnode_forget();
     unlock_lists();
 }
 
@@ -325,6 +353,9 @@ static bool take(int fd, const struct epoll_event *found, struct kevent *event)
     bool over = false;
 
     lock_lists();
+    if (found->data.u64 == VNODE_SERIAL) {
+        double_vnode_read(tell_notes);
+    }
     queue = *find_queue(fd);
     place = queue != NULL ? find_serial(queue, found->data.u64) : NULL;
     if (place != NULL && *place != NULL) {

@@ -15,7 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/file.h>
 #include <sys/inotify.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -119,7 +118,7 @@ static weft_status start(weftos_endpoint *endpoint,
         lstat(place->address.sun_path, &endpoint->bound) != 0) {
         status = weftos_fail_errno(detail, "look at the bound name");
     }
-    (void)flock(place->directory, LOCK_UN);
+    weftos_place_unlock(place);
     return status;
 }
 

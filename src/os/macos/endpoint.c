@@ -24,7 +24,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/event.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/sysctl.h>
 #include <unistd.h>
@@ -178,7 +177,7 @@ static weft_status start(weftos_endpoint *endpoint,
         return status;
     }
     status = bind_name(endpoint, mode, detail);
-    (void)flock(place->directory, LOCK_UN);
+    weftos_place_unlock(place);
     if (status == WEFT_OK &&
         weftos_queue_change(endpoint->queue.fd, (uintptr_t)endpoint->socket,
                             EVFILT_READ, EV_ADD, 0,

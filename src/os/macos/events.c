@@ -18,16 +18,15 @@
  *   - A file can be locked: while anybody has it open it is, and whoever finds
  *     it free removes it. FIFOs can't be locked (VNOP_ADVLOCK refuses them).
  *
- * What a wait has set up is kept for the next one at the same word; there is
- * room for some. It goes when the program ends; one that is killed leaves empty
- * files.
+ * A process that is killed while it waits leaves an empty file, which the next
+ * wait at that word removes. Nothing is kept from one wait to the next: that
+ * would be faster, and would leave more behind.
  *
- * So the processes must have the same run-time directory: they must be of one
+ * The processes must have the same run-time directory: they must be of one
  * user. Deaths are heard by the wait's own kqueue.
  */
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/event.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -65,6 +64,13 @@ static void lock_waits(void)
 static void unlock_waits(void)
 {
     atomic_flag_clear_explicit(&waits_lock, memory_order_release);
+}
+
+/* The other threads are not in the child, nor are the kqueues. */
+void weftos_words_forget(void)
+{
+    waits = NULL;
+    unlock_waits();
 }
 
 static void enter(struct waiting *wait)
@@ -109,19 +115,10 @@ static void wake_own(const _Atomic uint32_t *word, uint32_t count)
 
 /* What a wait listens with. */
 struct post {
-    uint64_t site;
     struct weftos_queue queue;
     int fd; /* of the file, which it holds a shared lock on */
     char path[PATH_MAX];
-    struct post *next;
 };
-
-/* Those that no wait has now, the last used first; under the lock above. */
-static struct post *idle;
-#define IDLE_MOST 16
-
-/* Those of the process that this one was forked from. */
-static struct post *inherited;
 
 static weft_status find_path(uint64_t site, struct weftos_place *place,
                              char *path, weft_detail *detail)
@@ -181,26 +178,37 @@ static weft_status open_file(struct post *post, weft_detail *detail)
     return WEFT_OK;
 }
 
+/*
+ * Removes the file if nobody else has it open, and nobody has removed it. To
+ * close it would not do to release the lock: a child that another thread has
+ * forked meanwhile has it too.
+ */
 static void close_post(struct post *post)
 {
+    struct stat info;
+
     if (post->fd >= 0) {
         if (flock(post->fd, LOCK_UN) == 0 &&
-            flock(post->fd, LOCK_EX | LOCK_NB) == 0) {
+            flock(post->fd, LOCK_EX | LOCK_NB) == 0 &&
+            fstat(post->fd, &info) == 0 && info.st_nlink > 0) {
             (void)unlink(post->path);
         }
+        (void)flock(post->fd, LOCK_UN);
         (void)close(post->fd);
     }
     weftos_queue_close(&post->queue);
-    free(post);
 }
 
-static weft_status fill_post(struct post *post, weft_detail *detail)
+static weft_status open_post(struct post *post, uint64_t site,
+                             weft_detail *detail)
 {
     struct weftos_place place;
     weft_status status = check_directory(detail);
 
+    post->fd = -1;
+    post->queue.fd = -1;
     if (status == WEFT_OK) {
-        status = find_path(post->site, &place, post->path, detail);
+        status = find_path(site, &place, post->path, detail);
     }
     if (status == WEFT_OK) {
         status = weftos_queue_open(&post->queue, detail);
@@ -214,108 +222,6 @@ static weft_status fill_post(struct post *post, weft_detail *detail)
         status = weftos_fail_errno(detail, "listen to the file of a word");
     }
     return status;
-}
-
-/* Under the lock. */
-static void close_inherited(void)
-{
-    while (inherited != NULL) {
-        struct post *next = inherited->next;
-
-        weftos_close(inherited->fd);
-        free(inherited);
-        inherited = next;
-    }
-}
-
-static struct post *take_idle(uint64_t site)
-{
-    struct post **at = &idle;
-    struct post *found;
-
-    lock_waits();
-    close_inherited();
-    while (*at != NULL && (*at)->site != site) {
-        at = &(*at)->next;
-    }
-    found = *at;
-    if (found != NULL) {
-        *at = found->next;
-    }
-    unlock_waits();
-    return found;
-}
-
-/* What an earlier wait left unheard ends this one early, once. */
-static weft_status take_post(uint64_t site, struct post **out,
-                             weft_detail *detail)
-{
-    struct post *post = take_idle(site);
-    weft_status status;
-
-    *out = post;
-    if (post != NULL) {
-        return WEFT_OK;
-    }
-    post = calloc(1, sizeof(*post));
-    if (post == NULL) {
-        return weftos_fail(detail, WEFT_ENOMEM, 0, "wait at a word");
-    }
-    post->site = site;
-    post->fd = -1;
-    post->queue.fd = -1;
-    status = fill_post(post, detail);
-    if (status != WEFT_OK) {
-        close_post(post);
-        return status;
-    }
-    *out = post;
-    return WEFT_OK;
-}
-
-static void give_back(struct post *post)
-{
-    struct post **at = &idle;
-    struct post *oldest;
-
-    lock_waits();
-    post->next = idle;
-    idle = post;
-    for (unsigned i = 0; i < IDLE_MOST && *at != NULL; i++) {
-        at = &(*at)->next;
-    }
-    oldest = *at;
-    *at = NULL;
-    unlock_waits();
-    if (oldest != NULL) {
-        close_post(oldest);
-    }
-}
-
-/* At the end of the program. */
-__attribute__((destructor)) static void close_idle(void)
-{
-    lock_waits();
-    close_inherited();
-    while (idle != NULL) {
-        struct post *next = idle->next;
-
-        close_post(idle);
-        idle = next;
-    }
-    unlock_waits();
-}
-
-/*
- * The other threads are not in the child, nor are the kqueues. The files are,
- * and locked; they are closed when there is a use for others.
- */
-void weftos_words_forget(void)
-{
-    waits = NULL;
-    inherited = idle;
-    idle = NULL;
-    unlock_waits();
 }
 
 static weft_status listen_to_deaths(int queue, const weftos_site *site,
@@ -337,20 +243,17 @@ static weft_status listen_to_deaths(int queue, const weftos_site *site,
                : status;
 }
 
-/* Those that were not listened to, or were heard, are not there: no matter. */
-static void forget_deaths(int queue, const weftos_site *site)
-{
-    (void)weftos_queue_change(queue, site->owner.pid, EVFILT_PROC, EV_DELETE, 0,
-                              0);
-    for (size_t i = 0; i < WEFTOS_SITE_OTHERS; i++) {
-        (void)weftos_queue_change(queue, site->others[i].pid, EVFILT_PROC,
-                                  EV_DELETE, 0, 0);
-    }
-}
-
 /* ----------------------------------------------------------------- both --- */
 
-/* Whoever wakes has changed the word before, and we listen by now. */
+/*
+ *      sleeper                         waker
+ *      listen                          change the word
+ *      FULL FENCE                      FULL FENCE
+ *      load the word; sleep            tell whoever listens
+ *
+ * Either the sleeper sees the new word, or the waker finds it listening. The
+ * kernel's locks would do as much; the fences say so.
+ */
 static weft_status sleep_at(const _Atomic uint32_t *word, uint32_t value,
                             int queue, uint64_t deadline_ns, bool interruptible,
                             weft_detail *detail)
@@ -359,6 +262,7 @@ static weft_status sleep_at(const _Atomic uint32_t *word, uint32_t value,
     struct kevent event;
     int count;
 
+    weftos_fence_full();
     do {
         if (atomic_load(word) != value) {
             return WEFT_OK;
@@ -407,19 +311,17 @@ static weft_status wait_shared(const _Atomic uint32_t *word, uint32_t value,
                                const weftos_site *site, uint64_t deadline_ns,
                                bool interruptible, weft_detail *detail)
 {
-    struct post *post = NULL;
-    weft_status status = take_post(site->id, &post, detail);
+    struct post post;
+    weft_status status = open_post(&post, site->id, detail);
 
-    if (status != WEFT_OK) {
-        return status;
-    }
-    status = listen_to_deaths(post->queue.fd, site, detail);
     if (status == WEFT_OK) {
-        status = sleep_at(word, value, post->queue.fd, deadline_ns,
+        status = listen_to_deaths(post.queue.fd, site, detail);
+    }
+    if (status == WEFT_OK) {
+        status = sleep_at(word, value, post.queue.fd, deadline_ns,
                           interruptible, detail);
     }
-    forget_deaths(post->queue.fd, site);
-    give_back(post);
+    close_post(&post);
     return status;
 }
 
@@ -439,6 +341,7 @@ void weftos_events_wake(_Atomic uint32_t *word, uint32_t count,
     struct weftos_place place;
     char path[PATH_MAX];
 
+    weftos_fence_full();
     if (site == NULL) {
         wake_own(word, count);
     } else if (find_path(site->id, &place, path, NULL) == WEFT_OK) {

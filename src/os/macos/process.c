@@ -130,20 +130,65 @@ weft_status weftos_deaths_open(weft_handle *deaths, weft_detail *detail)
     return status;
 }
 
-/* A kqueue knows processes by their numbers; nothing else is needed. */
+/* Whether a process with this number and stamp lives, as far as is known. */
+static bool is_there(const weftos_process_id *who)
+{
+    uint32_t stamp = 0;
+    weft_status status = weftos_process_stamp(who->pid, &stamp, NULL);
+
+    return status == WEFT_OK ? stamp == who->stamp : status != WEFT_ENOENT;
+}
+
+/* Has deaths_next give this number once, for whoever had it before. */
+static void tell_again(int queue, uint32_t pid)
+{
+    (void)weftos_queue_change(queue, pid, EVFILT_USER, EV_ADD | EV_ONESHOT, 0,
+                              pid);
+    (void)weftos_queue_change(queue, pid, EVFILT_USER, 0, NOTE_TRIGGER, pid);
+}
+
+/*
+ * A kqueue has one note for a number. If there is one it may be of a process
+ * that has ended, which was not collected yet, and then to add it again would
+ * not listen to the one that lives now. So it is made anew, and what the old
+ * one may have had to tell is told in another way.
+ */
 weft_status weftos_deaths_add(weft_handle deaths, const weftos_process_id *who,
                               weft_handle *handle, weft_detail *detail)
 {
+    static const char step[] = "watch a process";
+    int queue = (int)deaths;
+    weft_status status = WEFT_OK;
+
     *handle = WEFTOS_NONE;
-    return weftos_process_watch((int)deaths, who, who->pid, detail);
+    if (!is_there(who)) {
+        return weftos_fail(detail, WEFT_ENOENT, ESRCH, step);
+    }
+    if (weftos_queue_change(queue, who->pid, EVFILT_PROC, EV_DELETE, 0, 0) ==
+        0) {
+        tell_again(queue, who->pid);
+    }
+    if (weftos_queue_change(queue, who->pid, EVFILT_PROC, EV_ADD, NOTE_EXIT,
+                            who->pid) != 0) {
+        status = weftos_fail(
+            detail, errno == ESRCH ? WEFT_ENOENT : weftos_errno_status(errno),
+            errno, step);
+    } else if (!is_there(who)) {
+        status = weftos_fail(detail, WEFT_ENOENT, ESRCH, step);
+    }
+    return status;
 }
 
+/*
+ * The note of one that has ended goes when it is collected; the one that is
+ * there may be of another process.
+ */
 void weftos_deaths_remove(weft_handle deaths, const weftos_process_id *who,
                           weft_handle handle)
 {
+    (void)deaths;
+    (void)who;
     (void)handle;
-    (void)weftos_queue_change((int)deaths, who->pid, EVFILT_PROC, EV_DELETE, 0,
-                              0);
 }
 
 bool weftos_deaths_has(const weftos_process_id *who, weft_handle handle)

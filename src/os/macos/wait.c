@@ -105,13 +105,11 @@ void weftos_waiter_close(weftos_waiter *waiter)
     }
 }
 
-static unsigned translate(weftos_waiter *waiter, const struct kevent *event)
+static unsigned translate(const weftos_waiter *waiter,
+                          const struct kevent *event)
 {
     switch ((enum entry)(uintptr_t)event->udata) {
     case ENTRY_BELL:
-        if (event->data >= SETTLE_AT) {
-            weftos_bell_settle(waiter->bell);
-        }
         return WEFTOS_EVENT_BELL;
     case ENTRY_SOCKET:
         return (event->flags & EV_EOF) != 0
@@ -129,15 +127,32 @@ static unsigned translate(weftos_waiter *waiter, const struct kevent *event)
     return WEFTOS_EVENT_BELL;
 }
 
-weft_status weftos_waiter_wait(weftos_waiter *waiter, uint64_t deadline_ns,
-                               bool interruptible, unsigned *events,
-                               weft_detail *detail)
+/* Collects what there is by the deadline. `*held`: bytes in the doorbell. */
+static int collect(const weftos_waiter *waiter, uint64_t deadline_ns,
+                   unsigned *events, intptr_t *held)
 {
     struct kevent found[ENTRIES];
     int count =
         weftos_queue_wait(waiter->queue.fd, found, ENTRIES, deadline_ns);
 
+    for (int i = 0; i < count; i++) {
+        *events |= translate(waiter, &found[i]);
+        if ((uintptr_t)found[i].udata == ENTRY_BELL) {
+            *held = found[i].data;
+        }
+    }
+    return count;
+}
+
+weft_status weftos_waiter_wait(weftos_waiter *waiter, uint64_t deadline_ns,
+                               bool interruptible, unsigned *events,
+                               weft_detail *detail)
+{
+    intptr_t held = 0;
+    int count;
+
     *events = 0;
+    count = collect(waiter, deadline_ns, events, &held);
     if (count < 0 && errno == EINTR) {
         *events = interruptible ? WEFTOS_EVENT_SIGNAL : 0;
         return WEFT_OK;
@@ -145,8 +160,10 @@ weft_status weftos_waiter_wait(weftos_waiter *waiter, uint64_t deadline_ns,
     if (count < 0) {
         return weftos_fail_errno(detail, "kevent");
     }
-    for (int i = 0; i < count; i++) {
-        *events |= translate(waiter, &found[i]);
+    if (held >= SETTLE_AT) {
+        weftos_bell_settle(waiter->bell);
+        /* To read from the pipe is told too (pipe_read), if a byte is left. */
+        (void)collect(waiter, WEFT_NOW, events, &held);
     }
     return WEFT_OK;
 }

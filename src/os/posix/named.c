@@ -185,8 +185,9 @@ weft_status weftos_shm_open(const char *name, unsigned mode, size_t *bytes,
     status = weftos_place_lock(&opening.place, detail);
     if (status == WEFT_OK) {
         status = open_or_make(&opening, bytes, make, context, base, detail);
+        weftos_place_unlock(&opening.place);
     }
-    weftos_close(opening.place.directory); /* and its lock */
+    weftos_close(opening.place.directory);
     if (status != WEFT_OK) {
         weftos_close(opening.fd);
         return status;

@@ -192,3 +192,8 @@ weft_status weftos_place_lock(const struct weftos_place *place,
                ? WEFT_OK
                : weftos_fail_errno(detail, "lock the directory of the name");
 }
+
+void weftos_place_unlock(const struct weftos_place *place)
+{
+    (void)flock(place->directory, LOCK_UN);
+}

@@ -31,11 +31,13 @@ weft_status weftos_place_open(const char *name, bool listens,
                               struct weftos_place *place, weft_detail *detail);
 
 /*
- * Takes the lock that keeps apart those who change the names of the directory.
- * It is held for some system calls, and released with the descriptor.
+ * Takes the lock that keeps apart those who change the names of the directory,
+ * for some system calls. To close the descriptor would not do to release it: a
+ * child that another thread has forked meanwhile has it too.
  */
 weft_status weftos_place_lock(const struct weftos_place *place,
                               weft_detail *detail);
+void weftos_place_unlock(const struct weftos_place *place);
 
 /* Writes the directory part of a path that has a '/', cut to PATH_MAX. */
 void weftos_place_parent(const char *path, char *parent);

@@ -39,8 +39,7 @@ weft_status weftos_bell_open(weft_handle *mine, weft_handle *theirs,
     return WEFT_OK;
 }
 
-/* --------------------------------------------------------------- adopting ---
- */
+/* ------------------------------------------------------------- adopting --- */
 
 typedef NTSTATUS NTAPI query_object(HANDLE object, int what, void *facts,
                                     ULONG bytes, ULONG *used);

@@ -73,8 +73,7 @@ static weft_status make_event(const wchar_t *key, HANDLE *event,
     return weftos_fail(detail, WEFT_ELIMIT, 0, "wait for the name");
 }
 
-/* --------------------------------------------------------------- connect ---
- */
+/* -------------------------------------------------------------- connect --- */
 
 /*
  * The listener has not yet taken its last client, so there is no free

@@ -41,8 +41,7 @@ struct weftos_endpoint {
     unsigned turn; /* where the next look begins, to be fair */
 };
 
-/* ----------------------------------------------------- the next instance ---
- */
+/* ---------------------------------------------------- the next instance --- */
 
 /*
  * Begins to wait for a client. One that has come and gone already left
@@ -113,12 +112,13 @@ static void drop_instance(weftos_endpoint *endpoint)
                                &bytes);
     }
     endpoint->is_connecting = false;
-    weftos_close_native(endpoint->pipe);
+    if (endpoint->pipe != INVALID_HANDLE_VALUE) {
+        weftos_socket_discard(endpoint->pipe);
+    }
     endpoint->pipe = INVALID_HANDLE_VALUE;
 }
 
-/* --------------------------------------------------------- open and close ---
- */
+/* ------------------------------------------------------- open and close --- */
 
 /* Takes the name, or says WEFT_EINUSE. */
 static weft_status claim_name(weftos_endpoint *endpoint, weft_detail *detail)
@@ -208,8 +208,7 @@ void weftos_endpoint_close(weftos_endpoint *endpoint, bool forked)
     free(endpoint);
 }
 
-/* --------------------------------------------------------------- looking ---
- */
+/* -------------------------------------------------------------- looking --- */
 
 /*
  * Has a client come? A wait that Windows gave up, because the thread that
@@ -325,8 +324,7 @@ weft_status weftos_endpoint_wait(weftos_endpoint *endpoint,
     }
 }
 
-/* ---------------------------------------------------------------- accept ---
- */
+/* --------------------------------------------------------------- accept --- */
 
 /* Makes a socket of the instance that has a client, and watches it. */
 static weft_status adopt_instance(weftos_endpoint *endpoint, HANDLE pipe,
@@ -364,8 +362,10 @@ weft_status weftos_endpoint_accept(weftos_endpoint *endpoint, uint64_t id,
     if (status == WEFT_OK) {
         *socket = (weft_handle)pipe;
         endpoint->pipe = INVALID_HANDLE_VALUE;
-        (void)ensure_instance(endpoint, NULL); /* else the next wait does */
+    } else {
+        drop_instance(endpoint); /* and whoever has connected */
     }
+    (void)ensure_instance(endpoint, NULL); /* else the next wait does */
     restore_event(endpoint);
     return status;
 }

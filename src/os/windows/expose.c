@@ -96,8 +96,7 @@ static weft_status open_exposure(weftos_waiter *waiter, weft_detail *detail)
     return status;
 }
 
-/* ------------------------------------------------------------------ look ---
- */
+/* ----------------------------------------------------------------- look --- */
 
 /* What the pool has not yet come to: takes it away from it. */
 static unsigned take_rings(weftos_waiter *waiter)
@@ -148,12 +147,10 @@ weft_status weftos_exposure_wait(weftos_waiter *waiter, uint64_t deadline_ns,
         if (*events != 0) {
             return WEFT_OK;
         }
-        status = weftos_wait_objects(&waiter->exposure->ready, 1, deadline_ns,
-                                     &waiter->timer, &index, detail,
-                                     "wait for the peer");
-        if (status != WEFT_OK) {
-            return status == WEFT_ETIMEDOUT || status == WEFT_EAGAIN ? WEFT_OK
-                                                                     : status;
+        status = weftos_waiter_sleep(waiter, &waiter->exposure->ready, 1,
+                                     deadline_ns, &index, detail);
+        if (status != WEFT_OK || index == 1) {
+            return status;
         }
     }
 }

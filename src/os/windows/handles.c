@@ -45,9 +45,9 @@ static enum weftos_parcel_kind choose_kind(const struct weftos_link *link)
     if (!link->has_peer) {
         return WEFTOS_PARCEL_LENT;
     }
-    if (link->peer.can_reach && (rank > link->peer.rank ||
-                                 (rank == link->peer.rank &&
-                                  link->is_confirmed))) {
+    if (link->peer.can_reach &&
+        (rank > link->peer.rank ||
+         (rank == link->peer.rank && link->is_confirmed))) {
         return WEFTOS_PARCEL_PUSHED;
     }
     return link->is_confirmed ? WEFTOS_PARCEL_HELD : WEFTOS_PARCEL_LENT;
@@ -60,8 +60,7 @@ static bool is_trusted_to_push(const struct weftos_link *link)
     return self != NULL && link->peer.rank >= self->rank;
 }
 
-/* ------------------------------------------------------------------ send ---
- */
+/* ----------------------------------------------------------------- send --- */
 
 static weft_status refusal(const struct weftos_link *link, weft_detail *detail)
 {
@@ -77,6 +76,17 @@ static weft_status refusal(const struct weftos_link *link, weft_detail *detail)
                            ? WEFT_EINVAL
                            : weftos_error_status(cause),
                        cause, step);
+}
+
+/* A pseudo handle, such as -1, would be full control of this process. */
+static bool copy_to(HANDLE holder, weft_handle handle, HANDLE *copy)
+{
+    if (!is_plausible((uint64_t)handle)) {
+        SetLastError(ERROR_INVALID_HANDLE);
+        return false;
+    }
+    return DuplicateHandle(GetCurrentProcess(), weftos_native(handle), holder,
+                           copy, 0, FALSE, DUPLICATE_SAME_ACCESS) != 0;
 }
 
 weft_status weftos_parcel_pack(struct weftos_link *link,
@@ -98,8 +108,7 @@ weft_status weftos_parcel_pack(struct weftos_link *link,
     for (; parcel->count < count; parcel->count++) {
         HANDLE copy;
 
-        if (!DuplicateHandle(self, weftos_native(handles[parcel->count]),
-                             holder, &copy, 0, FALSE, DUPLICATE_SAME_ACCESS)) {
+        if (!copy_to(holder, handles[parcel->count], &copy)) {
             weft_status status = refusal(link, detail);
 
             weftos_parcel_take_back(link, parcel);
@@ -107,7 +116,8 @@ weft_status weftos_parcel_pack(struct weftos_link *link,
         }
         parcel->values[parcel->count] = (uint64_t)(uintptr_t)copy;
         if (kind == WEFTOS_PARCEL_LENT) {
-            link->lent[link->lent_count++] = copy;
+            link->lent[link->lent_count++] =
+                (struct weftos_lent){copy, link->sent + 1};
         }
     }
     return WEFT_OK;
@@ -135,8 +145,7 @@ void weftos_parcel_take_back(struct weftos_link *link,
     }
 }
 
-/* --------------------------------------------------------------- receive ---
- */
+/* -------------------------------------------------------------- receive --- */
 
 /* Copies a handle of the sender's table, or takes it. */
 static bool pull(const struct weftos_link *link, uint64_t value, bool takes,
@@ -173,6 +182,7 @@ weft_status weftos_parcel_open(struct weftos_link *link,
 {
     static const char step[] = "receive handles";
     bool pushed = parcel->kind == WEFTOS_PARCEL_PUSHED;
+    bool takes = parcel->kind == WEFTOS_PARCEL_HELD;
     uint32_t i;
 
     if (parcel->count == 0) {
@@ -184,7 +194,7 @@ weft_status weftos_parcel_open(struct weftos_link *link,
     }
     for (i = 0; i < parcel->count; i++) {
         if (!(pushed ? accept_pushed(parcel->values[i], &handles[i])
-                     : pull(link, parcel->values[i], &handles[i]))) {
+                     : pull(link, parcel->values[i], takes, &handles[i]))) {
             break;
         }
     }

@@ -7,19 +7,6 @@
 
 #include "link.h"
 
-/* How the values in a message are to be read. */
-enum weftos_parcel_kind {
-    WEFTOS_PARCEL_PUSHED = 1, /* they are the receiver's own handles */
-    WEFTOS_PARCEL_LENT = 2,   /* they are the sender's: the receiver copies */
-    WEFTOS_PARCEL_HELD = 3,   /* the same, and the receiver takes them away */
-};
-
-struct weftos_parcel {
-    uint32_t kind;
-    uint32_t count;
-    uint64_t values[WEFTOS_SOCKET_HANDLES];
-};
-
 /*
  * Sending: makes copies for the peer. The link's lock is held. WEFT_ELIMIT: too
  * many for a peer that has not yet answered.

@@ -4,8 +4,7 @@
  */
 #include "win.h"
 
-/* ------------------------------------------------------------- deadlines ---
- */
+/* ------------------------------------------------------------ deadlines --- */
 
 DWORD weftos_ms_left(uint64_t deadline_ns)
 {
@@ -111,8 +110,7 @@ weft_status weftos_wait_once(const HANDLE *objects, DWORD count,
     return status;
 }
 
-/* ------------------------------------------------------------ overlapped ---
- */
+/* ----------------------------------------------------------- overlapped --- */
 
 DWORD weftos_io_finish(HANDLE file, OVERLAPPED *io, bool cancel, DWORD *bytes)
 {

@@ -9,11 +9,13 @@
  * value that its end has among its handles; this process copies that handle
  * and looks at what it is. The pipe's name is random and it has one instance,
  * so a handle with that name and the role of the other end is the other end:
- * who has it can speak for it.
+ * who has it can speak for it. What is only said is who of its holders did.
  */
 #include "link.h"
 
+#include <limits.h>
 #include <stdlib.h>
+#include <string.h>
 #include <wchar.h>
 
 #define BUCKETS 64
@@ -21,8 +23,7 @@
 static struct weftos_link *buckets[BUCKETS];
 static SRWLOCK table_lock = SRWLOCK_INIT;
 
-/* --------------------------------------------------------------- entries ---
- */
+/* -------------------------------------------------------------- entries --- */
 
 static struct weftos_link **bucket_of(HANDLE pipe)
 {
@@ -59,6 +60,7 @@ static void init(struct weftos_link *link, HANDLE pipe, bool is_inherited)
 {
     *link = (struct weftos_link){.pipe = pipe, .is_inherited = is_inherited};
     InitializeSRWLock(&link->lock);
+    InitializeSRWLock(&link->inbox_lock);
     if (!is_inherited) {
         weftos_party_open(&link->peer, other_process(pipe));
         link->has_peer = true;
@@ -120,16 +122,22 @@ struct weftos_link *weftos_link_remove(HANDLE pipe)
     return link;
 }
 
-static void close_lent(struct weftos_link *link)
+/* Those of the first `seen` messages; they lie in order. */
+static void close_lent(struct weftos_link *link, unsigned seen)
 {
-    while (link->lent_count > 0) {
-        (void)CloseHandle(link->lent[--link->lent_count]);
+    unsigned done = 0;
+
+    while (done < link->lent_count && link->lent[done].number <= seen) {
+        (void)CloseHandle(link->lent[done++].handle);
     }
+    link->lent_count -= done;
+    memmove(link->lent, link->lent + done,
+            link->lent_count * sizeof(link->lent[0]));
 }
 
 void weftos_link_deinit(struct weftos_link *link)
 {
-    close_lent(link);
+    close_lent(link, UINT_MAX);
     weftos_party_close(&link->peer);
 }
 
@@ -139,18 +147,15 @@ void weftos_link_free(struct weftos_link *link)
     free(link);
 }
 
-void weftos_link_confirm(struct weftos_link *link)
+void weftos_link_confirm(struct weftos_link *link, unsigned seen)
 {
-    if (!link->is_confirmed) {
-        AcquireSRWLockExclusive(&link->lock);
-        close_lent(link);
-        link->is_confirmed = true;
-        ReleaseSRWLockExclusive(&link->lock);
-    }
+    AcquireSRWLockExclusive(&link->lock);
+    close_lent(link, seen);
+    link->is_confirmed = true;
+    ReleaseSRWLockExclusive(&link->lock);
 }
 
-/* ----------------------------------------------------------------- proof ---
- */
+/* ---------------------------------------------------------------- proof --- */
 
 /* Room for the name of a pipe, which has 256 characters at most. */
 union pipe_name {
@@ -221,7 +226,7 @@ void weftos_link_meet(HANDLE pipe)
 
                 weftos_party_open(&self, GetCurrentProcessId());
                 set_peer(link, &self);
-                weftos_link_confirm(link);
+                weftos_link_confirm(link, 0);
             }
         }
     }

@@ -6,9 +6,24 @@
 #define WEFTOS_LINK_H
 
 #include "security.h"
+#include "wire.h"
+
+/* Messages that can lie unread without being in the way: see inbox.c. */
+#define WEFTOS_INBOX_MOST 8
+
+struct weftos_letter {
+    DWORD bytes;
+    struct weftos_message message;
+};
 
 /* Handles that may be under way before the peer has first answered. */
 #define WEFTOS_LENT_MOST (2 * WEFTOS_SOCKET_HANDLES)
+
+/* A handle that the peer may copy; handles.c has the theory. */
+struct weftos_lent {
+    HANDLE handle;
+    unsigned number; /* of the message that says so, from 1 */
+};
 
 /*
  * A control socket is a bare handle. Who is at its other end is kept here, by
@@ -25,6 +40,12 @@ struct weftos_link {
     bool is_inherited;
     _Atomic bool has_hung_up; /* one of the two sides, as far as was seen */
     _Atomic unsigned taken;   /* messages that were received */
+    _Atomic unsigned arrived; /* messages that were read from the pipe */
+    /* Of the inbox, a ring, and of who reads the pipe. */
+    SRWLOCK inbox_lock;
+    unsigned first_letter;
+    unsigned letters;
+    struct weftos_letter inbox[WEFTOS_INBOX_MOST];
     /*
      * Guards what is below. Only the receiving thread changes it, but for what
      * is lent; so that thread reads the rest without the lock.
@@ -34,7 +55,8 @@ struct weftos_link {
     /* The peer has sent a message, so it knows this process. */
     bool is_confirmed;
     struct weftos_party peer;
-    HANDLE lent[WEFTOS_LENT_MOST]; /* see handles.c */
+    unsigned sent; /* messages */
+    struct weftos_lent lent[WEFTOS_LENT_MOST];
     unsigned lent_count;
 };
 
@@ -53,8 +75,11 @@ struct weftos_link *weftos_link_find(HANDLE pipe);
  */
 void weftos_link_meet(HANDLE pipe);
 
-/* The first message of the peer's has come: takes back what was lent to it. */
-void weftos_link_confirm(struct weftos_link *link);
+/*
+ * A message of the peer's has come, who has received `seen` of ours: what was
+ * lent with those is done with.
+ */
+void weftos_link_confirm(struct weftos_link *link, unsigned seen);
 
 /* An entry that nobody can find, for a pipe that is to be closed. */
 void weftos_link_init(struct weftos_link *link, HANDLE pipe);

@@ -68,8 +68,7 @@ static void unlock(HANDLE mutex)
     (void)CloseHandle(mutex);
 }
 
-/* ------------------------------------------------------------------ size ---
- */
+/* ----------------------------------------------------------------- size --- */
 
 /* So much of the section: whole pages, with room for the size. */
 static size_t section_bytes(size_t bytes)
@@ -119,8 +118,7 @@ static size_t read_size(HANDLE section)
                : 0;
 }
 
-/* ---------------------------------------------------------- open and make ---
- */
+/* -------------------------------------------------------- open and make --- */
 
 /* Opens what is there. WEFT_ENOENT: nothing. */
 static weft_status open_section(struct opening *opening, size_t *bytes,

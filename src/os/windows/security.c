@@ -24,8 +24,7 @@
  */
 #define PIPE_CLIENT_SDDL L"(A;;0x120183;;;AU)"
 
-/* ---------------------------------------------------------------- tokens ---
- */
+/* --------------------------------------------------------------- tokens --- */
 
 /* A variable-sized piece of a token; the SIDs in it are of bounded size. */
 union token_piece {
@@ -66,8 +65,7 @@ static weftos_rank rank_of(HANDLE token)
     return *GetSidSubAuthority(level, *GetSidSubAuthorityCount(level) - 1u);
 }
 
-/* ------------------------------------------------------------------ self ---
- */
+/* ----------------------------------------------------------------- self --- */
 
 static weft_status fill_self(struct weftos_self *self, weft_detail *detail)
 {
@@ -109,8 +107,7 @@ const struct weftos_self *weftos_get_self(weft_detail *detail)
     return status == WEFT_OK ? &self : NULL;
 }
 
-/* ---------------------------------------------------------------- others ---
- */
+/* --------------------------------------------------------------- others --- */
 
 static void look_at_token(struct weftos_party *party)
 {
@@ -154,8 +151,7 @@ void weftos_party_close(struct weftos_party *party)
     party->process = NULL;
 }
 
-/* ---------------------------------------------------------------- access ---
- */
+/* --------------------------------------------------------------- access --- */
 
 static weft_status make_access(enum weftos_access access,
                                SECURITY_ATTRIBUTES *attributes,

@@ -104,8 +104,7 @@ void weftos_shm_unmap(const void *base, size_t bytes)
     }
 }
 
-/* ---------------------------------------------------------------- create ---
- */
+/* --------------------------------------------------------------- create --- */
 
 HANDLE weftos_section_make(size_t bytes, SECURITY_ATTRIBUTES *access,
                            const wchar_t *name)
@@ -149,8 +148,7 @@ weft_status weftos_shm_create(size_t bytes, weft_handle *object, void **base,
     return status;
 }
 
-/* ---------------------------------------------------------------- attach ---
- */
+/* --------------------------------------------------------------- attach --- */
 
 /* What NtQuerySection tells; Windows has had it since its beginning. */
 struct section_facts {

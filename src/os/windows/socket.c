@@ -7,19 +7,12 @@
  * call waits within Windows: reading follows a look that found a message, and
  * a write that does not end at once, because the pipe has no room, is
  * cancelled, which takes all of it back.
- *
- * Whenever a message was taken, the fillers behind it are taken too: see
- * socket_wait.c.
  */
 #include "socket.h"
 
-#include <stdlib.h>
 #include <string.h>
 
-#include "wire.h"
-
-/* More fillers in a row than a pipe holds: an attack. */
-#define FILLERS_MOST (4 * WEFTOS_PIPE_BYTES / sizeof(struct weftos_message))
+#include "inbox.h"
 
 /* A handle that nobody has noted, such as the end of a pair not yet adopted. */
 static struct weftos_link *find_link(HANDLE pipe, weft_detail *detail)
@@ -32,24 +25,7 @@ static struct weftos_link *find_link(HANDLE pipe, weft_detail *detail)
     return link;
 }
 
-/* ------------------------------------------------------------------ send ---
- */
-
-static weft_status write_status(DWORD cause)
-{
-    switch (cause) {
-    case 0:
-        return WEFT_OK;
-    case ERROR_OPERATION_ABORTED:
-        return WEFT_EAGAIN;
-    case ERROR_BROKEN_PIPE:
-    case ERROR_NO_DATA:
-    case ERROR_PIPE_NOT_CONNECTED:
-        return WEFT_ECLOSED;
-    default:
-        return weftos_error_status(cause);
-    }
-}
+/* ----------------------------------------------------------------- send --- */
 
 /* Writes all of it or nothing, at once. */
 static weft_status write_now(HANDLE pipe, const void *data, size_t bytes,
@@ -66,7 +42,7 @@ static weft_status write_now(HANDLE pipe, const void *data, size_t bytes,
         }
     }
     return cause == 0 ? WEFT_OK
-                      : weftos_fail(detail, write_status(cause), cause,
+                      : weftos_fail(detail, weftos_pipe_status(cause), cause,
                                     "send a control message");
 }
 
@@ -85,7 +61,9 @@ static weft_status send_parcel(struct weftos_link *link,
     }
     status = write_now(link->pipe, message,
                        sizeof(message->header) + message->header.bytes, detail);
-    if (status != WEFT_OK) {
+    if (status == WEFT_OK) {
+        link->sent++;
+    } else {
         weftos_parcel_take_back(link, parcel);
     }
     return status;
@@ -106,16 +84,19 @@ weft_status weftos_socket_send(weft_handle socket, const void *data,
     if (bytes > WEFTOS_SOCKET_BYTES || handle_count > WEFTOS_SOCKET_HANDLES) {
         return weftos_fail(detail, WEFT_ELIMIT, 0, "pass handles");
     }
-    if (link->has_hung_up) {
+    /* What is pushed to one who reads no more would stay there. */
+    if (link->has_hung_up ||
+        (handle_count > 0 && weftos_socket_look(pipe) == WEFT_ECLOSED)) {
         return weftos_fail(detail, WEFT_ECLOSED, 0, "send a control message");
     }
     weftos_header_fill(&message.header, pipe, WEFTOS_KIND_MESSAGE, bytes);
+    message.header.seen = link->taken;
     if (bytes > 0) {
         memcpy(message.data, data, bytes);
     }
-    AcquireSRWLockShared(&link->lock);
+    AcquireSRWLockExclusive(&link->lock);
     status = send_parcel(link, &message, handles, handle_count, detail);
-    ReleaseSRWLockShared(&link->lock);
+    ReleaseSRWLockExclusive(&link->lock);
     return status;
 }
 
@@ -128,6 +109,7 @@ void weftos_socket_hang_up(weft_handle socket)
     if (link == NULL || link->has_hung_up) {
         return;
     }
+    /* A peer that has let the pipe fill up learns it from the close. */
     weftos_header_fill(&end, pipe, WEFTOS_KIND_END, 0);
     (void)write_now(pipe, &end, sizeof(end), NULL);
     link->has_hung_up = true;
@@ -135,84 +117,7 @@ void weftos_socket_hang_up(weft_handle socket)
     (void)CancelIoEx(pipe, NULL);
 }
 
-/* --------------------------------------------------------------- receive ---
- */
-
-/*
- * Looks at what is first in the pipe. WEFT_OK: something that can be read; its
- * kind, or 0 if it has no whole header.
- */
-static weft_status look_first(HANDLE pipe, uint32_t *kind)
-{
-    struct weftos_header header;
-    DWORD got = 0;
-    DWORD bytes = 0;
-
-    *kind = 0;
-    if (!PeekNamedPipe(pipe, &header, sizeof(header), &got, &bytes, NULL)) {
-        return WEFT_ECLOSED;
-    }
-    if (bytes == 0) {
-        return WEFT_EAGAIN;
-    }
-    if (got == sizeof(header) && header.magic == WEFTOS_MAGIC) {
-        *kind = header.kind;
-    }
-    return *kind == WEFTOS_KIND_END ? WEFT_ECLOSED : WEFT_OK;
-}
-
-weft_status weftos_socket_look(HANDLE pipe)
-{
-    const struct weftos_link *link = weftos_link_find(pipe);
-    uint32_t kind;
-
-    return link != NULL && link->has_hung_up ? WEFT_ECLOSED
-                                             : look_first(pipe, &kind);
-}
-
-/* Reads what is there. WEFT_EPROTO: it is larger than a message may be. */
-static weft_status read_now(HANDLE pipe, struct weftos_message *message,
-                            DWORD *bytes)
-{
-    OVERLAPPED io = {0};
-    DWORD cause = 0;
-
-    *bytes = 0;
-    if (!ReadFile(pipe, message, sizeof(*message), NULL, &io)) {
-        cause = GetLastError();
-    }
-    if (cause == 0 || cause == ERROR_IO_PENDING) {
-        cause = weftos_io_finish(pipe, &io, cause == ERROR_IO_PENDING, bytes);
-    }
-    switch (cause) {
-    case 0:
-        return WEFT_OK;
-    case ERROR_OPERATION_ABORTED: /* somebody else has read it */
-        return WEFT_EAGAIN;
-    case ERROR_MORE_DATA:
-        return WEFT_EPROTO;
-    default:
-        return write_status(cause);
-    }
-}
-
-/* Takes the fillers at the front. WEFT_EPROTO: there is no end to them. */
-static weft_status pass_over_fillers(struct weftos_link *link)
-{
-    struct weftos_message filler;
-
-    for (size_t i = 0; i < FILLERS_MOST; i++) {
-        uint32_t kind;
-        DWORD bytes;
-
-        if (look_first(link->pipe, &kind) != WEFT_OK ||
-            kind != WEFTOS_KIND_FILLER) {
-            return WEFT_OK;
-        }
-        (void)read_now(link->pipe, &filler, &bytes);
-    }
-    return WEFT_EPROTO;
-}
+/* -------------------------------------------------------------- receive --- */
 
 static bool is_sound(const struct weftos_message *message, DWORD bytes)
 {
@@ -223,10 +128,8 @@ static bool is_sound(const struct weftos_message *message, DWORD bytes)
            header->bytes <= WEFTOS_SOCKET_BYTES &&
            bytes == sizeof(*header) + header->bytes &&
            header->parcel.count <= WEFTOS_SOCKET_HANDLES &&
-           (header->parcel.count == 0
-                ? header->parcel.kind == 0
-                : header->parcel.kind == WEFTOS_PARCEL_PUSHED ||
-                      header->parcel.kind == WEFTOS_PARCEL_HELD);
+           header->parcel.kind <= WEFTOS_PARCEL_HELD &&
+           (header->parcel.kind == 0) == (header->parcel.count == 0);
 }
 
 /* Is the sender who the system, or an earlier message, says it is? */
@@ -255,27 +158,37 @@ static void name_sender(const struct weftos_link *link,
     }
 }
 
+/* Why a message was of no use: its sender has gone, or lies. */
+static weft_status refuse_message(const struct weftos_link *link,
+                                  const char *step, weft_detail *detail)
+{
+    struct weftos_header filler;
+    weft_status status;
+
+    weftos_header_fill(&filler, link->pipe, WEFTOS_KIND_FILLER, 0);
+    status = write_now(link->pipe, &filler, sizeof(filler), NULL);
+    return weftos_fail(
+        detail, status == WEFT_ECLOSED ? WEFT_ECLOSED : WEFT_EPROTO, 0, step);
+}
+
 static weft_status take_message(struct weftos_link *link,
                                 const struct weftos_message *message,
                                 DWORD bytes, weftos_received *received,
                                 weft_detail *detail)
 {
-    static const char step[] = "check a control message";
     const struct weftos_header *header = &message->header;
-    weft_status status;
 
     if (!is_sound(message, bytes)) {
-        return weftos_fail(detail, WEFT_EPROTO, 0, step);
+        return weftos_fail(detail, WEFT_EPROTO, 0, "check a control message");
     }
     if (!know_sender(link, header)) {
-        return weftos_fail(detail, WEFT_EPROTO, 0,
-                           "learn who sent a control message");
+        return refuse_message(link, "learn who sent a control message", detail);
     }
-    status =
-        weftos_parcel_open(link, &header->parcel, received->handles, detail);
-    if (status != WEFT_OK) {
-        return status;
+    if (weftos_parcel_open(link, &header->parcel, received->handles, detail) !=
+        WEFT_OK) {
+        return refuse_message(link, "receive handles", detail);
     }
+    weftos_link_confirm(link, header->seen);
     received->handle_count = header->parcel.count;
     received->bytes = header->bytes;
     memcpy(received->data, message->data, header->bytes);
@@ -289,24 +202,15 @@ static weft_status receive(struct weftos_link *link, weftos_received *received,
     static const char step[] = "receive a control message";
     struct weftos_message message;
     DWORD bytes;
-    uint32_t kind;
-    weft_status status = pass_over_fillers(link);
+    weft_status status = weftos_inbox_take(link, &message, &bytes);
 
-    if (status == WEFT_OK) {
-        status = look_first(link->pipe, &kind);
-    }
-    if (status == WEFT_OK) {
-        status = read_now(link->pipe, &message, &bytes);
-    }
     if (status != WEFT_OK) {
         /* Now that all was read, it is the end of both directions. */
         link->has_hung_up |= status == WEFT_ECLOSED;
         return weftos_fail(detail, status, 0, step);
     }
     link->taken++;
-    status = take_message(link, &message, bytes, received, detail);
-    (void)pass_over_fillers(link); /* too many: the next call says so */
-    return status;
+    return take_message(link, &message, bytes, received, detail);
 }
 
 weft_status weftos_socket_recv(weft_handle socket, weftos_received *received,
@@ -328,8 +232,7 @@ weft_status weftos_socket_recv(weft_handle socket, weftos_received *received,
     return receive(link, received, detail);
 }
 
-/* ---------------------------------------------------------------- set-up ---
- */
+/* --------------------------------------------------------------- set-up --- */
 
 bool weftos_socket_prepare(HANDLE pipe)
 {
@@ -352,8 +255,12 @@ weft_status weftos_socket_adopt(weft_handle socket, weft_detail *detail)
     if (weftos_link_find(pipe) != NULL) {
         return WEFT_OK;
     }
+    weftos_link_meet(pipe);
     return weftos_link_add(pipe, false, NULL, detail);
 }
+
+/* More than a pipe and an inbox hold. */
+#define UNREAD_MOST 1000
 
 /*
  * What was pushed to us and not yet received would stay open for ever: the
@@ -361,22 +268,21 @@ weft_status weftos_socket_adopt(weft_handle socket, weft_detail *detail)
  */
 static void drain(struct weftos_link *link)
 {
-    weftos_received received;
+    weft_status status = WEFT_OK;
 
-    for (size_t i = 0; i < FILLERS_MOST; i++) {
-        weft_status status;
+    for (unsigned i = 0; i < UNREAD_MOST; i++) {
+        weftos_received received;
 
         received.handle_count = 0;
         received.process = WEFTOS_NONE;
         status = receive(link, &received, NULL);
-
+        if (status != WEFT_OK && status != WEFT_EPROTO) {
+            return;
+        }
         for (size_t k = 0; k < received.handle_count; k++) {
             weftos_close(received.handles[k]);
         }
         weftos_close(received.process);
-        if (status == WEFT_EAGAIN || status == WEFT_ECLOSED) {
-            return;
-        }
     }
 }
 
@@ -393,4 +299,14 @@ void weftos_close(weft_handle handle)
         weftos_link_free(link);
     }
     (void)CloseHandle(weftos_native(handle));
+}
+
+void weftos_socket_discard(HANDLE pipe)
+{
+    struct weftos_link link;
+
+    weftos_link_init(&link, pipe);
+    drain(&link);
+    weftos_link_deinit(&link);
+    (void)CloseHandle(pipe);
 }

@@ -20,6 +20,12 @@ HANDLE weftos_pipe_open(const wchar_t *name);
 /* Sets the read mode. False: it is no pipe of messages. */
 bool weftos_socket_prepare(HANDLE pipe);
 
+/* Closes a pipe that was never a control socket, and what came with it. */
+void weftos_socket_discard(HANDLE pipe);
+
+/* What the error of a read or write of a pipe means. */
+weft_status weftos_pipe_status(DWORD cause);
+
 /*
  * WEFT_OK: there is something to receive. WEFT_EAGAIN: nothing. WEFT_ECLOSED:
  * one of the two sides has hung up, and all was received.

@@ -13,7 +13,7 @@
 
 #include <string.h>
 
-#include "wire.h"
+#include "link.h"
 
 /* Waits for an operation's event, or the end of the peer's process. */
 static weft_status wait_for(HANDLE event, HANDLE process, uint64_t deadline_ns,

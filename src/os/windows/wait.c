@@ -4,10 +4,8 @@
  *
  * WaitForMultipleObjects hears a bell, which is an event, and a process. A
  * pipe is heard by a read of no bytes that stays pending from wait to wait, so
- * it costs nothing until something happens there. As long as a message lies
- * unread such a read would end at once, over and over; so it is told once, and
- * begun again when the message has been taken. While it lies there, only the
- * process tells of the peer's end.
+ * it costs nothing until something happens there. Messages are moved to the
+ * inbox of the link, so that the pipe is empty again, and can be heard.
  *
  * An auto-reset event wakes one of those who wait for it. Two waiters that
  * share a bell therefore know each other: the one that hears it sets an event
@@ -18,11 +16,9 @@
 
 #include <stdlib.h>
 
-#include "link.h"
-#include "socket.h"
+#include "inbox.h"
 
-/* -------------------------------------------------------- twins of a bell ---
- */
+/* ------------------------------------------------------ twins of a bell --- */
 
 #define BUCKETS 64
 
@@ -71,8 +67,7 @@ void weftos_waiter_pass_on(const weftos_waiter *waiter)
     ReleaseSRWLockShared(&twins_lock);
 }
 
-/* --------------------------------------------------------- open and close ---
- */
+/* ------------------------------------------------------- open and close --- */
 
 weft_status weftos_waiter_open(weft_handle bell, weft_handle socket,
                                weft_handle process, weftos_waiter **out,
@@ -116,42 +111,47 @@ void weftos_waiter_close(weftos_waiter *waiter)
     free(waiter);
 }
 
-/* ------------------------------------------------------------------ wait ---
- */
+/* ----------------------------------------------------------------- wait --- */
 
-/* A message is there. It is told once, until one has been taken. */
-static unsigned tell_of_message(weftos_waiter *waiter)
+/* Each message is told of once, when it arrives. */
+static unsigned tell_of_messages(weftos_waiter *waiter,
+                                 const struct weftos_link *link)
 {
-    const struct weftos_link *link = weftos_link_find(waiter->pipe);
-    unsigned taken = link != NULL ? link->taken : 0;
+    unsigned arrived = link->arrived;
 
-    if (waiter->has_told && waiter->told_when == taken) {
+    if (waiter->told == arrived) {
         return 0;
     }
-    waiter->has_told = true;
-    waiter->told_when = taken;
+    waiter->told = arrived;
     return WEFTOS_EVENT_SOCKET;
 }
 
 unsigned weftos_waiter_hear_pipe(weftos_waiter *waiter)
 {
+    struct weftos_link *link = weftos_link_find(waiter->pipe);
+    bool has_message;
+    unsigned events;
+    weft_status status;
+
     if (waiter->hears &&
         weftos_hearing_look(&waiter->hearing) == WEFTOS_HEARD_NOTHING) {
         return 0;
     }
     waiter->hears = false;
-    switch (weftos_socket_look(waiter->pipe)) {
-    case WEFT_OK:
-        return tell_of_message(waiter);
-    case WEFT_ECLOSED:
+    if (link == NULL || link->has_hung_up) {
         return WEFTOS_EVENT_SOCKET | WEFTOS_EVENT_HANGUP;
-    default:
-        break;
     }
-    waiter->has_told = false;
-    weftos_hearing_start(&waiter->hearing, waiter->pipe, waiter->pipe_event);
-    waiter->hears = true;
-    return 0;
+    status = weftos_inbox_gather(link, &has_message);
+    events = has_message ? tell_of_messages(waiter, link) : 0;
+    if (status == WEFT_ECLOSED) {
+        return WEFTOS_EVENT_SOCKET | WEFTOS_EVENT_HANGUP;
+    }
+    if (status == WEFT_EAGAIN) {
+        weftos_hearing_start(&waiter->hearing, waiter->pipe,
+                             waiter->pipe_event);
+        waiter->hears = true;
+    }
+    return events;
 }
 
 /* After a hang-up nothing else would ever tell of the death. */
@@ -183,12 +183,31 @@ static unsigned translate(weftos_waiter *waiter, DWORD object)
     return WEFTOS_EVENT_DEATH;
 }
 
+weft_status weftos_waiter_sleep(weftos_waiter *waiter, const HANDLE *objects,
+                                DWORD count, uint64_t deadline_ns, DWORD *index,
+                                weft_detail *detail)
+{
+    weft_detail why = {WEFT_OK, 0, NULL};
+    weft_status status =
+        weftos_wait_objects(objects, count, deadline_ns, &waiter->timer, index,
+                            &why, "wait for the peer");
+
+    if (status == WEFT_ETIMEDOUT || status == WEFT_EAGAIN) {
+        *index = count;
+        return WEFT_OK;
+    }
+    return status == WEFT_OK
+               ? WEFT_OK
+               : weftos_fail(detail, status, (DWORD)why.os_code, why.operation);
+}
+
 weft_status weftos_waiter_wait(weftos_waiter *waiter, uint64_t deadline_ns,
                                bool interruptible, unsigned *events,
                                weft_detail *detail)
 {
     const HANDLE objects[OBJECTS] = {waiter->pipe_event, waiter->nudge,
                                      waiter->bell, waiter->process};
+    DWORD count = waiter->process != NULL ? OBJECTS : OBJECT_PROCESS;
     DWORD object;
     weft_status status;
 
@@ -201,11 +220,10 @@ weft_status weftos_waiter_wait(weftos_waiter *waiter, uint64_t deadline_ns,
         *events = add_death(waiter, *events);
         return WEFT_OK;
     }
-    status = weftos_wait_objects(
-        objects, waiter->process != NULL ? OBJECTS : OBJECT_PROCESS,
-        deadline_ns, &waiter->timer, &object, detail, "wait for the peer");
-    if (status == WEFT_OK) {
+    status = weftos_waiter_sleep(waiter, objects, count, deadline_ns, &object,
+                                 detail);
+    if (status == WEFT_OK && object < count) {
         *events = translate(waiter, object);
     }
-    return status == WEFT_ETIMEDOUT || status == WEFT_EAGAIN ? WEFT_OK : status;
+    return status;
 }

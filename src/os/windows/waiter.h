@@ -20,8 +20,7 @@ struct weftos_waiter {
     HANDLE pipe_event;
     struct weftos_hearing hearing;
     bool hears; /* the hearing is pending, or its end was not yet looked at */
-    bool has_told;      /* of messages, when so many had been taken: */
-    unsigned told_when; /* until another one is taken, they are old news */
+    unsigned told; /* of so many messages that have arrived */
     HANDLE timer;
     struct weftos_waiter *next;       /* in its bucket of all waiters */
     struct weftos_exposure *exposure; /* NULL until somebody polls */
@@ -32,6 +31,14 @@ void weftos_waiter_pass_on(const weftos_waiter *waiter);
 
 /* Looks at the pipe after its event, or before a wait. */
 unsigned weftos_waiter_hear_pipe(weftos_waiter *waiter);
+
+/*
+ * Waits for one of the objects. WEFT_OK, and `*index` is `count`, when the
+ * deadline has passed.
+ */
+weft_status weftos_waiter_sleep(weftos_waiter *waiter, const HANDLE *objects,
+                                DWORD count, uint64_t deadline_ns, DWORD *index,
+                                weft_detail *detail);
 
 /* The wait of a waiter that has been exposed, and its end. */
 weft_status weftos_exposure_wait(weftos_waiter *waiter, uint64_t deadline_ns,

@@ -95,12 +95,11 @@ static inline bool weftos_is_signalled(HANDLE object)
 /* Time left, in milliseconds rounded up; INFINITE for WEFT_FOREVER only. */
 DWORD weftos_ms_left(uint64_t deadline_ns);
 
-/* ------------------------------------------------------------ overlapped ---
- */
+/* ----------------------------------------------------------- overlapped --- */
 
 /*
- * The end of an overlapped operation that may still be pending: waits for it,
- * after `cancel` it was asked to stop. Returns its error, 0 for success.
+ * Waits for the end of an overlapped operation, which it first asks to stop if
+ * `cancel`. Returns its error, 0 for success.
  */
 DWORD weftos_io_finish(HANDLE file, OVERLAPPED *io, bool cancel, DWORD *bytes);
 

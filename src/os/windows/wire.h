@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-#include "handles.h"
+#include "win.h"
 
 #define WEFTOS_MAGIC UINT32_C(0x77666577) /* "wefw" */
 
@@ -18,12 +18,27 @@ enum weftos_kind {
         3, /* the sender has hung up: stays in the pipe, as its end */
 };
 
+/* How the values in a message are to be read. */
+enum weftos_parcel_kind {
+    WEFTOS_PARCEL_PUSHED = 1, /* they are the receiver's own handles */
+    WEFTOS_PARCEL_LENT = 2,   /* they are the sender's: the receiver copies */
+    WEFTOS_PARCEL_HELD = 3,   /* the same, and the receiver takes them away */
+};
+
+struct weftos_parcel {
+    uint32_t kind;
+    uint32_t count;
+    uint64_t values[WEFTOS_SOCKET_HANDLES];
+};
+
 struct weftos_header {
     uint32_t magic;
     uint32_t kind;
     uint32_t pid;   /* the sender's */
     uint32_t bytes; /* of the caller's, behind the header */
     uint64_t pipe;  /* the sender's end, as its own handle */
+    uint32_t seen;  /* messages that the sender had received */
+    uint32_t zero;
     struct weftos_parcel parcel;
 };
 

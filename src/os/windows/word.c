@@ -3,25 +3,27 @@
  * Waiting at words that processes share; word_local.c has the others.
  *
  * WaitOnAddress knows the threads of one process only. A word that processes
- * share is found by the number of its site, which names a semaphore. Each
- * wait opens it, or makes it, and closes it at its end, so that it has a
- * handle for each wait, and is gone when nobody waits. Its count is that of
- * the waits that are to end: the tokens.
+ * share is found by the number of its site, which names a row of places. Each
+ * wait takes the first free place, a semaphore that holds at most one token,
+ * and sleeps until it is given one. The names vanish with the last handle, so
+ * those of the dead do.
  *
  *      sleeper                         waker
- *      open the semaphore              change the word
+ *      take a place                    change the word
  *      FULL FENCE                      FULL FENCE
- *      load the word                   open the semaphore; if there is none,
- *      wait for a token, unless            nobody waits
- *          it has changed              add a token for each handle that is
- *      close the semaphore                 not the waker's, `count` at most
+ *      load the word                   for each place there may be, until
+ *      sleep, unless it has changed        `count` tokens were taken:
+ *      leave the place                     offer it a token
  *
  * Without the fences each side's load could pass its own store; with them,
- * either the sleeper sees the new word or the waker sees the semaphore, and the
- * sleeper's handle. Windows counts the handles, so those of the dead do not
- * count. Handles of other wakers do, and a sleeper may leave without the token
- * that was meant for it: that makes a token too many, which ends a later wait
- * early, or goes away with the semaphore.
+ * either the sleeper sees the new word or the waker sees the place. A common
+ * semaphore for all would not do: a sleeper that comes later, for the new
+ * value, could take the token of one that has looked at the old one and is not
+ * yet asleep.
+ *
+ * A place takes one token only, so two wakers end two waits. Who leaves a
+ * place fills it first, so that nobody offers it a token in vain. If somebody
+ * has done so already, that wake is passed on.
  */
 #include "word.h"
 
@@ -30,8 +32,7 @@
 
 #include "security.h"
 
-/* ---------------------------------------------------------------- deaths ---
- */
+/* --------------------------------------------------------------- deaths --- */
 
 #define WATCHED_MOST (WEFTOS_SITE_OTHERS + 1)
 
@@ -103,62 +104,176 @@ static weft_status begin_watches(struct watches *watches,
     return WEFT_OK;
 }
 
-/* ------------------------------------------------------------------ wait ---
+/* ---------------------------------------------------------------- places ---
  */
 
-static void name_semaphore(uint64_t id, wchar_t name[64])
+/* How many can wait for one word at a time. */
+#define PLACES_MOST 256
+
+/* What a sleeper holds. */
+struct place {
+    HANDLE row; /* its count: there is no place from this number on */
+    HANDLE semaphore;
+};
+
+static void name_row(uint64_t id, wchar_t name[64])
 {
     (void)_snwprintf(name, 64, L"Local\\weft-word-%016llx",
                      (unsigned long long)id);
 }
 
-/* A death is told even if the word has changed: then it looks, once. */
+static void name_place(uint64_t id, unsigned number, wchar_t name[64])
+{
+    (void)_snwprintf(name, 64, L"Local\\weft-word-%016llx-%u",
+                     (unsigned long long)id, number);
+}
+
+/* The right to ask; the headers of some compilers lack it. */
+#ifndef SEMAPHORE_QUERY_STATE
+#define SEMAPHORE_QUERY_STATE 0x0001
+#endif
+
+/* What NtQuerySemaphore tells; Windows has had it since its beginning. */
+struct semaphore_facts {
+    LONG count;
+    LONG most;
+};
+typedef LONG NTAPI query_semaphore(HANDLE semaphore, int what, void *facts,
+                                   ULONG bytes, ULONG *used);
+#define SEMAPHORE_FACTS 0
+
+static unsigned places_in(HANDLE row)
+{
+    query_semaphore *query = (query_semaphore *)weftos_find_function(
+        L"ntdll.dll", "NtQuerySemaphore");
+    struct semaphore_facts facts = {PLACES_MOST, PLACES_MOST};
+
+    if (query != NULL) {
+        (void)query(row, SEMAPHORE_FACTS, &facts, sizeof(facts), NULL);
+    }
+    return facts.count < PLACES_MOST ? (unsigned)facts.count : PLACES_MOST;
+}
+
+/* Two who do this at once make it longer than it is, which does no harm. */
+static void lengthen_row(HANDLE row, unsigned places)
+{
+    unsigned known = places_in(row);
+
+    if (places > known) {
+        (void)ReleaseSemaphore(row, (LONG)(places - known), NULL);
+    }
+}
+
+static weft_status take_place(struct place *place, uint64_t id,
+                              SECURITY_ATTRIBUTES *access, weft_detail *detail)
+{
+    static const char step[] = "take a place to wait at a word";
+    wchar_t name[64];
+
+    name_row(id, name);
+    place->row = CreateSemaphoreW(access, 0, LONG_MAX, name);
+    if (place->row == NULL) {
+        return weftos_fail_last(detail, step);
+    }
+    for (unsigned i = 0; i < PLACES_MOST; i++) {
+        DWORD cause;
+
+        name_place(id, i, name);
+        place->semaphore = CreateSemaphoreW(access, 0, 1, name);
+        cause = GetLastError();
+        if (place->semaphore != NULL && cause != ERROR_ALREADY_EXISTS) {
+            lengthen_row(place->row, i + 1);
+            return WEFT_OK;
+        }
+        if (place->semaphore == NULL) {
+            (void)CloseHandle(place->row);
+            return weftos_fail(detail, weftos_error_status(cause), cause, step);
+        }
+        (void)CloseHandle(place->semaphore);
+    }
+    (void)CloseHandle(place->row);
+    return weftos_fail(detail, WEFT_ELIMIT, 0, step);
+}
+
+/* True: nobody had offered it a token. */
+static bool leave_place(const struct place *place)
+{
+    bool was_empty = ReleaseSemaphore(place->semaphore, 1, NULL);
+
+    (void)CloseHandle(place->semaphore);
+    (void)CloseHandle(place->row);
+    return was_empty;
+}
+
+/* ------------------------------------------------------------------ wait ---
+ */
+
+/* A death is told even if the word has changed; a token is not taken then. */
 static weft_status sleep_at(_Atomic uint32_t *word, uint32_t value,
-                            HANDLE tokens, struct watches *watches,
+                            HANDLE token, struct watches *watches,
                             uint64_t deadline_ns, weft_detail *detail)
 {
     static const char step[] = "wait at a shared word";
+    DWORD count = watches->count;
     DWORD index = 0;
     bool has_changed;
-    weft_status status;
+    weft_status status = WEFT_EAGAIN;
 
     weftos_fence_full();
     has_changed = atomic_load(word) != value;
-    watches->objects[watches->count] = tokens;
-    status = weftos_wait_once(watches->objects, watches->count + 1,
-                              has_changed ? WEFT_NOW : deadline_ns, &index,
-                              detail, step);
+    if (!has_changed) {
+        watches->objects[count++] = token;
+    }
+    if (count > 0) {
+        status = weftos_wait_once(watches->objects, count,
+                                  has_changed ? WEFT_NOW : deadline_ns, &index,
+                                  detail, step);
+    }
     if (status == WEFT_OK && index < watches->count) {
         return weftos_fail(detail, WEFT_EPEERDIED, 0, step);
     }
     return has_changed && status == WEFT_EAGAIN ? WEFT_OK : status;
 }
 
-weft_status weftos_site_wait(_Atomic uint32_t *word, uint32_t value,
-                             const weftos_site *site, uint64_t deadline_ns,
-                             weft_detail *detail)
+static weft_status wait_at_place(_Atomic uint32_t *word, uint32_t value,
+                                 const weftos_site *site,
+                                 struct watches *watches, uint64_t deadline_ns,
+                                 weft_detail *detail)
 {
     SECURITY_ATTRIBUTES *access = weftos_get_access(WEFTOS_ACCESS_USER, detail);
-    struct watches watches;
-    wchar_t name[64];
-    HANDLE tokens;
+    struct place place;
     weft_status status;
 
     if (access == NULL) {
         return WEFT_EOS;
     }
-    status = begin_watches(&watches, site, detail);
+    status = take_place(&place, site->id, access, detail);
     if (status != WEFT_OK) {
         return status;
     }
-    name_semaphore(site->id, name);
-    tokens = CreateSemaphoreW(access, 0, LONG_MAX, name);
-    if (tokens != NULL) {
-        status = sleep_at(word, value, tokens, &watches, deadline_ns, detail);
-        (void)CloseHandle(tokens);
-    } else {
-        status = weftos_fail_last(detail, "make the semaphore of a word");
+    status =
+        sleep_at(word, value, place.semaphore, watches, deadline_ns, detail);
+    if (leave_place(&place)) {
+        return status;
     }
+    if (status == WEFT_ETIMEDOUT || status == WEFT_EAGAIN) {
+        return WEFT_OK; /* woken after all */
+    }
+    weftos_site_wake(1, site);
+    return status;
+}
+
+weft_status weftos_site_wait(_Atomic uint32_t *word, uint32_t value,
+                             const weftos_site *site, uint64_t deadline_ns,
+                             weft_detail *detail)
+{
+    struct watches watches;
+    weft_status status = begin_watches(&watches, site, detail);
+
+    if (status != WEFT_OK) {
+        return status;
+    }
+    status = wait_at_place(word, value, site, &watches, deadline_ns, detail);
     end_watches(&watches);
     return status;
 }
@@ -166,25 +281,41 @@ weft_status weftos_site_wait(_Atomic uint32_t *word, uint32_t value,
 /* ------------------------------------------------------------------ wake ---
  */
 
-void weftos_site_wake(uint32_t count, const weftos_site *site)
+/* True: somebody is there, and has no token yet. */
+static bool offer_token(uint64_t id, unsigned number)
 {
     wchar_t name[64];
-    HANDLE tokens;
-    ULONG rights;
-    ULONG handles;
+    HANDLE semaphore;
+    bool is_taken;
+
+    name_place(id, number, name);
+    semaphore = OpenSemaphoreW(SEMAPHORE_MODIFY_STATE, FALSE, name);
+    if (semaphore == NULL) {
+        return false;
+    }
+    is_taken = ReleaseSemaphore(semaphore, 1, NULL);
+    (void)CloseHandle(semaphore);
+    return is_taken;
+}
+
+void weftos_site_wake(uint32_t count, const weftos_site *site)
+{
+    /* Begins at another place each time, so that all get their turn. */
+    static _Atomic unsigned turn;
+    unsigned first = atomic_fetch_add_explicit(&turn, 1, memory_order_relaxed);
+    unsigned places;
+    wchar_t name[64];
+    HANDLE row;
 
     weftos_fence_full();
-    name_semaphore(site->id, name);
-    tokens = OpenSemaphoreW(SEMAPHORE_MODIFY_STATE, FALSE, name);
-    if (tokens == NULL) {
-        return;
+    name_row(site->id, name);
+    row = OpenSemaphoreW(SEMAPHORE_QUERY_STATE, FALSE, name);
+    if (row == NULL) {
+        return; /* nobody waits */
     }
-    if (!weftos_ask_object(tokens, &rights, &handles)) {
-        handles = 2; /* it can't fail */
+    places = places_in(row);
+    for (unsigned i = 0; i < places && count > 0; i++) {
+        count -= offer_token(site->id, (first + i) % places);
     }
-    count = count < handles - 1 ? count : handles - 1;
-    if (count > 0) {
-        (void)ReleaseSemaphore(tokens, (LONG)count, NULL);
-    }
-    (void)CloseHandle(tokens);
+    (void)CloseHandle(row);
 }

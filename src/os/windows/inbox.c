@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Reading a pipe, and the inbox of a link.
+ *
+ * A read of no bytes tells of a message or a hang-up, but not of the hang-up
+ * behind a message that lies unread. So a waiter, which has to hear both, moves
+ * the messages from the pipe to the inbox. It holds a few; a peer that sends
+ * more than that unasked, and then hangs up without dying, is heard when they
+ * have been received.
+ */
+#include "inbox.h"
+
+#include "socket.h"
+
+/* More fillers in a row than a pipe holds: an attack. */
+#define FILLERS_MOST (4 * WEFTOS_PIPE_BYTES / sizeof(struct weftos_message))
+
+weft_status weftos_pipe_status(DWORD cause)
+{
+    switch (cause) {
+    case 0:
+        return WEFT_OK;
+    case ERROR_OPERATION_ABORTED:
+        return WEFT_EAGAIN;
+    case ERROR_BROKEN_PIPE:
+    case ERROR_NO_DATA:
+    case ERROR_PIPE_NOT_CONNECTED:
+        return WEFT_ECLOSED;
+    default:
+        return weftos_error_status(cause);
+    }
+}
+
+/* ------------------------------------------------------------- the pipe --- */
+
+/*
+ * Looks at what is first in the pipe. WEFT_OK: something that can be read; its
+ * kind, or 0 if it has no whole header.
+ */
+static weft_status look_first(HANDLE pipe, uint32_t *kind)
+{
+    struct weftos_header header;
+    DWORD got = 0;
+    DWORD bytes = 0;
+
+    *kind = 0;
+    if (!PeekNamedPipe(pipe, &header, sizeof(header), &got, &bytes, NULL)) {
+        return WEFT_ECLOSED;
+    }
+    if (bytes == 0) {
+        return WEFT_EAGAIN;
+    }
+    if (got == sizeof(header) && header.magic == WEFTOS_MAGIC) {
+        *kind = header.kind;
+    }
+    return *kind == WEFTOS_KIND_END ? WEFT_ECLOSED : WEFT_OK;
+}
+
+/* Reads what is there. WEFT_EPROTO: it is larger than a message may be. */
+static weft_status read_now(HANDLE pipe, struct weftos_message *message,
+                            DWORD *bytes)
+{
+    OVERLAPPED io = {0};
+    DWORD cause = 0;
+
+    *bytes = 0;
+    if (!ReadFile(pipe, message, sizeof(*message), NULL, &io)) {
+        cause = GetLastError();
+    }
+    if (cause == 0 || cause == ERROR_IO_PENDING) {
+        cause = weftos_io_finish(pipe, &io, cause == ERROR_IO_PENDING, bytes);
+    }
+    switch (cause) {
+    case 0:
+        return WEFT_OK;
+    case ERROR_OPERATION_ABORTED: /* somebody else has read it */
+        return WEFT_EAGAIN;
+    case ERROR_MORE_DATA:
+        return WEFT_EPROTO;
+    default:
+        return weftos_pipe_status(cause);
+    }
+}
+
+/*
+ * Reads the next message, and the fillers before it; those behind it too, as
+ * socket_wait.c says. WEFT_EPROTO: there is no end to the fillers.
+ */
+static weft_status take_fillers(HANDLE pipe)
+{
+    struct weftos_message filler;
+    weft_status status = WEFT_EPROTO;
+    uint32_t kind;
+    DWORD bytes;
+
+    for (size_t i = 0; i < FILLERS_MOST; i++) {
+        status = look_first(pipe, &kind);
+        if (status != WEFT_OK || kind != WEFTOS_KIND_FILLER) {
+            return status;
+        }
+        (void)read_now(pipe, &filler, &bytes);
+    }
+    return WEFT_EPROTO;
+}
+
+static weft_status read_next(HANDLE pipe, struct weftos_message *message,
+                             DWORD *bytes)
+{
+    weft_status status = take_fillers(pipe);
+
+    if (status == WEFT_OK) {
+        status = read_now(pipe, message, bytes);
+        (void)take_fillers(pipe); /* too many: the next call says so */
+    }
+    return status;
+}
+
+weft_status weftos_socket_look(HANDLE pipe)
+{
+    struct weftos_link *link = weftos_link_find(pipe);
+    uint32_t kind;
+    bool has_letter;
+
+    if (link == NULL) {
+        return look_first(pipe, &kind);
+    }
+    if (link->has_hung_up) {
+        return WEFT_ECLOSED;
+    }
+    AcquireSRWLockShared(&link->inbox_lock);
+    has_letter = link->letters > 0;
+    ReleaseSRWLockShared(&link->inbox_lock);
+    return has_letter ? WEFT_OK : look_first(pipe, &kind);
+}
+
+/* ------------------------------------------------------------ the inbox --- */
+
+/* The lock is held here and below. */
+static bool take_letter(struct weftos_link *link,
+                        struct weftos_message *message, DWORD *bytes)
+{
+    const struct weftos_letter *letter = &link->inbox[link->first_letter];
+
+    if (link->letters == 0) {
+        return false;
+    }
+    *message = letter->message;
+    *bytes = letter->bytes;
+    link->first_letter = (link->first_letter + 1) % WEFTOS_INBOX_MOST;
+    link->letters--;
+    return true;
+}
+
+/* WEFT_OK: one was moved. WEFT_ELIMIT: there is one, and no place for it. */
+static weft_status move_letter(struct weftos_link *link)
+{
+    unsigned place = (link->first_letter + link->letters) % WEFTOS_INBOX_MOST;
+    struct weftos_letter *letter = &link->inbox[place];
+    weft_status status = take_fillers(link->pipe);
+
+    if (status != WEFT_OK) {
+        return status;
+    }
+    if (link->letters == WEFTOS_INBOX_MOST) {
+        return WEFT_ELIMIT;
+    }
+    if (read_next(link->pipe, &letter->message, &letter->bytes) != WEFT_OK) {
+        letter->bytes = 0; /* whoever takes it finds that it is unsound */
+    }
+    link->letters++;
+    link->arrived++;
+    return WEFT_OK;
+}
+
+weft_status weftos_inbox_gather(struct weftos_link *link, bool *has_message)
+{
+    weft_status status;
+
+    AcquireSRWLockExclusive(&link->inbox_lock);
+    do {
+        status = move_letter(link);
+    } while (status == WEFT_OK);
+    *has_message = link->letters > 0;
+    ReleaseSRWLockExclusive(&link->inbox_lock);
+    return status == WEFT_EAGAIN || status == WEFT_ECLOSED ? status : WEFT_OK;
+}
+
+weft_status weftos_inbox_take(struct weftos_link *link,
+                              struct weftos_message *message, DWORD *bytes)
+{
+    weft_status status = WEFT_OK;
+
+    AcquireSRWLockExclusive(&link->inbox_lock);
+    if (!take_letter(link, message, bytes)) {
+        status = read_next(link->pipe, message, bytes);
+        link->arrived += status == WEFT_OK;
+    }
+    ReleaseSRWLockExclusive(&link->inbox_lock);
+    return status;
+}
