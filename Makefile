@@ -70,7 +70,7 @@ macos: ## build for both kinds of Mac; run the tests on a double of macOS
 	@cd $(BUILD)/double && for wait in os_sync ulock pipe; do \
 	    echo "the tests on the double, waiting by $$wait"; \
 	    WEFT_DOUBLE_WAIT=$$wait $(CTEST) -LE 'slow|script' \
-	        $(CTEST_FLAGS) || exit 1; \
+	        $(subst .xml,-$$wait.xml,$(CTEST_FLAGS)) || exit 1; \
 	done
 
 coverage: ## say how much of the macOS back end its tests run

@@ -87,18 +87,23 @@ static bool run_side(void *context, unsigned index)
 
 /* -------------------------------------------------------- in the parent --- */
 
-static uint64_t progress_of(const void *context)
+uint64_t bench_round_progress(const bench_report reports[2])
 {
-    const round_board *board = context;
     uint64_t sum = 0;
 
     for (int i = 0; i < 2; i++) {
-        const bench_report *report = &board->reports[i];
-
-        sum += atomic_load_explicit(&report->progress, memory_order_relaxed) +
-               atomic_load_explicit(&report->phase, memory_order_relaxed);
+        sum +=
+            atomic_load_explicit(&reports[i].progress, memory_order_relaxed) +
+            atomic_load_explicit(&reports[i].phase, memory_order_relaxed);
     }
     return sum;
+}
+
+static uint64_t progress_of(const void *context)
+{
+    const round_board *board = context;
+
+    return bench_round_progress(board->reports);
 }
 
 /* What the side says that failed first, which may have felled the other. */
@@ -112,11 +117,9 @@ static const char *first_error(const bench_report reports[2])
     return *error != '\0' ? error : "a side failed without a reason";
 }
 
-/* Tells why a round failed. */
-static void complain(const bench_transport *transport, const round_board *board,
-                     bench_sys_result result, int signal)
+void bench_complain(const char *name, const bench_report reports[2],
+                    bench_sys_result result, int signal)
 {
-    const char *name = transport->name;
     char cause[BENCH_ERROR_BYTES];
 
     switch (result) {
@@ -133,13 +136,12 @@ static void complain(const bench_transport *transport, const round_board *board,
                    bench_sys_cause(cause, sizeof(cause)));
         break;
     default:
-        tool_error("bench: %s: %s", name, first_error(board->reports));
+        tool_error("bench: %s: %s", name, first_error(reports));
         break;
     }
 }
 
-/* What two readings of the clock in a row differ by: its step, or its cost. */
-static uint64_t clock_step_ns(void)
+uint64_t bench_clock_step_ns(void)
 {
     uint64_t steps[101];
 
@@ -156,7 +158,7 @@ static void read_rtt(round_board *board, bench_result *result)
 {
     uint64_t *samples = board->samples;
     size_t count = (size_t)board->test.count;
-    uint64_t step = clock_step_ns();
+    uint64_t step = bench_clock_step_ns();
 
     bench_sort(samples, count);
     result->min_ns = (double)samples[0];
@@ -182,7 +184,7 @@ static bool run_sides(const bench_transport *transport, round_board *board,
                       bench_stall_ns + 2 * board->test.pace_ns, &signal);
 
     if (ended != BENCH_SYS_DONE) {
-        complain(transport, board, ended, signal);
+        bench_complain(transport->name, board->reports, ended, signal);
         return false;
     }
     if (board->test.kind == BENCH_RTT) {

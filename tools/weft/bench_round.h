@@ -5,6 +5,7 @@
 #ifndef BENCH_ROUND_H
 #define BENCH_ROUND_H
 
+#include "bench_sys.h"
 #include "bench_transport.h"
 
 /* What came of a round. RTT fills the first four, throughput the rate. */
@@ -29,5 +30,17 @@ bool bench_round(const bench_transport *transport, const bench_case *test,
  * fastest one in test->ring_bytes. Does nothing where there is no choice.
  */
 bool bench_tune(const bench_transport *transport, bench_case *test);
+
+/* ------------------------------------------------ for other kinds of round */
+
+/* What bench_sys_run needs to see that two sides get on. */
+uint64_t bench_round_progress(const bench_report reports[2]);
+
+/* Tells why a round of this name failed. */
+void bench_complain(const char *name, const bench_report reports[2],
+                    bench_sys_result result, int signal);
+
+/* What two readings of the clock in a row differ by: its step, or its cost. */
+uint64_t bench_clock_step_ns(void);
 
 #endif

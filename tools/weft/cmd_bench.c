@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench_cpus.h"
 #include "bench_report.h"
 #include "bench_round.h"
 #include "bench_sys.h"
@@ -45,8 +46,7 @@ typedef struct bench_values {
     uint64_t count; /* 0: the default */
     uint64_t rounds;
     uint64_t pace_ns;
-    unsigned cpus[2];
-    bool pinned;
+    bench_cpus cpus;
     uint64_t ring_bytes;
     bool zero_copy;
     bool json;
@@ -89,40 +89,11 @@ static const char *take_size(void *place, const char *argument)
     return NULL;
 }
 
-/* One CPU number of "A,B". */
-static bool parse_cpu(const char *text, size_t length, unsigned *cpu)
-{
-    char digits[8];
-    uint64_t number;
-
-    if (length >= sizeof(digits)) {
-        return false;
-    }
-    memcpy(digits, text, length);
-    digits[length] = '\0';
-    if (!tool_parse_count(digits, &number)) {
-        return false;
-    }
-    *cpu = (unsigned)number;
-    return true;
-}
-
 static const char *take_pin(void *place, const char *argument)
 {
     bench_values *values = place;
-    const char *comma = strchr(argument, ',');
 
-    if (comma == NULL ||
-        !parse_cpu(argument, (size_t)(comma - argument), &values->cpus[0]) ||
-        !parse_cpu(comma + 1, strlen(comma + 1), &values->cpus[1])) {
-        return "is not two CPU numbers, such as 0,1";
-    }
-    if (!bench_sys_has_cpu(values->cpus[0]) ||
-        !bench_sys_has_cpu(values->cpus[1])) {
-        return "has a CPU that this process may not run on";
-    }
-    values->pinned = true;
-    return NULL;
+    return bench_cpus_parse(&values->cpus, argument);
 }
 
 static const tool_option options[] = {
@@ -232,29 +203,16 @@ static uint64_t default_warmup(const bench_case *test)
     return test->pace_ns != 0 ? 10 : test->count / 10 + 1;
 }
 
-/* Two different CPUs, if there are two. */
-static void choose_cpus(bench_values *values)
-{
-    size_t count;
-
-    if (values->pinned) {
-        return;
-    }
-    count = bench_sys_cpus(values->cpus, 2);
-    if (count == 1) {
-        values->cpus[1] = values->cpus[0];
-    }
-}
-
 static bench_case make_case(const bench_values *values, bench_kind kind,
                             size_t size_bytes, const bench_transport *transport)
 {
-    bench_case test = {.kind = kind,
-                       .size_bytes = size_bytes,
-                       .wait = (weft_wait)values->wait,
-                       .count = values->count,
-                       .pace_ns = values->pace_ns,
-                       .cpus = {values->cpus[0], values->cpus[1]}};
+    bench_case test = {
+        .kind = kind,
+        .size_bytes = size_bytes,
+        .wait = (weft_wait)values->wait,
+        .count = values->count,
+        .pace_ns = values->pace_ns,
+        .cpus = {values->cpus.numbers[0], values->cpus.numbers[1]}};
 
     if (transport->has_ring) {
         test.ring_bytes = (size_t)values->ring_bytes;
@@ -285,17 +243,18 @@ static const bench_transport *find_raw(void)
 static bool probe(const bench_values *values, double *handover_ns)
 {
     const bench_transport *raw = find_raw();
-    bench_case test = {.kind = BENCH_RTT,
-                       .size_bytes = PROBE_BYTES,
-                       .wait = WEFT_WAIT_SPIN,
-                       .count = PROBE_COUNT,
-                       .warmup = PROBE_COUNT / 4,
-                       .zero_copy = true,
-                       .cpus = {values->cpus[0], values->cpus[1]}};
+    bench_case test = {
+        .kind = BENCH_RTT,
+        .size_bytes = PROBE_BYTES,
+        .wait = WEFT_WAIT_SPIN,
+        .count = PROBE_COUNT,
+        .warmup = PROBE_COUNT / 4,
+        .zero_copy = true,
+        .cpus = {values->cpus.numbers[0], values->cpus.numbers[1]}};
     bench_result result;
 
     *handover_ns = 0;
-    if (raw == NULL || values->cpus[0] == values->cpus[1]) {
+    if (raw == NULL || values->cpus.numbers[0] == values->cpus.numbers[1]) {
         return true;
     }
     if (!bench_round(raw, &test, &result)) {
@@ -426,6 +385,9 @@ static int check_values(const bench_values *values, const char *word,
                         bench_kind *kind)
 {
     if (!parse_kind(word, kind)) {
+        if (strcmp(word, "sync") == 0) {
+            return tool_usage_error("bench", "'sync' comes before its options");
+        }
         return tool_usage_error("bench", "'%s' is neither rtt nor throughput",
                                 word);
     }
@@ -436,10 +398,11 @@ static int check_values(const bench_values *values, const char *word,
     if (*kind == BENCH_THROUGHPUT && values->pace_ns != 0) {
         return tool_usage_error("bench", "option '--pace' is for rtt only");
     }
-    if (values->wait == WEFT_WAIT_SPIN && values->cpus[0] == values->cpus[1]) {
+    if (values->wait == WEFT_WAIT_SPIN &&
+        values->cpus.numbers[0] == values->cpus.numbers[1]) {
         return tool_usage_error(
             "bench", "two sides that spin need two CPUs; both have CPU %u",
-            values->cpus[0]);
+            values->cpus.numbers[0]);
     }
     return TOOL_OK;
 }
@@ -458,7 +421,7 @@ int cmd_bench(int argc, char **argv)
         tool_error("bench: not supported on this system");
         return TOOL_FAILED;
     }
-    choose_cpus(&values);
+    bench_cpus_choose(&values.cpus);
     exit_code = check_values(&values, operands.items[0], &kind);
     if (exit_code != TOOL_OK) {
         return exit_code;

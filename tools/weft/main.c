@@ -12,7 +12,7 @@
 const tool_command tool_commands[] = {
     {"recv", "receive from one sender, to standard output", cmd_recv},
     {"send", "send standard input to a receiver", cmd_send},
-    {"bench", "measure weft beside other transports", cmd_bench},
+    {"bench", "measure weft beside other transports", cmd_bench_any},
     {"doctor", "tell what this system offers and what weft uses", cmd_doctor},
     {"version", "print the version", cmd_version},
     {"help", "explain a command", cmd_help},

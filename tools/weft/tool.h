@@ -53,7 +53,8 @@ extern const size_t tool_command_count;
 
 tool_run cmd_recv;
 tool_run cmd_send;
-tool_run cmd_bench;
+tool_run cmd_bench;     /* of messages */
+tool_run cmd_bench_any; /* of those, or `weft bench sync` */
 tool_run cmd_doctor;
 tool_run cmd_version;
 tool_run cmd_help;

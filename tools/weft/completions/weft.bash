@@ -17,13 +17,16 @@ _weft_names() {
     done
 }
 
+# The command is one word, or "bench sync".
 _weft_options() {
-    weft "$1" --help 2>/dev/null | grep -o -E -e '--[a-z][a-z-]*' | sort -u
+    # shellcheck disable=SC2086
+    weft $1 --help 2>/dev/null | grep -o -E -e '--[a-z][a-z-]*' | sort -u
 }
 
 # The words that an option takes, if its help lists them: --wait a|b|c.
 _weft_choices() {
-    weft "$1" --help 2>/dev/null |
+    # shellcheck disable=SC2086
+    weft $1 --help 2>/dev/null |
         sed -n -E "s/^ .*$2 ([a-z]+(\|[a-z]+)+).*/\1/p" | tr '|' '\n'
 }
 
@@ -47,6 +50,8 @@ _weft() {
         _weft_reply "$commands" "$current"
         return
     fi
+    [[ $command == bench && ${COMP_WORDS[2]} == sync ]] &&
+        command='bench sync'
     [[ $previous == --* ]] && choices=$(_weft_choices "$command" "$previous")
     if [[ -n $choices ]]; then
         _weft_reply "$choices" "$current"
@@ -55,7 +60,7 @@ _weft() {
     else
         case $command in
         send | recv) _weft_reply "$(_weft_names)" "$current" ;;
-        bench) _weft_reply 'rtt throughput' "$current" ;;
+        bench) _weft_reply 'rtt throughput sync' "$current" ;;
         help) _weft_reply "$commands" "$current" ;;
         *) COMPREPLY=() ;;
         esac

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * CPUs and pipes of the benchmark on macOS.
+ *
+ * macOS lets nobody choose a CPU (on Apple silicon the affinity of a thread
+ * can't be set at all). So the machine counts as one numbered 0, and as one
+ * numbered 1 if it has more: the scheduler places the sides, and what is
+ * reported as their CPUs says no more than that.
+ */
+#include <pthread.h>
+#include <sys/event.h>
+#include <unistd.h>
+
+#include "bench_sys_posix.h"
+
+size_t bench_sys_cpus(unsigned *cpus, size_t room)
+{
+    size_t count = sysconf(_SC_NPROCESSORS_ONLN) > 1 ? 2 : 1;
+
+    for (unsigned cpu = 0; cpu < count && cpu < room; cpu++) {
+        cpus[cpu] = cpu;
+    }
+    return count;
+}
+
+bool bench_sys_has_cpu(unsigned cpu)
+{
+    return cpu < bench_sys_cpus(NULL, 0);
+}
+
+bool bench_sys_pin(unsigned cpu)
+{
+    return bench_sys_has_cpu(cpu);
+}
+
+/* Sleeps until the parent has ended. */
+static void *follow(void *context)
+{
+    int queue = *(int *)context;
+    struct kevent event;
+
+    while (kevent(queue, NULL, 0, &event, 1, NULL) != 1) {
+    }
+    _exit(2);
+}
+
+bool bench_sys_die_with_parent(void)
+{
+    static int queue;
+    struct kevent change;
+    pthread_t thread;
+
+    queue = kqueue();
+    EV_SET(&change, (uintptr_t)getppid(), EVFILT_PROC, EV_ADD, NOTE_EXIT, 0,
+           NULL);
+    return queue >= 0 && kevent(queue, &change, 1, NULL, 0, NULL) == 0 &&
+           pthread_create(&thread, NULL, follow, &queue) == 0;
+}
+
+/* It grows by itself; nobody is told how far. */
+uint64_t bench_sys_enlarge_pipe(int pipe)
+{
+    (void)pipe;
+    return 0;
+}

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * weft bench sync - measures weft's synchronisation objects beside those of the
+ * system, in interleaved rounds; see docs/benchmarks.md.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench_cpus.h"
+#include "bench_sync.h"
+#include "bench_sys.h"
+#include "sys.h"
+
+#define COUNT_MOST UINT64_C(100000000)
+#define ROUNDS_MOST 1000
+#define HOLD_MOST UINT64_C(1000000000)
+
+/*
+ * Longer than anybody looks before it sleeps: so the hand-over is one to a
+ * sleeper. Weft looks for some 30 us.
+ */
+#define HOLD_DEFAULT 50000
+
+typedef struct sync_values {
+    bool tests[SYNC_TESTS];
+    bool families[SYNC_FAMILIES_MOST]; /* by their place in the table */
+    uint64_t count;                    /* 0: the default */
+    uint64_t rounds;
+    uint64_t hold_ns;
+    bench_cpus cpus;
+    bool json;
+} sync_values;
+
+/* -------------------------------------------------------------- options --- */
+
+static const char *take_test(void *place, const char *argument)
+{
+    sync_values *values = place;
+
+    for (size_t i = 0; i < SYNC_TESTS; i++) {
+        if (strcmp(sync_test_texts[i].name, argument) == 0) {
+            values->tests[i] = true;
+            return NULL;
+        }
+    }
+    return "is not a test";
+}
+
+static const char *take_object(void *place, const char *argument)
+{
+    sync_values *values = place;
+
+    for (size_t i = 0; i < sync_family_count; i++) {
+        if (strcmp(sync_families[i]->name, argument) == 0) {
+            values->families[i] = true;
+            return NULL;
+        }
+    }
+    return "is not an object on this system";
+}
+
+static const char *take_pin(void *place, const char *argument)
+{
+    sync_values *values = place;
+
+    return bench_cpus_parse(&values->cpus, argument);
+}
+
+static const tool_option options[] = {
+    {.name = "test",
+     .letter = 't',
+     .kind = TOOL_CALL,
+     .label = "lock|contended|handover|condition|post|semaphore",
+     .call = take_test,
+     .help = "measure this; may be repeated (default: all)"},
+    {.name = "object",
+     .letter = 'o',
+     .kind = TOOL_CALL,
+     .label = "weft|robust|pthread|sem|raw",
+     .call = take_object,
+     .help = "measure these; may be repeated (default: all; only weft on "
+             "Windows and macOS)"},
+    {.name = "count",
+     .letter = 'n',
+     .kind = TOOL_COUNT,
+     .offset = offsetof(sync_values, count),
+     .label = "N",
+     .least = 1,
+     .most = COUNT_MOST,
+     .help = "how often in each round (default: about a tenth of a second)"},
+    {.name = "rounds",
+     .letter = 'r',
+     .kind = TOOL_COUNT,
+     .offset = offsetof(sync_values, rounds),
+     .label = "N",
+     .least = 1,
+     .most = ROUNDS_MOST,
+     .help = "rounds of each object, interleaved (default 5)"},
+    {.name = "hold",
+     .kind = TOOL_DURATION,
+     .offset = offsetof(sync_values, hold_ns),
+     .label = "DURATION",
+     .most = HOLD_MOST,
+     .help = "handover: how long the lock is held while the other side waits "
+             "(default 50us)"},
+    {.name = "pin",
+     .kind = TOOL_CALL,
+     .label = "A,B",
+     .call = take_pin,
+     .help = "the CPUs of the two sides (default: two different ones)"},
+    {.name = "json",
+     .kind = TOOL_FLAG,
+     .offset = offsetof(sync_values, json),
+     .help = "print one JSON object a line for each test and object"},
+};
+
+static const tool_syntax syntax = {
+    .command = "bench sync",
+    .usage = "[options]",
+    .about = "Measures synchronisation objects that two processes share.\n"
+             "'robust' and 'pthread' are the system's mutexes, 'sem' its "
+             "semaphore, and\n'raw' is the least code over a futex.\n",
+    .options = options,
+    .option_count = TOOL_COUNT_OF(options),
+};
+
+/* ------------------------------------------------------------ measuring --- */
+
+static uint64_t default_count(sync_test test)
+{
+    static const uint64_t counts[SYNC_TESTS] = {
+        [SYNC_LOCK] = 2000000,  [SYNC_CONTENDED] = 500000,
+        [SYNC_HANDOVER] = 1000, [SYNC_CONDITION] = 10000,
+        [SYNC_POST] = 2000000,  [SYNC_SEMAPHORE] = 10000,
+    };
+
+    return counts[test];
+}
+
+/* The families that have the test, and were asked for. */
+static size_t choose_series(const sync_values *values, sync_test test,
+                            sync_series *series)
+{
+    bool all = true;
+    size_t count = 0;
+
+    for (size_t i = 0; i < sync_family_count; i++) {
+        all = all && !values->families[i];
+    }
+    for (size_t i = 0; i < sync_family_count; i++) {
+        if ((all || values->families[i]) &&
+            (sync_families[i]->tests & 1u << test) != 0) {
+            series[count++].family = sync_families[i];
+        }
+    }
+    return count;
+}
+
+/* Round by round, all families; each round begins with another one. */
+static bool run_rounds(const sync_values *values, const sync_case *test,
+                       sync_series *series, size_t count)
+{
+    for (size_t round = 0; round < values->rounds; round++) {
+        for (size_t i = 0; i < count; i++) {
+            sync_series *next = &series[(round + i) % count];
+
+            if (!sync_round(next->family, test, &next->results[round])) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+static bool allocate(sync_series *series, size_t count, size_t rounds)
+{
+    bool done = true;
+
+    for (size_t i = 0; i < count; i++) {
+        series[i].results = calloc(rounds, sizeof(sync_result));
+        done = done && series[i].results != NULL;
+    }
+    if (!done) {
+        tool_error("bench: out of memory");
+    }
+    return done;
+}
+
+static bool run_test(const sync_values *values, sync_test which)
+{
+    sync_series series[SYNC_FAMILIES_MOST] = {0};
+    size_t rounds = (size_t)values->rounds;
+    size_t count = choose_series(values, which, series);
+    sync_case test = {
+        .test = which,
+        .count = values->count != 0 ? values->count : default_count(which),
+        .hold_ns = values->hold_ns,
+        .cpus = {values->cpus.numbers[0], values->cpus.numbers[1]}};
+    bool done =
+        count == 0 || (allocate(series, count, rounds) &&
+                       run_rounds(values, &test, series, count) &&
+                       sync_print(series, count, &test, rounds, values->json));
+
+    for (size_t i = 0; i < count; i++) {
+        free(series[i].results);
+    }
+    return done;
+}
+
+static int bench_sync(int argc, char **argv)
+{
+    sync_values values = {.rounds = 5, .hold_ns = HOLD_DEFAULT};
+    tool_operands operands;
+    int exit_code;
+    bool all = true;
+
+    if (!tool_parse(&syntax, argc, argv, &values, &operands, &exit_code)) {
+        return exit_code;
+    }
+    if (!bench_sys_supported) {
+        tool_error("bench: not supported on this system");
+        return TOOL_FAILED;
+    }
+    bench_cpus_choose(&values.cpus);
+    for (size_t i = 0; i < SYNC_TESTS; i++) {
+        all = all && !values.tests[i];
+    }
+    for (size_t i = 0; i < SYNC_TESTS; i++) {
+        if ((all || values.tests[i]) && !run_test(&values, (sync_test)i)) {
+            return TOOL_FAILED;
+        }
+    }
+    return TOOL_OK;
+}
+
+/* It has options of its own, so it comes before them. */
+int cmd_bench_any(int argc, char **argv)
+{
+    if (argc > 1 && strcmp(argv[1], "sync") == 0) {
+        return bench_sync(argc - 1, argv + 1);
+    }
+    return cmd_bench(argc, argv);
+}
