@@ -59,8 +59,7 @@ int guard_mappings(void)
     return count;
 }
 
-/* ---------------------------------------------------------------- strays ---
- */
+/* --------------------------------------------------------------- strays --- */
 
 /* Handle values are multiples of 4, and small: a test has a few dozen. */
 #define VALUES 256
@@ -93,8 +92,7 @@ unsigned guard_close_strays(void)
     return strays;
 }
 
-/* ----------------------------------------------------------------- waits ---
- */
+/* ---------------------------------------------------------------- waits --- */
 
 bool guard_await(weft_handle handle, unsigned timeout_ms)
 {

@@ -100,8 +100,7 @@ typedef struct weftos_process_id {
 weft_status weftos_process_mark(weftos_process_id *self, uint64_t *domain,
                                 weft_detail *detail);
 
-/* ------------------------------------------------------ waiting at words ---
- */
+/* ----------------------------------------------------- waiting at words --- */
 
 #define WEFTOS_SITE_OTHERS 4
 

@@ -35,8 +35,7 @@ static void close_both(void)
     weft_channel_close(&second);
 }
 
-/* -------------------------------------------------------- each wait once ---
- */
+/* ------------------------------------------------------- each wait once --- */
 
 typedef weft_status wait_call(uint64_t deadline_ns);
 
@@ -277,8 +276,7 @@ static void test_cut_end(void)
     close_both();
 }
 
-/* ------------------------------------------------------------- too small ---
- */
+/* ------------------------------------------------------------ too small --- */
 
 static void test_room(size_t length)
 {

@@ -145,8 +145,7 @@ static void test_flush(void)
     close_both();
 }
 
-/* --------------------------------------------------------------- waiters ---
- */
+/* -------------------------------------------------------------- waiters --- */
 
 typedef weft_status wait_call(void);
 

@@ -54,8 +54,7 @@ static void check_empty(void)
                  WEFT_EAGAIN);
 }
 
-/* -------------------------------------------------------------- blocking ---
- */
+/* ------------------------------------------------------------- blocking --- */
 
 static atomic_int waiting_thread;
 
@@ -94,8 +93,7 @@ static void test_block(const char *name, weft_wait wait)
     close_both();
 }
 
-/* -------------------------------------------------------------- dropping ---
- */
+/* ------------------------------------------------------------- dropping --- */
 
 static void test_drop(void)
 {
@@ -140,8 +138,7 @@ static void test_drop(void)
     close_both();
 }
 
-/* -------------------------------------------------------------- counters ---
- */
+/* ------------------------------------------------------------- counters --- */
 
 static void test_counters(void)
 {

@@ -12,8 +12,7 @@
 #include "check.h"
 #include "peer.h"
 
-/* ------------------------------------------------------------------ time ---
- */
+/* ----------------------------------------------------------------- time --- */
 
 /* What a process has done so far: any system call of a sleeper shows here. */
 struct doings {
@@ -106,8 +105,7 @@ static void test_time(void)
     }
 }
 
-/* ---------------------------------------------------------------- memory ---
- */
+/* --------------------------------------------------------------- memory --- */
 
 #define CHANNELS 64
 #define MOST_BYTES 12288

@@ -91,8 +91,7 @@ static void test_program(void)
     weft_channel_close(&mine);
 }
 
-/* ---------------------------------------------------------- wrong handles ---
- */
+/* -------------------------------------------------------- wrong handles --- */
 
 static void check_text(const char *text)
 {
@@ -135,8 +134,7 @@ static void test_wrong(void)
     CHECK(!peer_is_open(other));
 }
 
-/* ------------------------------------------------- two threads, one pair ---
- */
+/* ------------------------------------------------ two threads, one pair --- */
 
 static weft_channel *both;
 static atomic_int threads[2];

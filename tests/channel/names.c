@@ -25,8 +25,7 @@ static void check_refused(const char *name, weft_status expected)
     weft_listener_close(&listener);
 }
 
-/* ------------------------------------------------------------ connecting ---
- */
+/* ----------------------------------------------------------- connecting --- */
 
 static weft_channel *connect_with(unsigned flags)
 {
@@ -117,8 +116,7 @@ static void test_meeting(void)
         WEFT_ENOENT);
 }
 
-/* ------------------------------------------------------------------ many ---
- */
+/* ----------------------------------------------------------------- many --- */
 
 enum { CHILDREN = 10, EACH = 10, MANY = CHILDREN * EACH };
 
@@ -164,8 +162,7 @@ static void test_many(void)
     }
 }
 
-/* ------------------------------------------------------------ dead names ---
- */
+/* ----------------------------------------------------------- dead names --- */
 
 static void listen_and_die(void *context)
 {
@@ -198,8 +195,7 @@ static void test_dead(void)
     weft_listener_close(&listener);
 }
 
-/* ----------------------------------------------------------- wrong names ---
- */
+/* ---------------------------------------------------------- wrong names --- */
 
 static void test_names(void)
 {
@@ -226,8 +222,7 @@ static void test_names(void)
     weft_listener_close(&listener);
 }
 
-/* --------------------------------------------------------------- waiting ---
- */
+/* -------------------------------------------------------------- waiting --- */
 
 static void test_await(const char *title)
 {

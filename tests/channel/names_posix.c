@@ -43,8 +43,7 @@ static void check_refused(const char *name, weft_status expected)
     weft_listener_close(&listener);
 }
 
-/* ---------------------------------------------------------------- places ---
- */
+/* --------------------------------------------------------------- places --- */
 
 static void connect_with(const char *name, unsigned flags)
 {
@@ -123,8 +122,7 @@ static void test_path(void)
     CHECK(access(below("path"), F_OK) != 0);
 }
 
-/* ------------------------------------------------------------ dead names ---
- */
+/* ----------------------------------------------------------- dead names --- */
 
 static void listen_and_die(void *context)
 {
@@ -154,8 +152,7 @@ static void test_dead(void)
     CHECK(unlink(below("file")) == 0);
 }
 
-/* ---------------------------------------------------------- wrong places ---
- */
+/* --------------------------------------------------------- wrong places --- */
 
 static void test_long(void)
 {
@@ -217,8 +214,7 @@ static void test_folders(void)
     check_refused(below("no/path"), WEFT_ENAME);
 }
 
-/* --------------------------------------------------------------- waiting ---
- */
+/* -------------------------------------------------------------- waiting --- */
 
 static void test_await(void)
 {

@@ -11,8 +11,7 @@
 #define ROUNDS 200
 #define OWNERS 2
 
-/* ---------------------------------------------------------------- owners ---
- */
+/* --------------------------------------------------------------- owners --- */
 
 /* Shared with the children. */
 struct race {
@@ -89,8 +88,7 @@ static void test_owners(void)
     peer_unshare(race, sizeof(*race));
 }
 
-/* --------------------------------------------------------------- waiting ---
- */
+/* -------------------------------------------------------------- waiting --- */
 
 static void await_name(void *context)
 {

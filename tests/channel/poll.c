@@ -42,8 +42,7 @@ static weft_status try_send(void)
     return peer_send(first, 100, 0, WEFT_NOW);
 }
 
-/* ------------------------------------------------------------- receiving ---
- */
+/* ------------------------------------------------------------ receiving --- */
 
 static void test_readable(void)
 {
@@ -194,8 +193,7 @@ static void test_pieces(void)
     close_both();
 }
 
-/* --------------------------------------------------------------- sending ---
- */
+/* -------------------------------------------------------------- sending --- */
 
 static void test_writable(void)
 {
@@ -234,8 +232,7 @@ static void test_writable(void)
     close_both();
 }
 
-/* ----------------------------------------------------------------- death ---
- */
+/* ---------------------------------------------------------------- death --- */
 
 static void stay(weft_channel *channel, void *context)
 {

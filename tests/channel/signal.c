@@ -30,8 +30,7 @@ static void handle(int number)
     handled++;
 }
 
-/* ----------------------------------------------------------------- waits ---
- */
+/* ---------------------------------------------------------------- waits --- */
 
 typedef weft_status wait_call(weft_channel_options *options,
                               uint64_t deadline_ns);
@@ -106,8 +105,7 @@ static weft_status wait_adopt(weft_channel_options *options,
     return status;
 }
 
-/* --------------------------------------------------------------- signals ---
- */
+/* -------------------------------------------------------------- signals --- */
 
 struct target {
     pthread_t thread;
@@ -210,8 +208,7 @@ static void test_waits(void)
     test_rendezvous(interruptible);
 }
 
-/* --------------------------------------------------------------- SIGPIPE ---
- */
+/* -------------------------------------------------------------- SIGPIPE --- */
 
 static void leave(weft_channel *channel, void *context)
 {

@@ -63,8 +63,7 @@ void contract_sleep(contract_sleeper *sleeper, contract_wait *wait,
 /* Waits for its end, and gives what its wait returned. */
 weft_status contract_woken(contract_sleeper *sleeper);
 
-/* --------------------------------------------------------------- handles ---
- */
+/* -------------------------------------------------------------- handles --- */
 
 /* Is the handle ready, now or within some ms? As an application asks. */
 bool contract_is_ready(weft_handle handle, unsigned ms);

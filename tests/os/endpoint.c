@@ -62,8 +62,7 @@ static void drop(uint64_t id, weft_handle socket)
     weftos_close(socket);
 }
 
-/* ----------------------------------------------------------------- names ---
- */
+/* ---------------------------------------------------------------- names --- */
 
 static void test_in_use(void)
 {
@@ -241,8 +240,7 @@ static void test_good_names(void)
     }
 }
 
-/* ------------------------------------------------------------ connections ---
- */
+/* ---------------------------------------------------------- connections --- */
 
 static void test_both_ends(void)
 {
@@ -356,8 +354,7 @@ static void test_gone_before(void)
     end();
 }
 
-/* --------------------------------------------------------------- watching ---
- */
+/* ------------------------------------------------------------- watching --- */
 
 struct pair {
     weft_handle mine;
@@ -433,8 +430,7 @@ static void test_forget(void)
     end();
 }
 
-/* ---------------------------------------------------------------- waiting ---
- */
+/* -------------------------------------------------------------- waiting --- */
 
 static weft_status wait_endpoint(void *context, uint64_t deadline_ns)
 {

@@ -54,8 +54,7 @@ static void close_memory(struct memory *memory)
     weftos_close(memory->handle);
 }
 
-/* ------------------------------------------------------------- one by one ---
- */
+/* ----------------------------------------------------------- one by one --- */
 
 static void test_make(void)
 {
@@ -151,8 +150,7 @@ static void test_names(void)
     CHECK(made == 0 && check_open_handles() == handles);
 }
 
-/* ------------------------------------------------------------- with deaths ---
- */
+/* ---------------------------------------------------------- with deaths --- */
 
 struct plan {
     atomic_uint *made;
@@ -268,8 +266,7 @@ static void test_half_made(void)
     plan_deinit(&plan);
 }
 
-/* ---------------------------------------------------------------- at once ---
- */
+/* -------------------------------------------------------------- at once --- */
 
 #define CROWD 4
 #define ROUNDS 10

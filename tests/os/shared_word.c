@@ -77,8 +77,7 @@ static struct view open_elsewhere(uintptr_t other)
     return opened;
 }
 
-/* ---------------------------------------------------------------- waiting ---
- */
+/* -------------------------------------------------------------- waiting --- */
 
 /* A wait at one of the words, as the process sees it. */
 struct wish {
@@ -143,8 +142,7 @@ static void end(void)
     contract_forget_memory(NAME);
 }
 
-/* ------------------------------------------------------------ one process ---
- */
+/* ---------------------------------------------------------- one process --- */
 
 static void test_deadlines(void)
 {
@@ -207,8 +205,7 @@ static void test_two_words(void)
     end();
 }
 
-/* ---------------------------------------------------------- two processes ---
- */
+/* -------------------------------------------------------- two processes --- */
 
 struct plan {
     uintptr_t address; /* of the words in the parent */
@@ -375,8 +372,7 @@ static void test_stirred(void)
     end();
 }
 
-/* ----------------------------------------------------------------- deaths ---
- */
+/* --------------------------------------------------------------- deaths --- */
 
 static void live(void *context)
 {

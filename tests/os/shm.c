@@ -154,8 +154,7 @@ static void test_fork(void)
     drop(&object);
 }
 
-/* --------------------------------------------------------------- refused ---
- */
+/* -------------------------------------------------------------- refused --- */
 
 static void check_refused(weft_handle handle, size_t bytes)
 {

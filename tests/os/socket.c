@@ -45,8 +45,7 @@ static weft_status receive(weft_handle socket, weftos_received *received)
     return status;
 }
 
-/* -------------------------------------------------------------- messages ---
- */
+/* ------------------------------------------------------------- messages --- */
 
 static void test_sizes(void)
 {
@@ -143,8 +142,7 @@ static void test_full(void)
     close_both();
 }
 
-/* --------------------------------------------------------------- handles ---
- */
+/* -------------------------------------------------------------- handles --- */
 
 static void send_tokens(size_t count, unsigned first)
 {
@@ -389,8 +387,7 @@ static void test_death(void)
     weftos_close(ends[1]);
 }
 
-/* --------------------------------------------------------------- waiting ---
- */
+/* -------------------------------------------------------------- waiting --- */
 
 static weft_status wait_while_empty(void *context, uint64_t deadline_ns)
 {
@@ -433,8 +430,7 @@ static void test_waits(void)
     close_both();
 }
 
-/* ----------------------------------------------------------------- adopt ---
- */
+/* ---------------------------------------------------------------- adopt --- */
 
 static void check_not_adopted(weft_handle handle)
 {

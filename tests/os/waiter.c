@@ -89,8 +89,7 @@ static void ring(void)
     CHECK_STATUS(weftos_bell_ring(&room.ringer, NULL), WEFT_OK);
 }
 
-/* -------------------------------------------------------------- the bell ---
- */
+/* ------------------------------------------------------------- the bell --- */
 
 static void test_bell(void)
 {
@@ -213,8 +212,7 @@ static void test_passed(void)
     weftos_close(bell.handle);
 }
 
-/* ----------------------------------------------------------- two waiters ---
- */
+/* ---------------------------------------------------------- two waiters --- */
 
 #define RINGS 200
 
@@ -379,8 +377,7 @@ static void test_dead_before(void)
     close_room();
 }
 
-/* ---------------------------------------------------------------- exposed ---
- */
+/* -------------------------------------------------------------- exposed --- */
 
 /* Ready once, and again, and in some ms: as level-triggered handles are. */
 static bool stays_ready(weft_handle handle)

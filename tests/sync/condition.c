@@ -41,8 +41,7 @@ static void end(struct stage *stage, peer_process *sides, unsigned count)
     peer_unshare(stage, sizeof(*stage));
 }
 
-/* --------------------------------------------------------------- a queue ---
- */
+/* -------------------------------------------------------------- a queue --- */
 
 static bool await(weft_condition *condition, struct stage *stage)
 {
@@ -108,8 +107,7 @@ static void test_queue(void)
     end(stage, sides, 0);
 }
 
-/* ------------------------------------------------------------- broadcast ---
- */
+/* ------------------------------------------------------------ broadcast --- */
 
 static void await_open(void *context)
 {
@@ -142,8 +140,7 @@ static void test_broadcast(void)
     end(stage, sides, 2 * SIDES);
 }
 
-/* -------------------------------------------------------------- time-out ---
- */
+/* ------------------------------------------------------------- time-out --- */
 
 static void test_timeout(void)
 {

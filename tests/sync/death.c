@@ -207,8 +207,7 @@ static void test_owner_after_owner(void)
     end();
 }
 
-/* ----------------------------------------------------------- the waiters ---
- */
+/* ---------------------------------------------------------- the waiters --- */
 
 static void take_one(void *context)
 {

@@ -145,8 +145,7 @@ static void test_alone(void)
     weft_mutex_deinit(&mutex);
 }
 
-/* -------------------------------------------------------- another's lock ---
- */
+/* ------------------------------------------------------- another's lock --- */
 
 struct errand {
     weft_mutex *mutex;

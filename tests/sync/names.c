@@ -30,8 +30,7 @@ static weft_sync *open_one(const char *name, weft_sync_kind kind)
     return sync;
 }
 
-/* ------------------------------------------------------------- one by one ---
- */
+/* ----------------------------------------------------------- one by one --- */
 
 static void test_kinds(void)
 {
@@ -175,8 +174,7 @@ static void test_memory(void)
                  WEFT_ENOENT);
 }
 
-/* ----------------------------------------------------------------- others ---
- */
+/* --------------------------------------------------------------- others --- */
 
 struct errand {
     peer_gate ready;

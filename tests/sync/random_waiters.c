@@ -42,8 +42,7 @@ struct errand {
     unsigned number;
 };
 
-/* ------------------------------------------------------------- semaphore ---
- */
+/* ------------------------------------------------------------ semaphore --- */
 
 static bool take_posted(struct stage *stage, uint64_t late)
 {
@@ -60,8 +59,7 @@ static void post(struct stage *stage)
     }
 }
 
-/* ------------------------------------------------------------- condition ---
- */
+/* ------------------------------------------------------------ condition --- */
 
 /* True: the mutex is ours. The count is right whoever died. */
 static bool hold(struct stage *stage, weft_status status)
@@ -98,8 +96,7 @@ static void count(struct stage *stage)
     }
 }
 
-/* ------------------------------------------------------------------ both ---
- */
+/* ----------------------------------------------------------------- both --- */
 
 static uint32_t left(struct stage *stage)
 {

@@ -50,8 +50,7 @@ static peer_process run(peer_task *task, const struct errand *errand)
     return peer_run(task, errand, sizeof(*errand));
 }
 
-/* ----------------------------------------------------------------- alone ---
- */
+/* ---------------------------------------------------------------- alone --- */
 
 static void test_alone(void)
 {
@@ -82,8 +81,7 @@ static void test_alone(void)
     weft_rwlock_deinit(&lock);
 }
 
-/* --------------------------------------------------------------- traffic ---
- */
+/* -------------------------------------------------------------- traffic --- */
 
 static void write_all(void *context)
 {
@@ -130,8 +128,7 @@ static void test_traffic(void)
     end(&errand);
 }
 
-/* ------------------------------------------------------------- starvation ---
- */
+/* ----------------------------------------------------------- starvation --- */
 
 static void write_on(void *context)
 {
@@ -181,8 +178,7 @@ static void test_starvation(const char *property, peer_task *many,
     end(&errand);
 }
 
-/* ---------------------------------------------------------------- deaths ---
- */
+/* --------------------------------------------------------------- deaths --- */
 
 static void hold_reading(void *context)
 {
@@ -301,8 +297,7 @@ static void test_dead_drainer(void)
     end(&errand);
 }
 
-/* ------------------------------------------------------------- many more ---
- */
+/* ------------------------------------------------------------ many more --- */
 
 static void read_along(void *context)
 {

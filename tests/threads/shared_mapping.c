@@ -47,8 +47,7 @@ static size_t bytes_of(const struct plan *plan, uint64_t i)
     return i * 37 % SMALL_MOST;
 }
 
-/* --------------------------------------------------------------- sending ---
- */
+/* -------------------------------------------------------------- sending --- */
 
 static weft_status send_polling(weft_channel *channel, const void *data,
                                 size_t bytes)
@@ -120,8 +119,7 @@ static void *send_all(void *context)
     return NULL;
 }
 
-/* ------------------------------------------------------------- receiving ---
- */
+/* ------------------------------------------------------------ receiving --- */
 
 static weft_status receive_polling(weft_channel *channel, void *room,
                                    size_t room_bytes, size_t *bytes)
@@ -192,8 +190,7 @@ static void *receive_all(void *context)
     return NULL;
 }
 
-/* --------------------------------------------------------------- running ---
- */
+/* -------------------------------------------------------------- running --- */
 
 static void start(struct task *task, const struct plan *plan,
                   weft_channel *channel, void *(*work)(void *))
@@ -249,8 +246,7 @@ static void close_both(weft_channel **first, weft_channel **second)
     weft_channel_close(second);
 }
 
-/* ----------------------------------------------------------------- cases ---
- */
+/* ---------------------------------------------------------------- cases --- */
 
 /* Small messages, pieces, and both kinds of zero copy, in rings that grow. */
 static void test_wait(weft_wait wait, uint64_t messages)

@@ -91,8 +91,7 @@ static uint64_t total(const sync_side *side)
     return side->board->warmup + side->board->test.count;
 }
 
-/* ------------------------------------------------------------ each alone ---
- */
+/* ----------------------------------------------------------- each alone --- */
 
 static bool lock_once(sync_side *side)
 {
@@ -140,8 +139,7 @@ static bool run_post(sync_side *side)
     return repeat_alone(side, post_once);
 }
 
-/* ------------------------------------------------------- both at one lock ---
- */
+/* ----------------------------------------------------- both at one lock --- */
 
 /* Counts with the lock. Whoever completes a batch times it. */
 static bool count_one(sync_side *side)
@@ -250,8 +248,7 @@ static bool run_handover(sync_side *side)
             fail(side, "unlock"));
 }
 
-/* ------------------------------------------------------------ round trips ---
- */
+/* ---------------------------------------------------------- round trips --- */
 
 /* With the lock: gives the turn to the other side, and waits for it. */
 static bool pass_turn(sync_side *side)
@@ -342,8 +339,7 @@ static one_call *const tests[SYNC_TESTS] = {
     [SYNC_POST] = run_post,         [SYNC_SEMAPHORE] = run_semaphore,
 };
 
-/* ----------------------------------------------------------------- rounds ---
- */
+/* --------------------------------------------------------------- rounds --- */
 
 static bool run_side(void *context, unsigned index)
 {

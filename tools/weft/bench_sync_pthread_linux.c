@@ -130,8 +130,7 @@ const sync_family sync_pthread = {
     .signal = signal_one,
 };
 
-/* ------------------------------------------------------------- semaphores ---
- */
+/* ----------------------------------------------------------- semaphores --- */
 
 typedef struct sem_objects {
     _Alignas(BENCH_APART) sem_t first;

@@ -150,8 +150,7 @@ void bench_sys_unshare(void *memory, size_t bytes)
     }
 }
 
-/* ------------------------------------------------------------- in a side ---
- */
+/* ------------------------------------------------------------ in a side --- */
 
 static bool prepare(const side_launch *launch, unsigned index)
 {

@@ -89,8 +89,7 @@ typedef struct double_fstore fstore_t;
     double_minherit(address, bytes, inherit)
 #define pthread_threadid_np(thread, id) double_pthread_threadid_np(thread, id)
 
-/* --------------------------------------------- one name and two meanings ---
- */
+/* -------------------------------------------- one name and two meanings --- */
 
 #define accept(fd, address, bytes) double_accept(fd, address, bytes)
 #define bind(fd, address, bytes) double_bind(fd, address, bytes)
@@ -127,8 +126,7 @@ typedef struct double_fstore fstore_t;
 #define sysconf(name) double_sysconf(name)
 #define write(fd, data, bytes) double_write(fd, data, bytes)
 
-/* --------------------------------------------------- what Linux alone has ---
- */
+/* ------------------------------------------------- what Linux alone has --- */
 
 #undef CLOCK_BOOTTIME
 #undef MADV_DONTFORK

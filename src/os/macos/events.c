@@ -40,8 +40,7 @@
 #define ID_WAKE 0
 #define ID_DEATH 1
 
-/* ------------------------------------------------- words of this process ---
- */
+/* ------------------------------------------------ words of this process --- */
 
 struct waiting {
     const _Atomic uint32_t *word;

@@ -104,8 +104,7 @@ static weft_status begin_watches(struct watches *watches,
     return WEFT_OK;
 }
 
-/* ---------------------------------------------------------------- places ---
- */
+/* --------------------------------------------------------------- places --- */
 
 /* How many can wait for one word at a time. */
 #define PLACES_MOST 256
@@ -205,8 +204,7 @@ static bool leave_place(const struct place *place)
     return was_empty;
 }
 
-/* ------------------------------------------------------------------ wait ---
- */
+/* ----------------------------------------------------------------- wait --- */
 
 /* A death is told even if the word has changed; a token is not taken then. */
 static weft_status sleep_at(_Atomic uint32_t *word, uint32_t value,
@@ -278,8 +276,7 @@ weft_status weftos_site_wait(_Atomic uint32_t *word, uint32_t value,
     return status;
 }
 
-/* ------------------------------------------------------------------ wake ---
- */
+/* ----------------------------------------------------------------- wake --- */
 
 /* True: somebody is there, and has no token yet. */
 static bool offer_token(uint64_t id, unsigned number)
