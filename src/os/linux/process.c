@@ -36,8 +36,7 @@ void weftos_fill_peer(weftos_peer *peer, const struct ucred *found)
 #define FIELDS_TO_THREADS 18
 #define FIELDS_TO_START 20
 
-/* Field `count` after the name, with the space before it; NULL: there is none
- */
+/* Field `count` after the name, with the space before it, or NULL. */
 static const char *find_field(const char *name_end, int count)
 {
     const char *at = name_end;
