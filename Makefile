@@ -16,6 +16,11 @@ export WEFT_TOOLS ?= $(abspath build/tools)
 
 CTEST = ctest --output-on-failure --no-tests=error -j $(JOBS)
 
+# All programs under Wine share one server, and the double makes calls fail at
+# random: on a busy machine a time-out of a test is no news. One that fails is
+# run again, twice at most; the log says so.
+AGAIN = --repeat until-pass:3
+
 # Configures a preset, again if the presets changed, and builds it:
 # $(call build,preset).
 define build
@@ -54,7 +59,7 @@ windows: ## build for Windows, and run all tests under Wine
 	@scripts/setup build check windows wine zig
 	$(call build,windows)
 	@scripts/wine $(BUILD)/windows $(CTEST) \
-	    --test-dir $(BUILD)/windows $(CTEST_FLAGS)
+	    --test-dir $(BUILD)/windows $(AGAIN) $(CTEST_FLAGS)
 	$(call build,windows-arm64)
 
 macos: ## build for both kinds of Mac; run the tests on a double of macOS
@@ -69,7 +74,7 @@ macos: ## build for both kinds of Mac; run the tests on a double of macOS
 	$(call build,double)
 	@cd $(BUILD)/double && for wait in os_sync ulock pipe; do \
 	    echo "the tests on the double, waiting by $$wait"; \
-	    WEFT_DOUBLE_WAIT=$$wait $(CTEST) -LE 'slow|script' \
+	    WEFT_DOUBLE_WAIT=$$wait $(CTEST) $(AGAIN) -LE 'slow|script' \
 	        $(subst .xml,-$$wait.xml,$(CTEST_FLAGS)) || exit 1; \
 	done
 

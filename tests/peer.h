@@ -50,6 +50,13 @@
 /* A deadline that only a defect reaches. */
 uint64_t peer_soon(void);
 
+/*
+ * How many of `many` rounds, in each of which processes sleep for each other,
+ * are done in time here: all, or a part where each sleep takes a server's help
+ * (as under Wine).
+ */
+unsigned peer_rounds(unsigned many);
+
 /* ----------------------------------------------------------- processes --- */
 
 /* A child, until one of the calls that wait for its end has returned. */

@@ -385,3 +385,10 @@ bool peer_token_is(weft_handle token, unsigned number)
     return (place == NULL || UnmapViewOfFile(place)) &&
            CloseHandle((HANDLE)token) && right;
 }
+
+/* ---------------------------------------------------------------- pace --- */
+
+unsigned peer_rounds(unsigned many)
+{
+    return many / 20 + 1;
+}

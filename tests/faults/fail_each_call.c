@@ -531,6 +531,7 @@ static void live(struct victim *victim, const struct step *opening)
     struct sides_holdings before = sides_hold();
     int64_t allocations = fake_live_allocations();
 
+    guard_count_strays();
     weft_log_set(heed_log, NULL);
     fake_fail_at(victim->run->number, victim->run->variant);
     if (take_steps(victim, opening)) {
@@ -542,6 +543,7 @@ static void live(struct victim *victim, const struct step *opening)
     fake_reset();
     before.handles -= opening == adopting;
     CHECK(!victim->has_peer || peer_ended_well(&victim->peer));
+    CHECK(guard_close_strays() <= 2); /* of a greeting that came too late */
     sides_check_holdings(&before);
     CHECK(fake_live_allocations() == allocations);
 }

@@ -349,15 +349,34 @@ static weft_handle connect_raw(const char *name)
     return socket;
 }
 
+/* Accepts nobody until the listener has answered this one. */
+static weft_status await_refusal(weft_listener *listener, weft_handle socket,
+                                 weftos_received *answer)
+{
+    uint64_t late = weft_after_ns(LATE_NS);
+    weft_status status;
+
+    do {
+        uint64_t began = weft_now_ns();
+        weft_channel *victim;
+
+        CHECK_STATUS(
+            weft_channel_accept(listener, began + VICTIM_NS / 5, &victim, NULL),
+            WEFT_ETIMEDOUT);
+        CHECK_IN_TIME(began, VICTIM_NS / 5);
+        CHECK(victim == NULL);
+        status = weftos_socket_recv(socket, answer, NULL);
+    } while (status == WEFT_EAGAIN && weft_now_ns() < late);
+    return status;
+}
+
 /* A listener turns it away, says why, and waits for somebody else. */
 static void listener_refuses(const void *argument)
 {
     const struct fault *fault = argument;
-    uint64_t began = weft_now_ns();
     struct attacker attacker;
     struct hello hello;
     weft_listener *listener;
-    weft_channel *victim;
     weft_handle socket;
     weftos_received answer;
 
@@ -367,12 +386,7 @@ static void listener_refuses(const void *argument)
     socket = connect_raw("victim");
     make_hello(&hello, &attacker, WEFTI_HELLO, fault);
     send_hello(socket, &hello);
-    CHECK_STATUS(
-        weft_channel_accept(listener, began + VICTIM_NS / 5, &victim, NULL),
-        WEFT_ETIMEDOUT);
-    CHECK_IN_TIME(began, VICTIM_NS);
-    CHECK(victim == NULL);
-    CHECK_STATUS(weftos_socket_recv(socket, &answer, NULL), WEFT_OK);
+    CHECK_STATUS(await_refusal(listener, socket, &answer), WEFT_OK);
     CHECK(answer.bytes == sizeof(struct wefti_greeting));
     CHECK(answer.handle_count == 0);
     wefti_received_drop(&answer);

@@ -9,7 +9,7 @@
 #include "peer.h"
 
 #define SIDES 3
-#define ROUNDS 5000u
+#define ROUNDS peer_rounds(5000)
 #define ROOM 4u
 
 struct stage {

@@ -9,7 +9,7 @@
 #include "peer.h"
 
 #define SIDES 3
-#define ROUNDS 20000u
+#define ROUNDS peer_rounds(20000)
 
 struct stage {
     weft_semaphore full;
