@@ -319,7 +319,7 @@ static void serve(struct victim *victim, uint64_t mutations)
         weft_listener *listener =
             victim->listeners[++victim->connection % SCRIBBLE_NAMES];
         weft_status status = weft_channel_accept(
-            listener, weft_after_ns(10 * LATE_NS), &victim->channel, NULL);
+            listener, weft_after_ns(5 * LATE_NS), &victim->channel, NULL);
 
         if (!CHECK_STATUS(status, WEFT_OK)) {
             break; /* the hostile process has ended */

@@ -8,6 +8,7 @@
  */
 #include "scribble.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,32 +29,47 @@ struct scribbler {
 
 /* -------------------------------------------------------------- honest --- */
 
-static bool join(struct scribbler *self)
+static weft_status greet(struct scribbler *self,
+                         const struct wefti_settings *settings,
+                         weft_detail *detail)
+{
+    weft_status status = wefti_offer_init(&self->kit.offer, detail);
+
+    if (status != WEFT_OK) {
+        return status;
+    }
+    status = wefti_offer_send(&self->kit.offer, self->kit.socket, WEFTI_HELLO,
+                              settings, detail);
+    if (status == WEFT_OK) {
+        status = wefti_answer_receive(&self->kit.answer, self->kit.socket,
+                                      WEFTI_WELCOME, settings,
+                                      weft_after_ns(LATE_NS), detail);
+    }
+    if (status != WEFT_OK) {
+        wefti_offer_deinit(&self->kit.offer, false);
+    }
+    return status;
+}
+
+static weft_status join(struct scribbler *self, weft_detail *detail)
 {
     struct wefti_settings settings;
     weftos_peer peer;
+    weft_status status;
 
     memset(&self->kit, 0, sizeof(self->kit));
-    if (wefti_settings_init(&settings, NULL, NULL) != WEFT_OK ||
-        weftos_endpoint_connect(scribble_name(self->connection), false,
-                                weft_after_ns(LATE_NS), false,
-                                &self->kit.socket, &peer, NULL) != WEFT_OK) {
-        return false;
+    REQUIRE(wefti_settings_init(&settings, NULL, NULL) == WEFT_OK);
+    status = weftos_endpoint_connect(scribble_name(self->connection), false,
+                                     weft_after_ns(LATE_NS), false,
+                                     &self->kit.socket, &peer, detail);
+    if (status != WEFT_OK) {
+        return status;
     }
-    if (wefti_offer_init(&self->kit.offer, NULL) != WEFT_OK) {
+    status = greet(self, &settings, detail);
+    if (status != WEFT_OK) {
         weftos_close(self->kit.socket);
-        return false;
     }
-    if (wefti_offer_send(&self->kit.offer, self->kit.socket, WEFTI_HELLO,
-                         &settings, NULL) == WEFT_OK &&
-        wefti_answer_receive(&self->kit.answer, self->kit.socket, WEFTI_WELCOME,
-                             &settings, weft_after_ns(LATE_NS),
-                             NULL) == WEFT_OK) {
-        return true;
-    }
-    wefti_offer_deinit(&self->kit.offer, false);
-    weftos_close(self->kit.socket);
-    return false;
+    return status;
 }
 
 static void begin_streams(struct scribbler *self)
@@ -298,6 +314,20 @@ static void use_connection(struct scribbler *self)
     leave(self);
 }
 
+/* Says why it can't go on; not so when the victim has ended the test. */
+static _Noreturn void give_up(const struct scribble_board *board,
+                              const weft_detail *detail)
+{
+    char text[160];
+
+    if (board->stop) {
+        _Exit(EXIT_SUCCESS);
+    }
+    (void)weft_detail_text(detail, text, sizeof(text));
+    printf("# the hostile process can't connect: %s\n", text);
+    _Exit(EXIT_FAILURE);
+}
+
 void scribble_attack(void *context)
 {
     struct scribble_board *board = context;
@@ -307,8 +337,10 @@ void scribble_attack(void *context)
     self.random = board->seed;
     self.connection = 1;
     while (!board->stop) {
-        if (!join(&self)) {
-            _Exit(board->stop ? EXIT_SUCCESS : EXIT_FAILURE);
+        weft_detail detail = {WEFT_OK, 0, NULL};
+
+        if (join(&self, &detail) != WEFT_OK) {
+            give_up(board, &detail);
         }
         use_connection(&self);
         self.connection++;

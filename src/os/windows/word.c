@@ -141,16 +141,23 @@ typedef LONG NTAPI query_semaphore(HANDLE semaphore, int what, void *facts,
                                    ULONG bytes, ULONG *used);
 #define SEMAPHORE_FACTS 0
 
-static unsigned places_in(HANDLE row)
+static LONG count_of(HANDLE semaphore)
 {
     query_semaphore *query = (query_semaphore *)weftos_find_function(
         L"ntdll.dll", "NtQuerySemaphore");
     struct semaphore_facts facts = {PLACES_MOST, PLACES_MOST};
 
     if (query != NULL) {
-        (void)query(row, SEMAPHORE_FACTS, &facts, sizeof(facts), NULL);
+        (void)query(semaphore, SEMAPHORE_FACTS, &facts, sizeof(facts), NULL);
     }
-    return facts.count < PLACES_MOST ? (unsigned)facts.count : PLACES_MOST;
+    return facts.count;
+}
+
+static unsigned places_in(HANDLE row)
+{
+    LONG count = count_of(row);
+
+    return count < PLACES_MOST ? (unsigned)count : PLACES_MOST;
 }
 
 /* Two who do this at once make it longer than it is, which does no harm. */
@@ -278,7 +285,11 @@ weft_status weftos_site_wait(_Atomic uint32_t *word, uint32_t value,
 
 /* ----------------------------------------------------------------- wake --- */
 
-/* True: somebody is there, and has no token yet. */
+/*
+ * True: somebody was asleep there, and took the token at once. One who has only
+ * begun to wait finds it; but it might also lie at the place of a dead one,
+ * which is there while another waker looks at it, so that one does not count.
+ */
 static bool offer_token(uint64_t id, unsigned number)
 {
     wchar_t name[64];
@@ -286,11 +297,12 @@ static bool offer_token(uint64_t id, unsigned number)
     bool is_taken;
 
     name_place(id, number, name);
-    semaphore = OpenSemaphoreW(SEMAPHORE_MODIFY_STATE, FALSE, name);
+    semaphore = OpenSemaphoreW(SEMAPHORE_MODIFY_STATE | SEMAPHORE_QUERY_STATE,
+                               FALSE, name);
     if (semaphore == NULL) {
         return false;
     }
-    is_taken = ReleaseSemaphore(semaphore, 1, NULL);
+    is_taken = ReleaseSemaphore(semaphore, 1, NULL) && count_of(semaphore) == 0;
     (void)CloseHandle(semaphore);
     return is_taken;
 }
