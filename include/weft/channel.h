@@ -75,7 +75,8 @@ typedef enum weft_full {
 
 /*
  * Waits return WEFT_EINTR when a signal handler has run. Not with
- * WEFT_WAIT_SPIN, which makes no system call that a signal could end.
+ * WEFT_WAIT_SPIN, which makes no system call that a signal could end, and not
+ * on Windows, which has no signals.
  */
 #define WEFT_CHANNEL_INTERRUPTIBLE 1u
 /* connect waits until somebody listens at the name, by the deadline. */
@@ -150,6 +151,9 @@ typedef struct weft_channel_options {
  * it is missing. A name with a '/' is the path of the socket itself, for
  * rendezvous between users: to listen there, its directory must belong to
  * this user or root and be writable to nobody else, unless it is sticky.
+ *
+ * On Windows a name is that of a pipe of this user's; a path must be that of a
+ * pipe, \\.\pipe\NAME, and a mode that lets others in is WEFT_ENOTSUP.
  *
  * A socket that a dead process left is replaced. On success the caller owns
  * `*out` and ends it with weft_listener_close. Does not block.
