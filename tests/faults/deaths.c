@@ -30,6 +30,7 @@ static unsigned char room[LARGE];
 /* What the victim and the one that kills it tell each other. */
 struct shared {
     _Atomic bool ready;
+    _Atomic bool spoken; /* the survivor has sent all that it will */
     _Atomic uint64_t killed_ns;
     _Atomic int victim;
     _Atomic int child; /* of the victim; 0: it has none */
@@ -53,6 +54,7 @@ static struct pair start(peer_work *play)
     struct pair pair;
 
     shared->ready = false;
+    shared->spoken = false;
     shared->killed_ns = 0;
     shared->child = 0;
     pair.victim =
@@ -183,22 +185,28 @@ static void send_handle(weft_channel *channel, unsigned number)
     CHECK(peer_close(message.handles[0]));
 }
 
-/* Both ends have sent handles that nobody has taken when one goes. */
-static void speak_and_die(weft_channel *channel, void *context)
+/* Takes the first message, and leaves a handle behind it alone. */
+static void speak(weft_channel *channel, const struct shared *told)
 {
     size_t got;
 
     CHECK_STATUS(weft_channel_recv(channel, room, 1, &got), WEFT_OK);
+    while (!told->spoken) {
+        guard_nap_us(100);
+    }
     send_handle(channel, 2);
+}
+
+/* Both ends have sent handles that nobody has taken when one goes. */
+static void speak_and_die(weft_channel *channel, void *context)
+{
+    speak(channel, context);
     wait_for_death(context);
 }
 
 static void speak_and_close(weft_channel *channel, void *context)
 {
-    size_t got;
-
-    CHECK_STATUS(weft_channel_recv(channel, room, 1, &got), WEFT_OK);
-    send_handle(channel, 2);
+    speak(channel, context);
     weft_channel_close(&channel);
     wait_for_death(context);
 }
@@ -214,6 +222,7 @@ static void check_last_words(const char *title, peer_work *play,
     pair = start(play);
     CHECK_STATUS(weft_channel_send(pair.channel, "", 1), WEFT_OK);
     send_handle(pair.channel, 1);
+    shared->spoken = true;
     kill_victim(&pair);
     if (CHECK_STATUS(weft_channel_recv_message(pair.channel, &message, soon()),
                      WEFT_OK)) {
