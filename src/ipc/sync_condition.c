@@ -18,7 +18,8 @@
 #include "sync_lock.h"
 
 _Static_assert(sizeof(weft_condition) == sizeof(struct wefti_object) &&
-                   _Alignof(weft_condition) == _Alignof(struct wefti_object),
+                   _Alignof(weft_condition) % _Alignof(struct wefti_object) ==
+                       0,
                "a condition is an object");
 
 static struct wefti_object *object_of(weft_condition *condition)

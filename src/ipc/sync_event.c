@@ -15,7 +15,7 @@
 #include "sync_lobby.h"
 
 _Static_assert(sizeof(weft_event) == sizeof(struct wefti_object) &&
-                   _Alignof(weft_event) == _Alignof(struct wefti_object),
+                   _Alignof(weft_event) % _Alignof(struct wefti_object) == 0,
                "an event is an object");
 
 #define SET UINT64_C(1)

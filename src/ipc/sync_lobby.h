@@ -145,6 +145,9 @@ weft_status wefti_identify_slowly(const struct wefti_object *object,
 WEFTOS_INLINE weft_status wefti_identify(const struct wefti_object *object,
                                          uint32_t magic, uint64_t *identity)
 {
+    if (object == NULL) {
+        return WEFT_EINVAL;
+    }
     if (!wefti_object_fits(object) ||
         weftos_load_acquire(&wefti_self.token) != weftos_process_token() ||
         weftos_load_relaxed(&object->head) !=

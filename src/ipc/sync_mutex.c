@@ -5,7 +5,7 @@
 #include "sync_lock.h"
 
 _Static_assert(sizeof(weft_mutex) == sizeof(struct wefti_object) &&
-                   _Alignof(weft_mutex) == _Alignof(struct wefti_object),
+                   _Alignof(weft_mutex) % _Alignof(struct wefti_object) == 0,
                "a mutex is an object");
 
 static const struct wefti_lock_rules rules = {.taken = 0, .readers = false};

@@ -48,7 +48,7 @@ struct rwlock {
 };
 
 _Static_assert(sizeof(weft_rwlock) == sizeof(struct rwlock) &&
-                   _Alignof(weft_rwlock) == _Alignof(struct rwlock),
+                   _Alignof(weft_rwlock) % _Alignof(struct rwlock) == 0,
                "the public size is the real one");
 
 #define DRAIN_ASLEEP UINT32_C(1)

@@ -19,7 +19,8 @@
 #include "sync_lobby.h"
 
 _Static_assert(sizeof(weft_semaphore) == sizeof(struct wefti_object) &&
-                   _Alignof(weft_semaphore) == _Alignof(struct wefti_object),
+                   _Alignof(weft_semaphore) % _Alignof(struct wefti_object) ==
+                       0,
                "a semaphore is an object");
 
 #define VALUE ((uint64_t)WEFT_SEMAPHORE_MAX)

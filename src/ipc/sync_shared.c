@@ -309,7 +309,7 @@ static weft_status open_object(const char *name, const struct making *making,
     options.make_context = &own;
     status = open_shared(name, &object_wording, kinds[making->kind].bytes,
                          &options, &sync->shared, detail);
-    if (status == WEFT_OK &&
+    if (sync->shared != NULL &&
         wefti_identify(sync->shared->base, kinds[making->kind].magic, &self) !=
             WEFT_OK) {
         weft_shared_close(&sync->shared);

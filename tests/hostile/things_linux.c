@@ -356,7 +356,7 @@ static const struct hostile_thing no_sockets[] = {
 
 #define THINGS(list)                                                           \
     {                                                                          \
-        list, sizeof(list) / sizeof(list[0])                                   \
+        (list), sizeof(list) / sizeof((list)[0])                               \
     }
 const struct hostile_things hostile_no_memory = THINGS(no_memory);
 const struct hostile_things hostile_no_bells = THINGS(no_bells);

@@ -96,7 +96,7 @@ static void test_queue(void)
     struct stage *stage = begin("a queue is emptied, one signal an entry");
     peer_process sides[2 * SIDES];
 
-    for (unsigned i = 0; i < SIDES; i++) {
+    for (size_t i = 0; i < SIDES; i++) {
         sides[2 * i] = peer_run(put, &stage, sizeof(stage));
         sides[2 * i + 1] = peer_run(get, &stage, sizeof(stage));
     }

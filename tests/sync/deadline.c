@@ -131,8 +131,10 @@ static void test_length(const char *property, uint64_t length_ns,
         for (unsigned k = 0; k < 5 && late[0] >= late_ns(count); k++) {
             measure(waits[i].call, length_ns, late, count);
         }
+        const size_t middle = count / 2;
+
         printf("# %s: %.3f ms late, the best %.3f ms\n", waits[i].name,
-               (double)late[count / 2] / 1e6, (double)late[0] / 1e6);
+               (double)late[middle] / 1e6, (double)late[0] / 1e6);
         CHECK(late[0] < late_ns(count));
         peer_kill(&holder);
     }

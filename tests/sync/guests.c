@@ -121,7 +121,7 @@ static void test_traffic(void)
         CHECK(peer_ended_well(&workers[i]));
     }
     CHECK(stage->broken == 0);
-    CHECK(stage->first == WORKERS * ROUNDS);
+    CHECK(stage->first == (uint64_t)WORKERS * ROUNDS);
     peer_unshare(stage, sizeof(*stage));
 }
 

@@ -116,7 +116,7 @@ static void test_traffic(void)
     struct errand errand = begin("writers exclude writers and readers");
     peer_process sides[2 * SIDES];
 
-    for (unsigned i = 0; i < SIDES; i++) {
+    for (size_t i = 0; i < SIDES; i++) {
         sides[2 * i] = run(write_all, &errand);
         sides[2 * i + 1] = run(read_all, &errand);
     }
@@ -124,7 +124,7 @@ static void test_traffic(void)
         CHECK(peer_ended_well(&sides[i]));
     }
     CHECK(errand.stage->broken == 0);
-    CHECK(errand.stage->first == SIDES * ROUNDS);
+    CHECK(errand.stage->first == (uint64_t)SIDES * ROUNDS);
     end(&errand);
 }
 

@@ -81,7 +81,7 @@ static void test_traffic(void)
     check_case("what many post is taken by many, and nothing is lost");
     CHECK_STATUS(weft_semaphore_init(&stage->full, 0), WEFT_OK);
     CHECK_STATUS(weft_semaphore_init(&stage->room, 2), WEFT_OK);
-    for (unsigned i = 0; i < SIDES; i++) {
+    for (size_t i = 0; i < SIDES; i++) {
         sides[2 * i] = peer_run(give, &stage, sizeof(stage));
         sides[2 * i + 1] = peer_run(take, &stage, sizeof(stage));
     }

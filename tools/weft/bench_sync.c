@@ -409,7 +409,7 @@ static bool run_sides(const sync_family *family, sync_board *board,
 bool sync_round(const sync_family *family, const sync_case *test,
                 sync_result *result)
 {
-    size_t most = (size_t)test->count + 2 * SYNC_BATCH;
+    size_t most = (size_t)test->count + (size_t)2 * SYNC_BATCH;
     size_t bytes =
         sizeof(sync_board) + round_up(family->bytes) + most * sizeof(uint64_t);
     sync_board *board = bench_sys_share(bytes);
