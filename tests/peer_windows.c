@@ -23,6 +23,9 @@
 #define KILLED 0x7ead
 #define EXIT_MOST 0xff
 
+/* How often a child is tried to be started. */
+#define TRIES 3
+
 /* The most pieces of memory that are shared at a time. */
 #define SHARED_MOST 16
 
@@ -100,6 +103,26 @@ void peer_begin(char **arguments)
     make_job();
 }
 
+/*
+ * Wine 8 fails now and then with ERROR_INTERNAL_ERROR, once in thousands of
+ * times on a busy machine.
+ */
+static void create(const WCHAR *path, WCHAR *line, STARTUPINFOW *startup,
+                   PROCESS_INFORMATION *made)
+{
+    DWORD cause = ERROR_INTERNAL_ERROR;
+
+    for (int i = 0; i < TRIES && cause == ERROR_INTERNAL_ERROR; i++) {
+        if (CreateProcessW(path, line, NULL, NULL, TRUE, CREATE_SUSPENDED, NULL,
+                           NULL, startup, made)) {
+            return;
+        }
+        cause = GetLastError();
+        printf("# cannot start a child: error %lu\n", cause);
+    }
+    REQUIRE(false);
+}
+
 /* Starts this program with these arguments, and with what it may inherit. */
 static peer_process start(const char *arguments)
 {
@@ -115,11 +138,7 @@ static peer_process start(const char *arguments)
     REQUIRE(GetModuleFileNameW(NULL, path, MAX_PATH) < MAX_PATH);
     (void)swprintf(line, sizeof(line) / sizeof(line[0]), L"\"%ls\" %hs", path,
                    arguments);
-    if (!CreateProcessW(path, line, NULL, NULL, TRUE, CREATE_SUSPENDED, NULL,
-                        NULL, &startup, &made)) {
-        printf("# cannot start a child: error %lu\n", GetLastError());
-        REQUIRE(false);
-    }
+    create(path, line, &startup, &made);
     /* A child has no job of its own: its children are in its parent's. */
     REQUIRE(job == NULL || AssignProcessToJobObject(job, made.hProcess));
     REQUIRE(ResumeThread(made.hThread) == 1);
