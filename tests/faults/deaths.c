@@ -55,7 +55,6 @@ static struct pair start(peer_work *play)
     struct pair pair;
 
     shared->ready = false;
-    shared->heard = false;
     shared->spoken = false;
     shared->killed_ns = 0;
     shared->child = 0;
