@@ -30,7 +30,6 @@ static unsigned char room[LARGE];
 /* What the victim and the one that kills it tell each other. */
 struct shared {
     _Atomic bool ready;
- /* all that the victim waits for has been sent */
     _Atomic bool spoken; /* the survivor has sent all that it will */
     _Atomic uint64_t killed_ns;
     _Atomic int victim;
