@@ -3,7 +3,6 @@
  * A forked child is another process: it owns nothing, watches on its own, and
  * uses objects that it has inherited.
  */
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/wait.h>
@@ -14,8 +13,10 @@
 
 struct stage {
     weft_mutex mutex;
+    weft_mutex other;
     weft_semaphore ready;
     atomic_uint told;
+    atomic_int parent; /* its thread, as soon as it wants the other one */
 };
 
 static struct stage *stage;
@@ -64,6 +65,17 @@ static void hold_and_die(void)
     peer_await_kill();
 }
 
+/* Holds the other one, and dies as soon as somebody sleeps for it. */
+static void hold_briefly(void)
+{
+    CHECK_STATUS(weft_mutex_lock(&stage->other), WEFT_OK);
+    CHECK_STATUS(weft_semaphore_post(&stage->ready, 1), WEFT_OK);
+    while (stage->parent == 0) {
+    }
+    CHECK(peer_await_thread_asleep(stage->parent));
+    peer_die();
+}
+
 /* Waits for the death of one whose parent is not this one. */
 static void be_told(void)
 {
@@ -75,35 +87,37 @@ static void be_told(void)
     }
 }
 
-static atomic_int waiting_thread;
-
-static void *wait_in_thread(void *context)
+/*
+ * Has this process listen for the holder, and be told of another death: so
+ * its listening thread is at work, and goes on.
+ */
+static void listen_too(void)
 {
-    (void)context;
-    waiting_thread = peer_thread();
-    CHECK_STATUS(
-        weft_mutex_lock_until(&stage->mutex, weft_after_ns(300 * PEER_MS)),
-        WEFT_ETIMEDOUT);
-    return NULL;
+    int other;
+
+    CHECK_STATUS(weft_mutex_lock_until(&stage->mutex, weft_after_ns(PEER_MS)),
+                 WEFT_ETIMEDOUT);
+    other = fork_child(hold_briefly);
+    CHECK_STATUS(weft_semaphore_wait_until(&stage->ready, peer_soon()),
+                 WEFT_OK);
+    stage->parent = peer_thread();
+    CHECK_STATUS(weft_mutex_lock_until(&stage->other, peer_soon()),
+                 WEFT_EOWNERDEAD);
+    CHECK(waitpid(other, NULL, 0) == other);
 }
 
 static void test_watcher(void)
 {
-    pthread_t thread;
     int holder;
     int told;
 
-    check_case("a child is told of deaths though its parent waits");
+    check_case("a child is told of deaths though its parent listens too");
     holder = fork_child(hold_and_die);
     CHECK_STATUS(weft_semaphore_wait_until(&stage->ready, peer_soon()),
                  WEFT_OK);
-    /* So the parent has a thread that watches, and the child has not. */
-    REQUIRE(pthread_create(&thread, NULL, wait_in_thread, NULL) == 0);
-    while (waiting_thread == 0) {
-    }
-    CHECK(peer_await_thread_asleep(waiting_thread));
+    listen_too();
     told = fork_child(be_told);
-    REQUIRE(pthread_join(thread, NULL) == 0);
+    CHECK(peer_await_thread_asleep(told));
     CHECK(peer_strike(holder));
     CHECK(waitpid(holder, NULL, 0) == holder);
     check_child(told);
@@ -142,6 +156,7 @@ void test_main(void)
 {
     stage = peer_shared(sizeof(*stage));
     CHECK_STATUS(weft_mutex_init(&stage->mutex), WEFT_OK);
+    CHECK_STATUS(weft_mutex_init(&stage->other), WEFT_OK);
     CHECK_STATUS(weft_semaphore_init(&stage->ready, 0), WEFT_OK);
     test_owner();
     test_named();
