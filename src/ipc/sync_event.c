@@ -5,7 +5,11 @@
  *      bits    name       means
  *      0       SET        it is set
  *      1       AUTO       who gets through resets it. Constant.
- *      2       WAITERS    somebody may sleep in the lobby; as a semaphore's
+ *      2       WAITERS    somebody may sleep in the lobby. Set by who is
+ *                         about to sleep, and by who has slept and resets the
+ *                         event (others may sleep still). Cleared after the
+ *                         wake: where a setter was killed before it woke, the
+ *                         next one does.
  *      3..31   0
  *      32..63  how often it was set. Who waits at an event without AUTO gets
  *              through when this has changed, though it be reset again.
@@ -150,11 +154,25 @@ weft_status weft_event_wait_until(weft_event *event, uint64_t deadline_ns)
 
 /* -------------------------------------------------------------- setting --- */
 
+/* Wakes for a set, after which the state was this one. */
+static void wake(struct wefti_object *object, uint64_t state)
+{
+    wefti_lobby_wake(&object->lobby, (state & AUTO) == 0);
+    /*
+     * If it is set still, nobody has begun to sleep since: who slept before
+     * is awake, or says again that others may sleep as it gets through.
+     */
+    (void)atomic_compare_exchange_strong_explicit(
+        &object->state, &state, state & ~WAITERS, memory_order_relaxed,
+        memory_order_relaxed);
+}
+
 weft_status weft_event_set(weft_event *event)
 {
     struct wefti_object *object = object_of(event);
     uint64_t self;
     uint64_t state;
+    uint64_t next;
     weft_status status = wefti_identify(object, WEFTI_EVENT, &self);
 
     if (status != WEFT_OK) {
@@ -162,7 +180,7 @@ weft_status weft_event_set(weft_event *event)
     }
     state = weftos_load_relaxed(&object->state);
     do {
-        if ((state & (SET | WAITERS)) == WAITERS) {
+        if ((state & WAITERS) != 0) {
             /* From here on we owe a wake. */
             (void)wefti_lobby_list_waker(&object->lobby, self);
         }
@@ -170,12 +188,12 @@ weft_status weft_event_set(weft_event *event)
          * Release: pairs with the acquire in pass. What is set is stored
          * once more, for what the caller has written since.
          */
-    } while (!atomic_compare_exchange_weak_explicit(
-        &object->state, &state,
-        (state & SET) != 0 ? state : ((state | SET) & ~WAITERS) + TIMES,
-        memory_order_release, memory_order_relaxed));
-    if ((state & (SET | WAITERS)) == WAITERS) {
-        wefti_lobby_wake(&object->lobby, (state & AUTO) == 0);
+        next = (state & SET) != 0 ? state : (state | SET) + TIMES;
+    } while (!atomic_compare_exchange_weak_explicit(&object->state, &state,
+                                                    next, memory_order_release,
+                                                    memory_order_relaxed));
+    if ((next & WAITERS) != 0) {
+        wake(object, next);
     }
     return WEFT_OK;
 }

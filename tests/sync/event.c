@@ -3,6 +3,7 @@
  * An event lets all through until it is reset, or one each time it is set.
  */
 #include <stdatomic.h>
+#include <stdint.h>
 
 #include "check.h"
 #include "peer.h"
@@ -105,9 +106,41 @@ static void test_auto(void)
     end(stage, waiters);
 }
 
+/* As a setter leaves it that was killed between its set and its wake. */
+static void set_without_wake(weft_event *event)
+{
+    _Atomic uint64_t *state = (_Atomic uint64_t *)&event->reserved[1];
+
+    *state = (*state | 1) + (UINT64_C(1) << 32);
+}
+
+static void test_owed_wake(unsigned flags)
+{
+    peer_process waiters[WAITERS];
+    struct stage *stage =
+        begin("who sets again makes up for the wake of a killed setter", flags,
+              waiters);
+
+    set_without_wake(&stage->event);
+    while (stage->passed < WAITERS) {
+        unsigned passed = stage->passed;
+        uint64_t late = peer_soon();
+
+        CHECK_STATUS(weft_event_set(&stage->event), WEFT_OK);
+        while (stage->passed == passed && weft_now_ns() < late) {
+        }
+        if (!CHECK(stage->passed > passed)) {
+            break;
+        }
+    }
+    end(stage, waiters);
+}
+
 void test_main(void)
 {
     test_alone();
     test_manual();
     test_auto();
+    test_owed_wake(0);
+    test_owed_wake(WEFT_EVENT_AUTO_RESET);
 }
