@@ -112,6 +112,12 @@ static void probe_fence(weft_feature *feature)
                      "macOS has none that reaches other processes");
 }
 
+static void probe_sends(weft_feature *feature)
+{
+    weftos_probe_set(feature, WEFT_FEATURE_ABSENT,
+                     "whoever shares this end of a socket can make them wait");
+}
+
 static void probe_descriptors(weft_feature *feature)
 {
     weftos_probe_descriptors(feature, 4);
@@ -128,6 +134,8 @@ static const struct weftos_probe probes[] = {
     {"waits at addresses", "synchronisation objects", probe_words},
     {"remote fence", "a sender that streams leaves its fence to the sleeper",
      probe_fence},
+    {"sends that never wait", "nobody can delay a message with handles",
+     probe_sends},
     {"descriptors", "four for each end of a channel", probe_descriptors},
 };
 
