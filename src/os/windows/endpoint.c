@@ -118,6 +118,35 @@ static void drop_instance(weftos_endpoint *endpoint)
     endpoint->pipe = INVALID_HANDLE_VALUE;
 }
 
+/* Has an operation ended that a later start may have hidden? */
+static bool has_ended(weftos_endpoint *endpoint)
+{
+    DWORD bytes;
+
+    for (unsigned i = 0; i < WEFTOS_WATCHED_MOST; i++) {
+        if (endpoint->is_watched[i] &&
+            weftos_hearing_look(&endpoint->watched[i]) !=
+                WEFTOS_HEARD_NOTHING) {
+            return true;
+        }
+    }
+    return !endpoint->is_connecting ||
+           GetOverlappedResult(endpoint->pipe, &endpoint->connecting, &bytes,
+                               FALSE) ||
+           GetLastError() != ERROR_IO_INCOMPLETE;
+}
+
+/*
+ * After anything that may have reset the event, and after a start, which does
+ * not set it for a client that was there at once.
+ */
+static void restore_event(weftos_endpoint *endpoint)
+{
+    if (has_ended(endpoint)) {
+        (void)SetEvent(endpoint->ready);
+    }
+}
+
 /* ------------------------------------------------------- open and close --- */
 
 /* Takes the name, or says WEFT_EINUSE. */
@@ -161,6 +190,7 @@ static weft_status start(weftos_endpoint *endpoint, unsigned mode,
     }
     status = make_instance(endpoint, FILE_FLAG_FIRST_PIPE_INSTANCE, detail);
     if (status == WEFT_OK) {
+        restore_event(endpoint);
         weftos_announce(endpoint->place.key);
     }
     return status;
@@ -270,32 +300,6 @@ static bool look_around(weftos_endpoint *endpoint, uint64_t *id)
         }
     }
     return false;
-}
-
-/* Has an operation ended that a later start may have hidden? */
-static bool has_ended(weftos_endpoint *endpoint)
-{
-    DWORD bytes;
-
-    for (unsigned i = 0; i < WEFTOS_WATCHED_MOST; i++) {
-        if (endpoint->is_watched[i] &&
-            weftos_hearing_look(&endpoint->watched[i]) !=
-                WEFTOS_HEARD_NOTHING) {
-            return true;
-        }
-    }
-    return !endpoint->is_connecting ||
-           GetOverlappedResult(endpoint->pipe, &endpoint->connecting, &bytes,
-                               FALSE) ||
-           GetLastError() != ERROR_IO_INCOMPLETE;
-}
-
-/* After anything that may have reset the event. */
-static void restore_event(weftos_endpoint *endpoint)
-{
-    if (has_ended(endpoint)) {
-        (void)SetEvent(endpoint->ready);
-    }
 }
 
 weft_status weftos_endpoint_wait(weftos_endpoint *endpoint,

@@ -136,10 +136,6 @@ void weftos_hearing_start(struct weftos_hearing *hearing, HANDLE pipe,
     hearing->pipe = pipe;
     hearing->result =
         ReadFile(pipe, &nothing, 0, NULL, &hearing->io) ? 0 : GetLastError();
-    /* A read that fails at once, as after a hang-up, leaves the event alone. */
-    if (hearing->result != ERROR_IO_PENDING) {
-        (void)SetEvent(event);
-    }
 }
 
 enum weftos_heard weftos_hearing_look(struct weftos_hearing *hearing)
