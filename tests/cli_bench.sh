@@ -161,6 +161,9 @@ for test in lock contended handover condition post semaphore; do
     check '  with all objects' lines $objects
     check '  that have the keys' sync_keys
 done
+bench sync -t handover -n 1 -r 1 -o weft
+check 'too few to measure are no figure' is "$code" 1
+check '  and it says so' says out.err 'too few of them to measure any'
 bench sync -n 100 -r 1 -o weft --pin 0,0
 check 'all tests, both sides on one CPU' is "$code" 0
 check '  as tables' is "$(grep -c '^weft ' "$work/out")" 6

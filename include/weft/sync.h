@@ -20,15 +20,17 @@
  * Waits: no call here polls. A deadline is absolute (weft_now_ns()), WEFT_NOW
  * and WEFT_FOREVER are as everywhere. A wait that a signal interrupts goes on.
  * A process that dies while it waits, or has just been woken, harms nobody:
- * the others are woken in its place.
+ * the others are woken in its place. No thread may be ended inside a call, as
+ * another thread's exec does: its process lives on, so nobody would make up for
+ * the wakes that it owed. No call is a cancellation point.
  *
  * What is not noticed: deaths across PID namespaces. A process that waits in
  * another namespace than the object was made in is served as all others, but
  * whatever it holds when it dies stays held; and it does not notice when a
  * holder dies. A process that is killed in the middle of
  * weft_semaphore_post, weft_event_set or weft_condition_signal may have done it
- * without waking anybody, if more than four other processes use the object;
- * the next such call makes up for it.
+ * without waking anybody, if more than four other processes use the object.
+ * The next post or set makes up for it; the next signal wakes one.
  *
  * Costs: a process that has waited for others has one thread more, which
  * sleeps until one of those processes dies, and on Linux a descriptor for each
@@ -41,7 +43,8 @@
  *
  * Fork: a child is another process: it owns nothing of what its parent holds.
  * It may use objects in memory that it has inherited. A weft_sync or
- * weft_shared of its parent's it may only close.
+ * weft_shared of its parent's it may only close, and only while the descriptors
+ * that it has inherited are open.
  *
  * Signals: no call here is safe in a signal handler.
  *
@@ -255,7 +258,8 @@ WEFT_API void weft_rwlock_deinit(weft_rwlock *lock);
  * Writers come before new readers, and readers that have waited for a writer
  * before the next one, so neither side starves. A reader that reads
  * twice can wait for a writer that waits for it. A process beyond
- * WEFT_RWLOCK_READERS reads alone, as a writer does.
+ * WEFT_RWLOCK_READERS reads alone, as a writer does, also for a while after
+ * others died: each time that it reads it looks for one such place.
  *
  * A reader that dies has no longer read. WEFT_EOWNERDEAD: a writer died; the
  * caller has the lock, *for writing* even if it asked to read, and answers
@@ -299,7 +303,11 @@ WEFT_API weft_status weft_rwlock_recover(weft_rwlock *lock);
  */
 typedef struct weft_shared weft_shared;
 
-/* Sets up new memory, which is all zero, before anybody else can open it. */
+/*
+ * Sets up new memory, which is all zero, before anybody else can open it.
+ * Others wait meanwhile: it may neither block, nor open or close anything that
+ * has a name.
+ */
 typedef void weft_shared_maker(void *context, void *base, size_t bytes);
 
 /* Set it up with WEFT_SHARED_OPTIONS_INIT; zero means the default. */

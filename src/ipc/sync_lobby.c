@@ -108,8 +108,9 @@ weft_status wefti_identify_slowly(const struct wefti_object *object,
  */
 static weftos_process_id watchable(uint64_t self, uint64_t other)
 {
-    return is_known(self) && self != other ? from_identity(other)
-                                           : from_identity(0);
+    return is_known(self) && self != (other & WEFTI_IDENTITY)
+               ? from_identity(other)
+               : from_identity(0);
 }
 
 bool wefti_is_dead(uint64_t self, uint64_t identity)
@@ -192,6 +193,12 @@ static void wake_all(struct wefti_lobby *lobby)
 }
 
 /*
+ * In a member: its process has not yet woken everybody since it came. Another
+ * of its threads that finds this does so too, before it counts on being seen.
+ */
+#define UNTOLD UINT64_C(1)
+
+/*
  * A place whose process is dead is taken over only where that is known without
  * asking: it had our number. Others are cleared by those who watch them.
  */
@@ -200,13 +207,26 @@ static bool is_vacant(uint64_t member, uint64_t self)
     return member == 0 || from_identity(member).pid == from_identity(self).pid;
 }
 
+/* Has everybody look at a place that names us, if nobody was told of it yet. */
+static void tell_of_place(struct wefti_lobby *lobby, weftos_word *place,
+                          uint64_t member)
+{
+    if ((member & UNTOLD) != 0) {
+        wake_all(lobby);
+        (void)atomic_compare_exchange_strong(place, &member, member & ~UNTOLD);
+    }
+}
+
 bool wefti_lobby_list(struct wefti_lobby *lobby, uint64_t self)
 {
     if (!is_known(self)) {
         return false;
     }
     for (size_t i = 0; i < WEFTOS_SITE_OTHERS; i++) {
-        if (weftos_load_relaxed(&lobby->members[i]) == self) {
+        uint64_t member = weftos_load_relaxed(&lobby->members[i]);
+
+        if ((member & WEFTI_IDENTITY) == self) {
+            tell_of_place(lobby, &lobby->members[i], member);
             return true;
         }
     }
@@ -218,8 +238,9 @@ bool wefti_lobby_list(struct wefti_lobby *lobby, uint64_t self)
          * and the second one is free again when the process has died.
          */
         if (is_vacant(member, self) &&
-            atomic_compare_exchange_strong(&lobby->members[i], &member, self)) {
-            wake_all(lobby);
+            atomic_compare_exchange_strong(&lobby->members[i], &member,
+                                           self | UNTOLD)) {
+            tell_of_place(lobby, &lobby->members[i], self | UNTOLD);
             return true;
         }
     }

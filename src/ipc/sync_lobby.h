@@ -70,7 +70,8 @@
  *                  guess, which those who sleep learn.
  *      cpu         the lowest bits of the CPU that the last wake came from.
  *      site        names the lobby, see os.h. Constant.
- *      members     identities, or 0. A place goes from 0 or somebody dead to a
+ *      members     identities, or 0; bit 0: those who sleep were not yet told
+ *                  of it. A place goes from 0 or somebody dead to a
  *                  new member, and from somebody dead to 0.
  */
 #define WEFTI_SPIN_NONE 255

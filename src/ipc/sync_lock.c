@@ -40,10 +40,12 @@ static weft_status take_free(const struct attempt *attempt, uint64_t *state)
     if ((*state & WEFTI_LOCK_INCONSISTENT) != 0) {
         return WEFT_ENOTRECOVERABLE;
     }
-    /* Acquire: what the last owner has written, before its release. */
-    return atomic_compare_exchange_strong_explicit(
-               &attempt->object->state, state, taken_state(attempt, *state),
-               memory_order_acquire, memory_order_relaxed)
+    /*
+     * Acquires what the last owner has written; sequentially consistent, as
+     * a writer looks at the readers' seats next (sync_rwlock.c).
+     */
+    return atomic_compare_exchange_strong(&attempt->object->state, state,
+                                          taken_state(attempt, *state))
                ? WEFT_OK
                : WEFT_EAGAIN;
 }
@@ -161,7 +163,9 @@ static weft_status try_once(struct attempt *attempt, uint64_t deadline_ns,
 static void leave(const struct attempt *attempt)
 {
     if (attempt->sleeps > 0) {
-        (void)atomic_fetch_and(&attempt->object->state, ~WEFTI_LOCK_TURN);
+        if (!attempt->rules->readers) { /* where it is not ours to clear */
+            (void)atomic_fetch_and(&attempt->object->state, ~WEFTI_LOCK_TURN);
+        }
         wefti_lobby_wake(&attempt->object->lobby, false);
     }
 }

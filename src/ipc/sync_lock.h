@@ -19,10 +19,10 @@
  *                             it, so that it may look at it without a lock.
  *      2       TURN           newcomers let those go first who have slept (at
  *                             a mutex), or readers (at a read-write lock); for
- *                             WEFTI_STEP_BACK_NS at most, so that a bit that
- *                             is left over does no harm. Set by who waits too
- *                             long; kept by the release; cleared by who gets
- *                             the lock, or leaves.
+ *                             WEFTI_STEP_BACK_NS at most: so long a bit that
+ *                             is left over delays one taker. Set by who waits
+ *                             too long; kept by the release; cleared by who
+ *                             gets the lock, or leaves a mutex.
  *      3       DRAINING       the owner waits for readers to leave, and has
  *                             changed nothing yet. Only the owner changes it.
  *      4..63   the owner's identity, or 0

@@ -97,7 +97,8 @@ static struct seat *inherit_seat(struct rwlock *lock, uint64_t self)
         seat_at(lock, self, (size_t)atomic_fetch_add(&counter, 1));
     uint64_t owner = weftos_load_relaxed(&seat->identity);
 
-    return atomic_load(&seat->readers) == 0 && wefti_is_dead(self, owner) &&
+    /* In this order: what the dead one counts does not change any more. */
+    return wefti_is_dead(self, owner) && atomic_load(&seat->readers) == 0 &&
                    atomic_compare_exchange_strong(&seat->identity, &owner, self)
                ? seat
                : NULL;
@@ -253,7 +254,6 @@ static weft_status write_until(struct rwlock *lock, uint64_t self,
 {
     uint64_t free = 0;
     weft_status status = WEFT_OK;
-    weft_status drained;
 
     /* Sequentially consistent, see the table at the top. */
     if (!atomic_compare_exchange_strong(&lock->object.state, &free,
@@ -262,16 +262,13 @@ static weft_status write_until(struct rwlock *lock, uint64_t self,
     }
     if (status == WEFT_EOWNERDEAD) {
         /*
-         * Nobody can have been reading: those who are counted only look. This
-         * death is told once, so the lock can't be given back before it is.
+         * The dead writer had waited for all readers, and the lock was never
+         * free since: those who are counted only look. So there is nothing to
+         * wait for, and the death, which is told once, is told now.
          */
-        deadline_ns = WEFT_FOREVER;
+        (void)atomic_fetch_and(&lock->object.state, ~WEFTI_LOCK_DRAINING);
     }
-    if (status != WEFT_OK && status != WEFT_EOWNERDEAD) {
-        return status;
-    }
-    drained = drain(lock, self, deadline_ns);
-    return drained != WEFT_OK ? drained : status;
+    return status == WEFT_OK ? drain(lock, self, deadline_ns) : status;
 }
 
 weft_status weft_rwlock_write_until(weft_rwlock *lock, uint64_t deadline_ns)
@@ -291,6 +288,7 @@ struct reading {
     struct rwlock *lock;
     struct seat *seat;
     uint64_t self;
+    uint64_t state; /* as of the last look at a writer */
     bool slept;
 };
 
@@ -337,6 +335,7 @@ static weft_status await_writer(struct reading *reading, uint32_t ticket,
     uint64_t writer = state & WEFTI_IDENTITY;
     weft_status status;
 
+    reading->state = state;
     if (writer == 0) {
         return WEFT_OK;
     }
@@ -350,12 +349,33 @@ static weft_status await_writer(struct reading *reading, uint32_t ticket,
                                             WEFTI_LOCK_TURN)) {
         return WEFT_OK;
     }
+    reading->state |= WEFTI_LOCK_WAITERS | WEFTI_LOCK_TURN;
     status = wefti_lobby_wait(&object->lobby, ticket, reading->self, writer,
                               deadline_ns);
     reading->slept = true;
     return status == WEFT_EPEERDIED && !wefti_is_dead(reading->self, writer)
                ? WEFT_OK
                : status;
+}
+
+/*
+ * The writer is dead. One that still waited for readers has changed nothing,
+ * so the lock is free again. False: it has to be taken over.
+ */
+static bool clear_drainer(const struct reading *reading)
+{
+    struct wefti_object *object = &reading->lock->object;
+    uint64_t state = reading->state;
+
+    if ((state & (WEFTI_LOCK_DRAINING | WEFTI_LOCK_INCONSISTENT)) !=
+        WEFTI_LOCK_DRAINING) {
+        return false;
+    }
+    if (atomic_compare_exchange_strong(&object->state, &state,
+                                       WEFTI_LOCK_TURN)) {
+        wefti_lobby_wake(&object->lobby, true);
+    }
+    return true;
 }
 
 static weft_status read_until(struct reading *reading, uint64_t deadline_ns)
@@ -371,6 +391,9 @@ static weft_status read_until(struct reading *reading, uint64_t deadline_ns)
             break;
         }
         status = await_writer(reading, ticket, deadline_ns);
+        if (status == WEFT_EPEERDIED && clear_drainer(reading)) {
+            status = WEFT_OK;
+        }
     } while (status == WEFT_OK);
     if (status == WEFT_EPEERDIED) {
         return write_until(reading->lock, reading->self, deadline_ns);

@@ -7,7 +7,10 @@
  *      31      WAITERS    somebody may sleep in the lobby. Set by who is about
  *                         to sleep, and by who has slept and takes one or
  *                         leaves (others may sleep still); cleared by the post,
- *                         which then wakes one. Legal to have for nothing.
+ *                         which then wakes one, but not by a process whose
+ *                         death no sleeper would hear of: if it is killed
+ *                         before the wake, the next post wakes. Legal to have
+ *                         for nothing.
  *      32..63  0
  *
  * A post wakes one, however much it gives. Whoever was woken and leaves some
@@ -142,6 +145,7 @@ weft_status weft_semaphore_post(weft_semaphore *semaphore, uint32_t count)
     struct wefti_object *object = object_of(semaphore);
     uint64_t self;
     uint64_t state;
+    uint64_t next;
     weft_status status = wefti_identify(object, WEFTI_SEMAPHORE, &self);
 
     if (status != WEFT_OK) {
@@ -152,14 +156,16 @@ weft_status weft_semaphore_post(weft_semaphore *semaphore, uint32_t count)
         if (count > VALUE - (state & VALUE)) {
             return WEFT_ELIMIT;
         }
-        if ((state & WAITERS) != 0) {
-            /* From here on we owe a wake. */
-            (void)wefti_lobby_list_waker(&object->lobby, self);
+        next = (state & VALUE) + count;
+        /* From here on we owe a wake. */
+        if ((state & WAITERS) != 0 &&
+            !wefti_lobby_list_waker(&object->lobby, self)) {
+            next |= WAITERS;
         }
         /* Release: pairs with the acquire in take. */
-    } while (!atomic_compare_exchange_weak_explicit(
-        &object->state, &state, (state & VALUE) + count, memory_order_release,
-        memory_order_relaxed));
+    } while (!atomic_compare_exchange_weak_explicit(&object->state, &state,
+                                                    next, memory_order_release,
+                                                    memory_order_relaxed));
     if ((state & WAITERS) != 0) {
         wefti_lobby_wake(&object->lobby, false);
     }

@@ -3,6 +3,8 @@
  * A forked child is another process: it owns nothing, watches on its own, and
  * uses objects that it has inherited.
  */
+#define _GNU_SOURCE
+#include <fcntl.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/wait.h>
@@ -124,6 +126,46 @@ static void test_watcher(void)
     CHECK(stage->told == 1);
 }
 
+/* As a daemon begins: all that it has inherited is closed, by number. */
+static void close_all_and_wait(void)
+{
+    int mine[8];
+
+    for (int fd = STDERR_FILENO + 1; fd < 64; fd++) {
+        (void)close(fd);
+    }
+    for (unsigned i = 0; i < 8; i++) {
+        mine[i] = open("/dev/zero", O_RDONLY | O_CLOEXEC);
+        CHECK(mine[i] >= 0);
+    }
+    CHECK_STATUS(weft_mutex_lock_until(&stage->mutex, weft_after_ns(PEER_MS)),
+                 WEFT_ETIMEDOUT);
+    for (unsigned i = 0; i < 8; i++) {
+        char byte = 1;
+
+        CHECK(read(mine[i], &byte, 1) == 1 && byte == 0);
+    }
+}
+
+static void test_descriptors(void)
+{
+    int holder;
+
+    check_case("a child's own descriptors are left alone");
+    holder = fork_child(hold_and_die);
+    CHECK_STATUS(weft_semaphore_wait_until(&stage->ready, peer_soon()),
+                 WEFT_OK);
+    CHECK_STATUS(weft_mutex_lock_until(&stage->mutex, weft_after_ns(PEER_MS)),
+                 WEFT_ETIMEDOUT);
+    check_child(fork_child(close_all_and_wait));
+    CHECK(peer_strike(holder));
+    CHECK(waitpid(holder, NULL, 0) == holder);
+    CHECK_STATUS(weft_mutex_lock_until(&stage->mutex, peer_soon()),
+                 WEFT_EOWNERDEAD);
+    CHECK_STATUS(weft_mutex_recover(&stage->mutex), WEFT_OK);
+    CHECK_STATUS(weft_mutex_unlock(&stage->mutex), WEFT_OK);
+}
+
 static weft_sync *inherited;
 static weft_shared *inherited_memory;
 
@@ -160,6 +202,7 @@ void test_main(void)
     CHECK_STATUS(weft_semaphore_init(&stage->ready, 0), WEFT_OK);
     test_owner();
     test_named();
+    test_descriptors();
     test_watcher();
     peer_unshare(stage, sizeof(*stage));
 }

@@ -297,6 +297,65 @@ static void test_dead_drainer(void)
     end(&errand);
 }
 
+/* The survivor reads already when the writer dies, and reads once more. */
+static void test_dead_drainer_and_reader(void)
+{
+    struct errand errand =
+        begin("who reads may read on when a waiting writer dies");
+    peer_process writer;
+
+    CHECK_STATUS(weft_rwlock_read(&errand.stage->lock), WEFT_OK);
+    writer = run(write_once, &errand);
+    CHECK(peer_await_asleep(&writer));
+    peer_kill(&writer);
+    CHECK_STATUS(weft_rwlock_read_until(&errand.stage->lock, WEFT_NOW),
+                 WEFT_OK);
+    writer = run(write_once, &errand);
+    CHECK(peer_await_asleep(&writer));
+    peer_kill(&writer);
+    CHECK_STATUS(weft_rwlock_read_until(&errand.stage->lock, peer_soon()),
+                 WEFT_OK);
+    for (unsigned i = 0; i < 3; i++) {
+        CHECK_STATUS(weft_rwlock_unlock(&errand.stage->lock), WEFT_OK);
+    }
+    CHECK_STATUS(weft_rwlock_write_until(&errand.stage->lock, peer_soon()),
+                 WEFT_OK);
+    CHECK_STATUS(weft_rwlock_unlock(&errand.stage->lock), WEFT_OK);
+    end(&errand);
+}
+
+/* ------------------------------------------------------------ time-outs --- */
+
+static void write_in_vain(void *context)
+{
+    struct errand *errand = context;
+
+    CHECK_STATUS(weft_rwlock_write_until(&errand->stage->lock,
+                                         weft_after_ns(20 * PEER_MS)),
+                 WEFT_ETIMEDOUT);
+}
+
+static void test_late_writer(void)
+{
+    struct errand errand =
+        begin("a writer that gives up leaves nobody asleep at a free lock");
+    peer_process sleepers[3];
+    peer_process late;
+
+    CHECK_STATUS(weft_rwlock_write(&errand.stage->lock), WEFT_OK);
+    for (unsigned i = 0; i < 3; i++) {
+        sleepers[i] = run(i == 0 ? write_once : read_once, &errand);
+        CHECK(peer_await_asleep(&sleepers[i]));
+    }
+    late = run(write_in_vain, &errand);
+    CHECK(peer_ended_well(&late));
+    CHECK_STATUS(weft_rwlock_unlock(&errand.stage->lock), WEFT_OK);
+    for (unsigned i = 0; i < 3; i++) {
+        CHECK(peer_ended_well(&sleepers[i]));
+    }
+    end(&errand);
+}
+
 /* ------------------------------------------------------------ many more --- */
 
 static void read_along(void *context)
@@ -308,9 +367,6 @@ static void read_along(void *context)
     errand->stage->reading++;
     peer_gate_open(&errand->ready);
     while (!errand->stage->enough) {
-        peer_gate nobody = errand->ready;
-
-        (void)nobody;
         CHECK_STATUS(weft_rwlock_unlock(&errand->stage->lock), WEFT_OK);
         CHECK_STATUS(weft_rwlock_read_until(&errand->stage->lock, peer_soon()),
                      WEFT_OK);
@@ -350,6 +406,8 @@ void test_main(void)
     test_dead_readers();
     test_dead_writer();
     test_dead_drainer();
+    test_dead_drainer_and_reader();
+    test_late_writer();
     test_traffic();
     test_starvation("writers don't starve a reader", write_on, read_on);
     test_starvation("readers don't starve a writer", read_on, write_on);

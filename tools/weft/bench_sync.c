@@ -7,6 +7,7 @@
  * come out right, and turns that must be taken in turn.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 
 #include "bench_pause.h"
@@ -149,7 +150,9 @@ static bool count_one(sync_side *side)
     if (++board->counter % SYNC_BATCH == 0) {
         uint64_t now = weft_now_ns();
 
-        note(side, board->counter, now - board->stamp_ns);
+        if (board->stamp_ns != 0) {
+            note(side, board->counter, now - board->stamp_ns);
+        }
         board->stamp_ns = now;
     }
     return board->counter >= total(side);
@@ -375,17 +378,24 @@ static bool is_batched(sync_test test)
     return test == SYNC_LOCK || test == SYNC_POST || test == SYNC_CONTENDED;
 }
 
-static void read_samples(sync_board *board, uint64_t *samples,
+static bool read_samples(sync_board *board, uint64_t *samples,
                          sync_result *result)
 {
     size_t count = (size_t)board->sample_count;
     double part = is_batched(board->test.test) ? SYNC_BATCH : 1;
     uint64_t step = bench_clock_step_ns();
 
+    if (count == 0) {
+        tool_error("bench: too few of them to measure any: '--count %" PRIu64
+                   "'",
+                   board->test.count);
+        return false;
+    }
     bench_sort(samples, count);
     result->min_ns = (double)samples[0] / part;
     result->p50_ns = bench_percentile(samples, count, 500, step) / part;
     result->p99_ns = bench_percentile(samples, count, 990, step) / part;
+    return true;
 }
 
 static bool run_sides(const sync_family *family, sync_board *board,
@@ -400,10 +410,9 @@ static bool run_sides(const sync_family *family, sync_board *board,
         bench_complain(family->name, board->reports, ended, signal);
         return false;
     }
-    read_samples(board,
-                 (uint64_t *)(void *)(board->memory + round_up(family->bytes)),
-                 result);
-    return true;
+    return read_samples(
+        board, (uint64_t *)(void *)(board->memory + round_up(family->bytes)),
+        result);
 }
 
 bool sync_round(const sync_family *family, const sync_case *test,
@@ -425,6 +434,9 @@ bool sync_round(const sync_family *family, const sync_case *test,
     board->family = bench_sys_number(family);
     board->test = *test;
     board->warmup = test->count / 10;
+    if (is_batched(test->test) && board->warmup < SYNC_BATCH) {
+        board->warmup = SYNC_BATCH;
+    }
     board->samples_most = most;
     errno = 0;
     if (family->init(board->memory)) {

@@ -43,6 +43,7 @@ REAL(waiter_expose);
 REAL(waiter_open);
 REAL(waiter_wait);
 REAL(word_wait);
+REAL(word_wake);
 
 /* --------------------------------------------------------------- script --- */
 
@@ -374,6 +375,13 @@ weft_status weftos_word_wait(_Atomic uint32_t *word, uint32_t value,
     }
     return weftreal_word_wait(word, value, site, deadline_ns, interruptible,
                               detail);
+}
+
+void weftos_word_wake(_Atomic uint32_t *word, uint32_t count,
+                      const weftos_site *site)
+{
+    announce("word_wake");
+    weftreal_word_wake(word, count, site);
 }
 
 /* ---------------------------------------------------- processes, fences --- */

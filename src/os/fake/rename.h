@@ -37,5 +37,6 @@
 #define weftos_waiter_open weftreal_waiter_open
 #define weftos_waiter_wait weftreal_waiter_wait
 #define weftos_word_wait weftreal_word_wait
+#define weftos_word_wake weftreal_word_wake
 
 #endif

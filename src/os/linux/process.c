@@ -110,9 +110,11 @@ weft_status weftos_process_open(int64_t pid, weft_handle *process,
     }
     fd = syscall(SYS_pidfd_open, (pid_t)pid, 0);
     if (fd < 0) {
-        weft_status status = errno == ESRCH    ? WEFT_ENOENT
-                             : errno == ENOSYS ? WEFT_ENOTSUP
-                                               : weftos_errno_status(errno);
+        /* ENOENT, before 6.13 EINVAL: the number is a thread's now. */
+        weft_status status =
+            errno == ESRCH || errno == ENOENT || errno == EINVAL ? WEFT_ENOENT
+            : errno == ENOSYS || errno == EPERM                  ? WEFT_ENOTSUP
+                                                : weftos_errno_status(errno);
         return weftos_fail(detail, status, errno, "pidfd_open");
     }
     *process = fd;

@@ -87,7 +87,8 @@ bool weftos_deaths_has(const weftos_process_id *who, weft_handle handle)
 /*
  * The handle comes first: whatever the stamp then says is said of the process
  * that the handle is of, or it has died since, which the handle tells. Where
- * /proc hides others the stamp is unknown, and the number alone must do.
+ * /proc hides others the stamp is unknown, and the number alone must do; not
+ * where this process can't look because it is out of something.
  */
 weft_status weftos_deaths_add(weft_handle deaths, const weftos_process_id *who,
                               weft_handle *handle, weft_detail *detail)
@@ -99,8 +100,14 @@ weft_status weftos_deaths_add(weft_handle deaths, const weftos_process_id *who,
     if (status != WEFT_OK) {
         return status;
     }
-    if (weftos_process_stamp(who->pid, &stamp, NULL) != WEFT_OK) {
+    status = weftos_process_stamp(who->pid, &stamp, NULL);
+    if (status == WEFT_ELIMIT || status == WEFT_ENOMEM) {
+        weftos_close(*handle);
+        return weftos_fail(detail, status, 0, "watch a process");
+    }
+    if (status != WEFT_OK) {
         stamp = who->stamp;
+        status = WEFT_OK;
     }
     if (stamp != who->stamp || weftos_deaths_has(who, *handle)) {
         weftos_close(*handle);

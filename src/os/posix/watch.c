@@ -217,12 +217,58 @@ static weft_status settle(struct registry *registry, weft_detail *detail)
                : weftos_fail(detail, WEFT_ELIMIT, result, "start a thread");
 }
 
-/* ------------------------------------------------------------- registry --- */
+/* ----------------------------------------------------------------- fork --- */
+
+/* What the forking thread has locked. */
+static _Thread_local struct registry *locked;
+
+/* Nobody is at work on the registry while the process is copied. */
+static void before_fork(void)
+{
+    locked = atomic_load(&current);
+    if (locked != NULL) {
+        (void)pthread_mutex_lock(&locked->lock);
+    }
+}
+
+static void after_fork(void)
+{
+    if (locked != NULL) {
+        (void)pthread_mutex_unlock(&locked->lock);
+    }
+}
 
 /*
- * In a forked child: gives up what the parent had. If another thread of the
- * parent was at work on it during the fork, its descriptors are out of reach,
- * and stay open.
+ * Closes what the parent had, at once: later these may be the numbers of other
+ * descriptors, of a program that has closed all that it inherited. The memory
+ * is left to the first wait, as fork is no place to free any.
+ */
+static void in_child(void)
+{
+    if (locked == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < BUCKETS; i++) {
+        for (struct watched *at = locked->watched[i]; at != NULL;
+             at = at->next) {
+            weftos_close(at->handle);
+        }
+    }
+    weftos_deaths_forget(locked->deaths);
+    (void)pthread_mutex_unlock(&locked->lock);
+}
+
+static int fork_result;
+
+static void handle_forks(void)
+{
+    fork_result = pthread_atfork(before_fork, after_fork, in_child);
+}
+
+/*
+ * In a child: frees what the parent had. Where the child was made without the
+ * handlers, by a bare system call, its descriptors stay open, and another
+ * thread may have been at work on it.
  */
 static void forget(struct registry *parent)
 {
@@ -234,19 +280,22 @@ static void forget(struct registry *parent)
             struct watched *gone = parent->watched[i];
 
             parent->watched[i] = gone->next;
-            weftos_close(gone->handle);
             free(gone);
         }
     }
-    weftos_deaths_forget(parent->deaths);
 }
+
+/* ------------------------------------------------------------- registry --- */
 
 static weft_status make(struct registry *parent, uint64_t token,
                         struct registry **out, weft_detail *detail)
 {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
     struct registry *made = calloc(1, sizeof(*made));
 
-    if (made == NULL) {
+    (void)pthread_once(&once, handle_forks);
+    if (made == NULL || fork_result != 0) {
+        free(made);
         return weftos_fail(detail, WEFT_ENOMEM, 0, "watch processes");
     }
     made->token = token;
@@ -339,9 +388,9 @@ static void enter(struct registry *registry, struct weftos_watch *watch)
     registry->waits = watch;
 }
 
-weft_status weftos_watch_begin(struct weftos_watch *watch,
-                               _Atomic uint32_t *word, const weftos_site *site,
-                               bool exact, weft_detail *detail)
+static weft_status begin(struct weftos_watch *watch, _Atomic uint32_t *word,
+                         const weftos_site *site, bool exact,
+                         weft_detail *detail)
 {
     struct registry *registry = NULL;
     weft_status status = get_registry(&registry, detail);
@@ -357,6 +406,20 @@ weft_status weftos_watch_begin(struct weftos_watch *watch,
         enter(registry, watch);
     }
     (void)pthread_mutex_unlock(&registry->lock);
+    return status;
+}
+
+weft_status weftos_watch_begin(struct weftos_watch *watch,
+                               _Atomic uint32_t *word, const weftos_site *site,
+                               bool exact, weft_detail *detail)
+{
+    weft_status status;
+    int cancel;
+
+    /* A thread that is cancelled in here would leave the registry locked. */
+    (void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
+    status = begin(watch, word, site, exact, detail);
+    (void)pthread_setcancelstate(cancel, &cancel);
     return status;
 }
 
