@@ -121,7 +121,7 @@ inline post(count)
     :: !over ->
         if
 #ifndef NO_POST_LIST
-        :: (word & WAITERS) != 0 -> list_waker(); listed = 0
+        :: (word & WAITERS) != 0 -> list_waker()
 #endif
         :: else
         fi;
@@ -129,7 +129,7 @@ inline post(count)
             alive;
             if
             :: state == word ->
-                state = VALUE(word) + count;
+                state = VALUE(word) + count + (listed -> 0 : word & WAITERS);
                 given = given + count;
                 over = 1
             :: else -> word = state
@@ -138,6 +138,7 @@ inline post(count)
     :: else -> break
     od;
     over = 0;
+    listed = 0;
     if
     :: (word & WAITERS) != 0 -> lobby_wake(0)
     :: else
