@@ -236,8 +236,7 @@ static void check_last_words(const char *title, peer_work *play,
     sides_check_holdings(&before);
 }
 
-/* ------------------------------------------------------------ without sleep
- * --- */
+/* -------------------------------------------------------- without sleep --- */
 
 /* A sender that never waits and never receives. */
 static void check_trying_sender(void)

@@ -204,8 +204,7 @@ static void test_lost_handles(void)
     CHECK(check_open_handles() == handles);
 }
 
-/* ------------------------------------------------------------ the other end -
- */
+/* -------------------------------------------------------- the other end --- */
 
 static void test_hang_up(void)
 {

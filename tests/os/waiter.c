@@ -248,8 +248,7 @@ static void test_two(void)
     close_room();
 }
 
-/* -------------------------------------------------- the socket, the process -
- */
+/* ---------------------------------------------- the socket, the process --- */
 
 static void test_socket(void)
 {

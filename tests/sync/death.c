@@ -273,8 +273,7 @@ static void await_gone(unsigned count)
     CHECK(stage->gone == count);
 }
 
-/* Has the parent be known in the lobby, so that it wakes no more than it says
- */
+/* Lets the parent become known in the lobby: then it wakes only one. */
 static void become_known(peer_task *task)
 {
     peer_process first = run(task, false);
@@ -286,7 +285,11 @@ static void become_known(peer_task *task)
     stage->gone = 0;
 }
 
-/* The first sleepers are stopped when something is given, and then killed. */
+/*
+ * The first sleepers are stopped when something is given, and then killed. On
+ * Linux the stop takes them off the queue of the kernel, so that nobody's wake
+ * dies with them; one that does is in tests/faults/lost_wake.c.
+ */
 static void test_stopped_and_killed(const char *property, peer_task *task)
 {
     peer_process children[MANY];

@@ -373,8 +373,12 @@ weft_status weftos_word_wait(_Atomic uint32_t *word, uint32_t value,
                                     detail);
         return skip_wait(status, deadline_ns, detail);
     }
-    return weftreal_word_wait(word, value, site, deadline_ns, interruptible,
-                              detail);
+    status = weftreal_word_wait(word, value, site, deadline_ns, interruptible,
+                                detail);
+    if (status == WEFT_OK) {
+        announce("word_waited");
+    }
+    return status;
 }
 
 void weftos_word_wake(_Atomic uint32_t *word, uint32_t count,

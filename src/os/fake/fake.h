@@ -104,7 +104,10 @@ const char *fake_failed_operation(void);
 fake_fault fake_failed_how(void);
 unsigned fake_failed_variants(void);
 
-/* Called with its name before each call, those that can't fail included. */
+/*
+ * Called with its name before each call, those that can't fail included; and
+ * with "word_waited" when word_wait has slept and returns WEFT_OK.
+ */
 typedef void fake_hook(const char *name);
 void fake_before_each(fake_hook *hook);
 
