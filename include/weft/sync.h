@@ -299,7 +299,9 @@ WEFT_API weft_status weft_rwlock_recover(weft_rwlock *lock);
  * weft_channel_listen has it; ".weft-memory" or ".weft-object" is added.
  *
  * The memory lives as long as anybody has it open. What is left when the last
- * one died is made anew by the next one.
+ * one died is made anew by the next one. Whoever removes its file takes it from
+ * those who use it: where names lie in /tmp, set WEFT_RUNTIME_DIR to a
+ * directory that nothing cleans.
  */
 typedef struct weft_shared weft_shared;
 

@@ -3,10 +3,10 @@
  * os.h - the one contract between weft and the operating system.
  *
  * Everything above this file compiles alike on all systems; everything that
- * differs is behind it, in one directory per system: linux/, posix/ (what
- * Linux and macOS share), stub/ (every call "not supported": where a port
- * starts). fake/ wraps a real back end for the tests, and fails or stops it
- * at a chosen call.
+ * differs is behind it, in one directory per system: linux/, macos/, posix/
+ * (what these two share), windows/, stub/ (every call "not supported": where a
+ * port starts). For the tests fake/ wraps a real back end, and fails or stops
+ * it at a chosen call, and double/ has the calls of macOS on Linux.
  *
  * The promises are the weakest that all systems can keep. Above all: a wait
  * may return early for any reason, so every caller loops on its own state
@@ -183,6 +183,9 @@ weft_status weftos_shm_attach(weft_handle object, size_t bytes,
  * it finds left over, and nobody has open, it removes. Not inherited by fork.
  * Close with weftos_shm_unmap and weftos_close.
  *
+ * Without `base`, for which `*bytes` must be 0, it only looks and removes:
+ * WEFT_OK then means that somebody has it open, and nothing is to be closed.
+ *
  * WEFT_ENOENT: `*bytes` is 0 and nobody has it open. WEFT_EINUSE: it has
  * another size. WEFT_ENAME, WEFT_EACCES, as weftos_endpoint_open.
  */
@@ -249,7 +252,8 @@ typedef struct weftos_received {
  * Receives one control message. Never blocks. On WEFT_OK the handles in it
  * are the caller's. WEFT_EAGAIN: none is there. WEFT_ECLOSED: the peer is gone
  * and all was read. WEFT_EPROTO: too many bytes or handles. WEFT_ELIMIT:
- * handles were lost because this process has no free descriptor.
+ * handles were lost because this process has no free descriptor; no message
+ * that comes after can be relied on, so the connection is to be ended.
  */
 weft_status weftos_socket_recv(weft_handle socket, weftos_received *received,
                                weft_detail *detail);

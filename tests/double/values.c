@@ -14,6 +14,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <time.h>
+#include <unistd.h>
 
 #define IS(name, value)                                                        \
     _Static_assert((long long)(name) == (value), #name " is " #value)
@@ -58,6 +59,7 @@ AT(kevent, data, 16);
 AT(kevent, udata, 24);
 
 IS(PROC_PIDTBSDINFO, 3);
+IS(PROC_PIDT_SHORTBSDINFO, 13);
 IS(PROC_PIDFDPSHMINFO, 5);
 IS(SRUN, 2);
 IS(SZOMB, 5);
@@ -69,6 +71,10 @@ AT(proc_bsdinfo, pbi_pid, 12);
 AT(proc_bsdinfo, pbi_uid, 20);
 AT(proc_bsdinfo, pbi_start_tvsec, 120);
 AT(proc_bsdinfo, pbi_start_tvusec, 128);
+BYTES(proc_bsdshortinfo, 64);
+AT(proc_bsdshortinfo, pbsi_status, 12);
+AT(proc_bsdshortinfo, pbsi_uid, 36);
+AT(proc_bsdshortinfo, pbsi_gid, 40);
 BYTES(pshm_fdinfo, 1192);
 AT(pshm_fdinfo, pfi, 0);
 AT(pshm_fdinfo, pshminfo, 24);
@@ -106,6 +112,7 @@ AT(fstore, fst_length, 16);
 AT(fstore, fst_bytesalloc, 24);
 
 IS(CLOCK_UPTIME_RAW, 8);
+IS(_CS_DARWIN_USER_DIR, 65536);
 IS(OS_CLOCK_MACH_ABSOLUTE_TIME, 32);
 IS(VM_INHERIT_SHARE, 0);
 IS(VM_INHERIT_COPY, 1);

@@ -93,6 +93,11 @@ static void check_ulock(void)
     CHECK(ulock_wait(SHARED, &word, 5, 1000) == -1 && errno == ETIMEDOUT);
     CHECK(ulock_wait2(SHARED | NO_ERRNO, &word, 5, MS, 0) == -ETIMEDOUT);
 
+    check_case("a time-out that wraps the clock around is over at once");
+    CHECK(ulock_wait2(SHARED, &word, 5, UINT64_MAX, 0) == -1 &&
+          errno == ETIMEDOUT);
+    CHECK(ulock_wait2(SHARED, &word, 6, UINT64_MAX, 0) >= 0);
+
     check_case("a wake that finds nobody is ENOENT");
     CHECK(ulock_wake(SHARED, &word, 0) == -1 && errno == ENOENT);
     CHECK(ulock_wake(SHARED | ALL | NO_ERRNO, &word, 0) == -ENOENT);

@@ -101,6 +101,30 @@ static void test_open_only(void)
     contract_forget_memory(NAME);
 }
 
+static weft_status look(void)
+{
+    size_t bytes = 0;
+
+    return weftos_shm_open(NAME, 0600, &bytes, NULL, NULL, NULL, NULL, NULL);
+}
+
+static void test_look(void)
+{
+    atomic_uint made = 0;
+    struct memory first;
+    int handles;
+
+    check_case("who only looks maps nothing, and does not count as a user");
+    CHECK_STATUS(look(), WEFT_ENOENT);
+    handles = check_open_handles();
+    REQUIRE(open_memory(two_pages(), &made, &first) == WEFT_OK);
+    CHECK_STATUS(look(), WEFT_OK);
+    CHECK_STATUS(look(), WEFT_OK);
+    close_memory(&first);
+    CHECK_STATUS(look(), WEFT_ENOENT);
+    CHECK(made == 1 && check_open_handles() == handles);
+}
+
 static void test_size(void)
 {
     atomic_uint made = 0;
@@ -359,6 +383,7 @@ void test_main(void)
     peer_names_begin();
     test_make();
     test_open_only();
+    test_look();
     test_size();
     test_names();
     test_stale();

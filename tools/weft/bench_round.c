@@ -161,7 +161,7 @@ static void read_rtt(round_board *board, bench_result *result)
     uint64_t step = bench_clock_step_ns();
 
     bench_sort(samples, count);
-    result->min_ns = (double)samples[0];
+    result->min_ns = bench_percentile(samples, count, 0, step);
     result->p50_ns = bench_percentile(samples, count, 500, step);
     result->p99_ns = bench_percentile(samples, count, 990, step);
     result->p999_ns = bench_percentile(samples, count, 999, step);

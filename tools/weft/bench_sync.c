@@ -392,7 +392,7 @@ static bool read_samples(sync_board *board, uint64_t *samples,
         return false;
     }
     bench_sort(samples, count);
-    result->min_ns = (double)samples[0] / part;
+    result->min_ns = bench_percentile(samples, count, 0, step) / part;
     result->p50_ns = bench_percentile(samples, count, 500, step) / part;
     result->p99_ns = bench_percentile(samples, count, 990, step) / part;
     return true;

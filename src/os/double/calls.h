@@ -42,6 +42,14 @@ struct double_fstore {
     off_t fst_bytesalloc;
 };
 
+/* What dladdr() fills in. */
+struct double_dl_info {
+    const char *dli_fname;
+    void *dli_fbase;
+    const char *dli_sname;
+    void *dli_saddr;
+};
+
 /* files.c */
 int double_close(int fd);
 int double_fcntl(int fd, int command, ...);
@@ -85,8 +93,11 @@ ssize_t double_recv(int fd, void *data, size_t bytes, int flags);
 int double_clock_gettime(clockid_t clock, struct timespec *time);
 uint64_t double_clock_gettime_nsec_np(clockid_t clock);
 void *double_dlsym(void *handle, const char *name);
+void *double_dlopen(const char *path, int mode);
+int double_dladdr(const void *address, struct double_dl_info *info);
 int double_getpagesize(void);
 long double_sysconf(int name);
+size_t double_confstr(int name, char *text, size_t bytes);
 /* A thread is a pointer on macOS. */
 int double_pthread_threadid_np(const void *thread, uint64_t *id);
 

@@ -67,6 +67,7 @@
 #define SOL_LOCAL 0
 #define LOCAL_PEERPID 0x002
 #define CLOCK_UPTIME_RAW 8
+#define _CS_DARWIN_USER_DIR 65536
 #undef RTLD_DEFAULT
 #define RTLD_DEFAULT ((void *)-2)
 #define FREAD 1
@@ -83,7 +84,10 @@ typedef struct double_fstore fstore_t;
 #define sockaddr_un double_sockaddr_un
 #define sockaddr_storage double_sockaddr_storage
 
+typedef struct double_dl_info Dl_info;
+
 #define clock_gettime_nsec_np(clock) double_clock_gettime_nsec_np(clock)
+#define dladdr(address, info) double_dladdr(address, info)
 #define getpeereid(fd, uid, gid) double_getpeereid(fd, uid, gid)
 #define minherit(address, bytes, inherit)                                      \
     double_minherit(address, bytes, inherit)
@@ -95,7 +99,9 @@ typedef struct double_fstore fstore_t;
 #define bind(fd, address, bytes) double_bind(fd, address, bytes)
 #define clock_gettime(clock, time) double_clock_gettime(clock, time)
 #define close(fd) double_close(fd)
+#define confstr(name, text, bytes) double_confstr(name, text, bytes)
 #define connect(fd, address, bytes) double_connect(fd, address, bytes)
+#define dlopen(path, mode) double_dlopen(path, mode)
 #define dlsym(handle, name) double_dlsym(handle, name)
 #define fchmod(fd, mode) double_fchmod(fd, mode)
 #define fcntl(...) double_fcntl(__VA_ARGS__)

@@ -14,6 +14,10 @@
  *   WEFT_DOUBLE_WAIT    what this macOS has to wait at words with: os_sync
  *                       (14.4 and later; the default), ulock (11 to 14.3),
  *                       ulock_old (10.15) or pipe (nothing).
+ *   WEFT_DOUBLE_SANDBOX the group of an application in the App Sandbox; without
+ *                       it there is none (memory.c).
+ *   WEFT_DOUBLE_USER    the directory of this user that macOS keeps; without it
+ *                       one below /tmp (system.c).
  */
 #ifndef DOUBLE_FAULTS_H
 #define DOUBLE_FAULTS_H

@@ -2,7 +2,9 @@
  *
  * Shared memory by shm_open(), with the rules of XNU:
  *
- *  - a name has at most 31 bytes; names are of the whole machine.
+ *  - a name has at most 30 bytes; names are of the whole machine.
+ *  - in the App Sandbox (WEFT_DOUBLE_SANDBOX) it is of the application's group,
+ *    GROUP/ANYTHING, or EPERM.
  *  - the descriptor is closed over exec.
  *  - the size is set once, and rounded up to the page of 16 KiB.
  *  - only MAP_SHARED, not beyond the size, and writable only through a
@@ -26,6 +28,7 @@
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/vfs.h>
@@ -34,7 +37,7 @@
 #include "calls.h"
 #include "faults.h"
 
-#define NAME_BYTES 31
+#define NAME_BYTES 30
 #define PAGE_BYTES ((size_t)16384)
 #define PREFIX "/weft-double."
 
@@ -60,10 +63,20 @@ static int map_name(const char *name, char *mapped, size_t bytes)
     return 0;
 }
 
+static bool is_allowed(const char *name)
+{
+    const char *group = getenv("WEFT_DOUBLE_SANDBOX");
+    size_t length = group != NULL ? strlen(group) : 0;
+
+    return length == 0 || (strncmp(name, group, length) == 0 &&
+                           name[length] == '/' && name[length + 1] != '\0');
+}
+
 int double_shm_open(const char *name, int flags, ...)
 {
     char mapped[sizeof(PREFIX) + NAME_BYTES];
-    int error = map_name(name, mapped, sizeof(mapped));
+    int error =
+        is_allowed(name) ? map_name(name, mapped, sizeof(mapped)) : EPERM;
     mode_t mode = 0;
     va_list rest;
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
  * Other processes, by <libproc.h>, with the rules of XNU: proc_pidinfo()
- * refuses processes of other users with EPERM, and does not know one that has
- * ended (ESRCH) unless `argument` asks for those; both calls give 0 when they
- * fail.
+ * refuses processes of other users with EPERM, but for the short form, and does
+ * not know one that has ended (ESRCH) unless `argument` asks for those; both
+ * calls give 0 when they fail.
  *
  * Weaker than XNU: Linux tells the start of a process in steps of 10 ms; of
  * the structures only what is named here is filled in.
@@ -78,39 +78,85 @@ static uint64_t boot_seconds(void)
     return seconds;
 }
 
-int proc_pidinfo(int pid, int flavor, uint64_t argument, void *buffer,
-                 int bytes)
+/* The effective user and group: /proc/PID itself may be root's. */
+static bool read_owner(int pid, uid_t *uid, gid_t *gid)
+{
+    char path[64];
+    char line[256];
+    FILE *file;
+    int found = 0;
+
+    (void)snprintf(path, sizeof(path), "/proc/%d/status", pid);
+    file = fopen(path, "re");
+    if (file == NULL) {
+        return false;
+    }
+    while (fgets(line, sizeof(line), file) != NULL) {
+        found += sscanf(line, "Uid: %*u %u", uid) == 1;
+        found += sscanf(line, "Gid: %*u %u", gid) == 1;
+    }
+    (void)fclose(file);
+    return found == 2;
+}
+
+static int describe_long(int pid, const struct life *life, uid_t uid, gid_t gid,
+                         void *buffer)
 {
     uint64_t ticks = (uint64_t)sysconf(_SC_CLK_TCK);
     struct proc_bsdinfo found;
-    struct life life;
-    struct stat owner;
-    char path[32];
 
-    if (flavor != PROC_PIDTBSDINFO) {
-        double_lacks("this flavor of proc_pidinfo()");
-    }
-    if (bytes < (int)sizeof(found)) {
-        return refuse(ENOMEM);
-    }
-    (void)snprintf(path, sizeof(path), "/proc/%d", pid);
-    if (pid <= 0 || !read_life(pid, &life) || stat(path, &owner) != 0 ||
-        (argument == 0 && (life.state == 'Z' || life.state == 'X'))) {
-        return refuse(ESRCH);
-    }
-    if (geteuid() != 0 && owner.st_uid != geteuid()) {
+    if (geteuid() != 0 && uid != geteuid()) {
         return refuse(EPERM);
     }
     memset(&found, 0, sizeof(found));
-    found.pbi_status = life.state == 'Z' ? SZOMB : SRUN;
+    found.pbi_status = life->state == 'Z' ? SZOMB : SRUN;
     found.pbi_pid = (uint32_t)pid;
-    found.pbi_ppid = (uint32_t)life.parent;
-    found.pbi_uid = owner.st_uid;
-    found.pbi_gid = owner.st_gid;
-    found.pbi_start_tvsec = boot_seconds() + life.start / ticks;
-    found.pbi_start_tvusec = life.start % ticks * (1000000 / ticks);
+    found.pbi_ppid = (uint32_t)life->parent;
+    found.pbi_uid = uid;
+    found.pbi_gid = gid;
+    found.pbi_start_tvsec = boot_seconds() + life->start / ticks;
+    found.pbi_start_tvusec = life->start % ticks * (1000000 / ticks);
     memcpy(buffer, &found, sizeof(found));
     return (int)sizeof(found);
+}
+
+static int describe_short(int pid, const struct life *life, uid_t uid,
+                          gid_t gid, void *buffer)
+{
+    struct proc_bsdshortinfo found;
+
+    memset(&found, 0, sizeof(found));
+    found.pbsi_status = life->state == 'Z' ? SZOMB : SRUN;
+    found.pbsi_pid = (uint32_t)pid;
+    found.pbsi_ppid = (uint32_t)life->parent;
+    found.pbsi_uid = uid;
+    found.pbsi_gid = gid;
+    memcpy(buffer, &found, sizeof(found));
+    return (int)sizeof(found);
+}
+
+int proc_pidinfo(int pid, int flavor, uint64_t argument, void *buffer,
+                 int bytes)
+{
+    struct life life;
+    uid_t uid = 0;
+    gid_t gid = 0;
+
+    if (flavor != PROC_PIDTBSDINFO && flavor != PROC_PIDT_SHORTBSDINFO) {
+        double_lacks("this flavor of proc_pidinfo()");
+    }
+    if (bytes < (int)(flavor == PROC_PIDTBSDINFO
+                          ? PROC_PIDTBSDINFO_SIZE
+                          : PROC_PIDT_SHORTBSDINFO_SIZE)) {
+        return refuse(ENOMEM);
+    }
+    if (pid <= 0 || !read_life(pid, &life) || !read_owner(pid, &uid, &gid) ||
+        (argument == 0 && (life.state == 'Z' || life.state == 'X'))) {
+        return refuse(ESRCH);
+    }
+    return flavor == PROC_PIDTBSDINFO
+               ? describe_long(pid, &life, uid, gid, buffer)
+               : describe_short(pid, &life, uid, gid, buffer);
 }
 
 /* FREAD and FWRITE. */

@@ -9,10 +9,14 @@
  * here, so that one taken for the other shows too.
  */
 #define _GNU_SOURCE
+#include <dlfcn.h>
 #include <errno.h>
 #include <mach/mach_time.h>
 #include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysctl.h>
 #include <unistd.h>
@@ -23,6 +27,7 @@
 
 /* As in darwin.h, which these files do not include. */
 #define CLOCK_UPTIME_RAW 8
+#define CS_DARWIN_USER_DIR 65536
 
 #define PAGE_BYTES 16384
 #define SECOND_NS UINT64_C(1000000000)
@@ -86,6 +91,27 @@ long double_sysconf(int name)
     return name == _SC_PAGESIZE ? PAGE_BYTES : sysconf(name);
 }
 
+/* The directory that macOS makes and keeps for each user; with a '/'. */
+size_t double_confstr(int name, char *text, size_t bytes)
+{
+    const char *kept = getenv("WEFT_DOUBLE_USER");
+    int length;
+
+    if (name != CS_DARWIN_USER_DIR) {
+        double_lacks("confstr() of such a name");
+    }
+    if (kept != NULL) {
+        length = snprintf(text, bytes, "%s/", kept);
+    } else {
+        length = snprintf(text, bytes, "/tmp/weft-double-user-%lu/",
+                          (unsigned long)geteuid());
+    }
+    if ((size_t)length < bytes && mkdir(text, 0700) != 0 && errno != EEXIST) {
+        return 0;
+    }
+    return (size_t)length + 1;
+}
+
 /* -------------------------------------------------------------- threads --- */
 
 int double_pthread_threadid_np(const void *thread, uint64_t *id)
@@ -105,6 +131,29 @@ void *double_dlsym(void *handle, const char *name)
         double_lacks("dlsym() in a library");
     }
     return double_find_word_call(name);
+}
+
+/* For what is loaded already the two systems mean the same. */
+void *double_dlopen(const char *path, int mode)
+{
+    if ((mode & RTLD_NOLOAD) == 0) {
+        double_lacks("dlopen() that loads");
+    }
+    return dlopen(path, mode);
+}
+
+int double_dladdr(const void *address, struct double_dl_info *info)
+{
+    Dl_info found;
+
+    if (dladdr(address, &found) == 0) {
+        return 0;
+    }
+    info->dli_fname = found.dli_fname;
+    info->dli_fbase = found.dli_fbase;
+    info->dli_sname = found.dli_sname;
+    info->dli_saddr = found.dli_saddr;
+    return 1;
 }
 
 static const char *version(void)

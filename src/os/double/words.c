@@ -13,6 +13,8 @@
  *  - a wake that finds nobody is ENOENT; it may fail with EFAULT as well.
  *  - a signal's handler ends a wait even with SA_RESTART.
  *  - os_sync is the same calls again, with NO_ERRNO.
+ *  - a time-out is added to the clock unchecked, as older kernels do it, and
+ *    one that wraps around is over at once. The sum is of ns, as on Intel.
  *
  * Weaker than XNU: the count of waiters left is made up; EDOM (waiters of two
  * opcodes at one word) is not seen; words of 8 bytes are not there.
@@ -30,6 +32,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "calls.h"
 #include "faults.h"
 
 /* The opcodes and flags of XNU's bsd/sys/ulock.h. */
@@ -42,6 +45,9 @@
 #define DEADLINE 0x02000000u
 
 #define SHARED_FLAG 1u
+
+/* As in darwin.h, which these files do not include. */
+#define CLOCK_UPTIME_RAW 8
 
 /* Longer than any test, so that futex() always has a time-out: see above. */
 #define FOREVER_S 100000000
@@ -76,6 +82,13 @@ static int futex_flag(uint32_t operation)
                                                          : 0;
 }
 
+static bool is_over_at_once(uint64_t timeout_ns)
+{
+    uint64_t now_ns = double_clock_gettime_nsec_np(CLOCK_UPTIME_RAW);
+
+    return now_ns + timeout_ns < now_ns;
+}
+
 /* Success is minus the waiters left, a failure an errno. */
 static int wait_ns(uint32_t operation, void *address, uint64_t value,
                    uint64_t timeout_ns)
@@ -89,6 +102,9 @@ static int wait_ns(uint32_t operation, void *address, uint64_t value,
         return ends[double_random(3)];
     }
     if (timeout_ns != 0) {
+        if (is_over_at_once(timeout_ns)) {
+            return *(_Atomic uint32_t *)address == value ? ETIMEDOUT : -others;
+        }
         left.tv_sec = (time_t)(timeout_ns / UINT64_C(1000000000));
         left.tv_nsec = (long)(timeout_ns % UINT64_C(1000000000));
     }

@@ -4,6 +4,7 @@
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -59,6 +60,24 @@ static bool is_zombie(const char *name_end)
            strtoul(threads, NULL, 10) <= 1;
 }
 
+/* All of these calls are points of cancellation; sync.h promises none. */
+static ssize_t read_stat(uint32_t pid, char *text, size_t bytes)
+{
+    ssize_t length = -1;
+    int cancel;
+    int fd;
+
+    (void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
+    (void)snprintf(text, bytes, "/proc/%u/stat", pid);
+    fd = open(text, O_RDONLY | O_CLOEXEC);
+    if (fd >= 0) {
+        length = read(fd, text, bytes - 1);
+        (void)close(fd);
+    }
+    (void)pthread_setcancelstate(cancel, &cancel);
+    return length;
+}
+
 weft_status weftos_process_stamp(uint32_t pid, uint32_t *stamp,
                                  weft_detail *detail)
 {
@@ -66,15 +85,8 @@ weft_status weftos_process_stamp(uint32_t pid, uint32_t *stamp,
     char text[1024];
     const char *name_end;
     const char *start;
-    ssize_t length = -1;
-    int fd;
+    ssize_t length = read_stat(pid, text, sizeof(text));
 
-    (void)snprintf(text, sizeof(text), "/proc/%u/stat", pid);
-    fd = open(text, O_RDONLY | O_CLOEXEC);
-    if (fd >= 0) {
-        length = read(fd, text, sizeof(text) - 1);
-        (void)close(fd);
-    }
     if (length <= 0) {
         return weftos_fail(detail,
                            errno == ENOENT || errno == ESRCH

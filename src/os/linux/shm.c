@@ -21,6 +21,7 @@
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <linux/memfd.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -216,10 +217,15 @@ weft_status weftos_shm_attach(weft_handle object, size_t bytes,
     return status;
 }
 
+/* Not a point of cancellation, as close is: sync.h promises that. */
 void weftos_close(weft_handle handle)
 {
+    int cancel;
+
     if (handle != WEFTOS_NONE) {
+        (void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
         /* On Linux the descriptor is gone even when close reports EINTR. */
         (void)close((int)handle);
+        (void)pthread_setcancelstate(cancel, &cancel);
     }
 }

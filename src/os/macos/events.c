@@ -8,10 +8,10 @@
  * as it is for. That works within one process only, because nobody else can
  * have the kqueue.
  *
- * A word that processes share: each wait has a file open in the run-time
- * directory, whose name is the site's number, and listens to changes of its
- * attributes. A wake changes its times, by its name. It ends all waits at the
- * word, which os.h allows. Why a file and not a FIFO:
+ * A word that processes share: each wait has a file open beside the memory of
+ * names (posix.h), whose name is the site's number, and listens to changes of
+ * its attributes. A wake changes its times, by its name. It ends all waits at
+ * the word, which os.h allows. Why a file and not a FIFO:
  *
  *   - A wake needs no descriptor, so that it can't fail for want of one.
  *   - Nothing is written that somebody must read again.
@@ -22,10 +22,11 @@
  * wait at that word removes. Nothing is kept from one wait to the next: that
  * would be faster, and would leave more behind.
  *
- * The processes must have the same run-time directory: they must be of one
+ * The processes must have the same directory for files: they must be of one
  * user. Deaths are heard by the wait's own kqueue.
  */
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <sys/event.h>
 #include <sys/file.h>
@@ -112,6 +113,9 @@ static void wake_own(const _Atomic uint32_t *word, uint32_t count)
 
 /* ------------------------------------------- words that processes share --- */
 
+/* Of a file: 16 hex digits, ".wait" and the end. */
+#define NAME_BYTES 22
+
 /* What a wait listens with. */
 struct post {
     struct weftos_queue queue;
@@ -119,17 +123,21 @@ struct post {
     char path[PATH_MAX];
 };
 
-static weft_status find_path(uint64_t site, struct weftos_place *place,
-                             char *path, weft_detail *detail)
+static void find_name(uint64_t site, char name[NAME_BYTES])
 {
-    char name[32];
+    (void)snprintf(name, NAME_BYTES, "%016llx.wait", (unsigned long long)site);
+}
+
+static weft_status find_path(uint64_t site, char *path, weft_detail *detail)
+{
+    struct weftos_place place;
+    char name[NAME_BYTES];
     weft_status status;
 
-    (void)snprintf(name, sizeof(name), "%016llx", (unsigned long long)site);
-    status = weftos_place_name(name, place, detail);
-    if (status == WEFT_OK &&
-        snprintf(path, PATH_MAX, "%s/%s.wait", place->directory_path, name) >=
-            PATH_MAX) {
+    find_name(site, name);
+    status = weftos_place_file(name, &place, detail);
+    if (status == WEFT_OK && snprintf(path, PATH_MAX, "%s/%s",
+                                      place.directory_path, name) >= PATH_MAX) {
         status = weftos_fail(detail, WEFT_ENAME, ENAMETOOLONG,
                              "use the run-time directory");
     }
@@ -137,11 +145,14 @@ static weft_status find_path(uint64_t site, struct weftos_place *place,
 }
 
 /* Makes and checks the run-time directory. */
-static weft_status check_directory(weft_detail *detail)
+static weft_status check_directory(uint64_t site, weft_detail *detail)
 {
     struct weftos_place place;
-    weft_status status = weftos_place_open("any", true, &place, detail);
+    char name[NAME_BYTES];
+    weft_status status;
 
+    find_name(site, name);
+    status = weftos_place_open_file(name, &place, detail);
     if (status == WEFT_OK) {
         weftos_close(place.directory);
     }
@@ -201,13 +212,12 @@ static void close_post(struct post *post)
 static weft_status open_post(struct post *post, uint64_t site,
                              weft_detail *detail)
 {
-    struct weftos_place place;
-    weft_status status = check_directory(detail);
+    weft_status status = check_directory(site, detail);
 
     post->fd = -1;
     post->queue.fd = -1;
     if (status == WEFT_OK) {
-        status = find_path(site, &place, post->path, detail);
+        status = find_path(site, post->path, detail);
     }
     if (status == WEFT_OK) {
         status = weftos_queue_open(&post->queue, detail);
@@ -324,27 +334,44 @@ static weft_status wait_shared(const _Atomic uint32_t *word, uint32_t value,
     return status;
 }
 
+/* A thread that is cancelled in here would leave files open and locked. */
 weft_status weftos_events_wait(_Atomic uint32_t *word, uint32_t value,
                                const weftos_site *site, uint64_t deadline_ns,
                                bool interruptible, weft_detail *detail)
 {
-    return site == NULL
-               ? wait_own(word, value, deadline_ns, interruptible, detail)
-               : wait_shared(word, value, site, deadline_ns, interruptible,
-                             detail);
+    weft_status status;
+    int cancel;
+
+    (void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
+    status = site == NULL
+                 ? wait_own(word, value, deadline_ns, interruptible, detail)
+                 : wait_shared(word, value, site, deadline_ns, interruptible,
+                               detail);
+    (void)pthread_setcancelstate(cancel, &cancel);
+    return status;
+}
+
+/* The times are changed by the file's name; if it is not there, nobody waits.
+ */
+static void touch_file(uint64_t site)
+{
+    char path[PATH_MAX];
+    int cancel;
+
+    (void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
+    if (find_path(site, path, NULL) == WEFT_OK) {
+        (void)utimes(path, NULL);
+    }
+    (void)pthread_setcancelstate(cancel, &cancel);
 }
 
 void weftos_events_wake(_Atomic uint32_t *word, uint32_t count,
                         const weftos_site *site)
 {
-    struct weftos_place place;
-    char path[PATH_MAX];
-
     weftos_fence_full();
     if (site == NULL) {
         wake_own(word, count);
-    } else if (find_path(site->id, &place, path, NULL) == WEFT_OK) {
-        /* If it is not there, nobody waits. */
-        (void)utimes(path, NULL);
+    } else {
+        touch_file(site->id);
     }
 }

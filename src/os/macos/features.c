@@ -2,6 +2,7 @@
  *
  * What this system offers, found out by trying it.
  */
+#include <stdio.h>
 #include <sys/event.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -16,11 +17,15 @@ static void probe_memory(weft_feature *feature)
     weft_handle object;
     void *base;
     void *again;
+    char why[64];
+    char text[sizeof(feature->note)];
     weft_detail detail = {WEFT_OK, 0, NULL};
 
     if (weftos_shm_create(bytes, &object, &base, &detail) != WEFT_OK) {
-        errno = detail.os_code;
-        weftos_probe_judge(feature, false);
+        weftos_error_text(detail.os_code, why, sizeof(why));
+        (void)snprintf(text, sizeof(text), "%.80s: %.60s", detail.operation,
+                       why);
+        weftos_probe_set(feature, WEFT_FEATURE_ABSENT, text);
         return;
     }
     again =

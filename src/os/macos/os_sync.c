@@ -7,9 +7,10 @@
  * Of its two timed calls weft uses the one with a time-out in nanoseconds: the
  * other wants ticks of mach_absolute_time. A time-out of 0 is EINVAL.
  */
-#include <os/clock.h>
-
 #include "word.h"
+
+/* What <os/clock.h> has, which older SDKs lack. */
+#define CLOCK_MACH_ABSOLUTE_TIME UINT32_C(32)
 
 /* OS_SYNC_WAIT_ON_ADDRESS_SHARED and OS_SYNC_WAKE_BY_ADDRESS_SHARED. */
 #define FLAG_SHARED UINT32_C(1)
@@ -17,8 +18,7 @@
 static int (*wait_untimed)(void *address, uint64_t value, size_t bytes,
                            uint32_t flags);
 static int (*wait_timed)(void *address, uint64_t value, size_t bytes,
-                         uint32_t flags, os_clockid_t clock,
-                         uint64_t timeout_ns);
+                         uint32_t flags, uint32_t clock, uint64_t timeout_ns);
 static int (*wake_any)(void *address, size_t bytes, uint32_t flags);
 static int (*wake_every)(void *address, size_t bytes, uint32_t flags);
 
@@ -36,7 +36,7 @@ static int wait_at(_Atomic uint32_t *word, uint32_t value, bool is_shared,
         result = wait_untimed(word, value, sizeof(value), flags_for(is_shared));
     } else {
         result = wait_timed(word, value, sizeof(value), flags_for(is_shared),
-                            OS_CLOCK_MACH_ABSOLUTE_TIME, timeout_ns);
+                            CLOCK_MACH_ABSOLUTE_TIME, timeout_ns);
     }
     return result < 0 ? errno : 0;
 }

@@ -12,6 +12,7 @@
  * its files then, and posts NOTE_EXIT at last. So ESRCH means dead, and both
  * the hang-up of a socket and NOTE_EXIT come later than it.
  */
+#include <dlfcn.h>
 #include <libproc.h>
 #include <pthread.h>
 #include <sys/event.h>
@@ -54,13 +55,18 @@ weft_status weftos_process_stamp(uint32_t pid, uint32_t *stamp,
     return WEFT_OK;
 }
 
+/*
+ * The short form is told of other users' processes too, of which the long one
+ * is EPERM (proc_pidinfo: check_same_user).
+ */
 void weftos_process_user(uint32_t pid, uid_t *uid, gid_t *gid)
 {
-    struct proc_bsdinfo info;
+    struct proc_bsdshortinfo info;
 
-    if (ask(pid, &info) == 0) {
-        *uid = info.pbi_uid;
-        *gid = info.pbi_gid;
+    if (proc_pidinfo((int)pid, PROC_PIDT_SHORTBSDINFO, 0, &info,
+                     sizeof(info)) == (int)sizeof(info)) {
+        *uid = info.pbsi_uid;
+        *gid = info.pbsi_gid;
     }
 }
 
@@ -86,10 +92,15 @@ weftos_process_id weftos_process_of(weft_handle handle)
     return who;
 }
 
+/* Not a point of cancellation, as close is: sync.h promises that. */
 void weftos_close(weft_handle handle)
 {
+    int cancel;
+
     if (handle != WEFTOS_NONE && (handle & PROCESS_BIT) == 0) {
+        (void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
         (void)close((int)handle);
+        (void)pthread_setcancelstate(cancel, &cancel);
     }
 }
 
@@ -240,10 +251,25 @@ static void become_child(void)
     weftos_words_forget();
 }
 
+/*
+ * A handler can't be taken back, and a thread may be listening for deaths: if
+ * the library is loaded by dlopen, dlclose must leave it where it is. A
+ * program itself is never unloaded, so it is no harm if it can't be opened.
+ */
+static void stay_loaded(void)
+{
+    Dl_info self;
+
+    if (dladdr(&token, &self) != 0) {
+        (void)dlopen(self.dli_fname, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
+    }
+}
+
 static int handler_result = -1;
 
 static void add_handler(void)
 {
+    stay_loaded();
     handler_result = pthread_atfork(NULL, NULL, become_child);
 }
 

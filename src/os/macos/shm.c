@@ -10,7 +10,8 @@
  *
  * The name is random and lives for some microseconds. Its mode lets nobody
  * open it for writing, not even this user: the owner does so in the call that
- * makes it.
+ * makes it. The App Sandbox allows names of the application's group alone,
+ * GROUP/ANYTHING, and the group is known to the application: WEFT_APP_GROUP.
  *
  * An object gets its size once and for all (pshm_truncate refuses the second
  * time). So a size other than 0 can never change under a reader, and there
@@ -31,8 +32,12 @@
 
 #include "macos.h"
 
-/* With the '/' and the end; PSHMNAMLEN is 31. */
+/* With the end; PSHMNAMLEN is 31. */
 #define NAME_BYTES 31
+
+/* The random part: nobody guesses the fewest while the name lives. */
+#define DIGITS_MOST 24
+#define DIGITS_FEWEST 16
 
 /* Without INHERIT_NONE a forked child could write through it. */
 weft_status weftos_shm_map(int fd, size_t bytes, int protection, void **base,
@@ -73,22 +78,43 @@ int weftos_shm_allocate(int fd, size_t bytes)
     return 0;
 }
 
+/* "/weft." or, for an application's group, "GROUP/", and hex digits. */
+static weft_status make_name(char name[NAME_BYTES], weft_detail *detail)
+{
+    const char *group = getenv("WEFT_APP_GROUP");
+    bool has_group = group != NULL && group[0] != '\0';
+    int length = snprintf(name, NAME_BYTES, "%s/%s", has_group ? group : "",
+                          has_group ? "" : "weft.");
+    unsigned char seed[DIGITS_MOST];
+
+    if (length + DIGITS_FEWEST >= NAME_BYTES) {
+        return weftos_fail(detail, WEFT_ENAME, ENAMETOOLONG,
+                           "fit the application's group into a name of 30 "
+                           "bytes");
+    }
+    arc4random_buf(seed, sizeof(seed));
+    for (int i = 0; i < DIGITS_MOST && length < NAME_BYTES - 1; i++) {
+        name[length++] = "0123456789abcdef"[seed[i] & 15];
+    }
+    name[length] = '\0';
+    return WEFT_OK;
+}
+
 /* Two descriptors for one new object that has no name any more. */
 static weft_status open_twice(int *writable, int *readable, weft_detail *detail)
 {
-    unsigned char seed[12];
-    char name[NAME_BYTES] = "/weft.";
-    weft_status status = WEFT_OK;
+    char name[NAME_BYTES];
+    weft_status status = make_name(name, detail);
 
-    arc4random_buf(seed, sizeof(seed));
-    for (size_t i = 0; i < sizeof(seed); i++) {
-        size_t at = strlen(name);
-
-        (void)snprintf(name + at, sizeof(name) - at, "%02x", seed[i]);
+    if (status != WEFT_OK) {
+        return status;
     }
     *writable = shm_open(name, O_RDWR | O_CREAT | O_EXCL, 0400);
     if (*writable < 0) {
-        return weftos_fail_errno(detail, "shm_open");
+        return weftos_fail_errno(
+            detail, errno == EPERM
+                        ? "shm_open (in a sandbox: set WEFT_APP_GROUP)"
+                        : "shm_open");
     }
     *readable = shm_open(name, O_RDONLY);
     if (*readable < 0) {

@@ -42,7 +42,14 @@ bool weftos_find_function(void *pointer, const char *name)
 
 /* ----------------------------------------------------------------- wait --- */
 
-/* 0 stands for WEFT_FOREVER; else what is left, and is not 0. */
+/*
+ * The longest single wait, 11 days: some kernels add the time-out to the clock
+ * unchecked (clock_absolutetime_interval_to_deadline), and a sum that wraps
+ * around is long over. Who is back early looks again, and waits on.
+ */
+#define LONGEST_NS UINT64_C(1000000000000000)
+
+/* 0 stands for WEFT_FOREVER; else what is left or the most, and is not 0. */
 static bool find_timeout(uint64_t deadline_ns, uint64_t *timeout_ns)
 {
     uint64_t now_ns;
@@ -56,6 +63,9 @@ static bool find_timeout(uint64_t deadline_ns, uint64_t *timeout_ns)
         return false;
     }
     *timeout_ns = deadline_ns - now_ns;
+    if (*timeout_ns > LONGEST_NS) {
+        *timeout_ns = LONGEST_NS;
+    }
     return true;
 }
 

@@ -11,6 +11,7 @@
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -69,7 +70,10 @@ static weft_status check_file(const struct opening *opening, size_t *bytes,
     return WEFT_OK;
 }
 
-/* Opens what is there. WEFT_ENOENT: nothing, or what nobody uses any more. */
+/*
+ * Opens what is there, or only asks, without `base`. WEFT_ENOENT: nothing, or
+ * what nobody uses any more.
+ */
 static weft_status open_file(struct opening *opening, size_t *bytes,
                              void **base, weft_detail *detail)
 {
@@ -86,6 +90,9 @@ static weft_status open_file(struct opening *opening, size_t *bytes,
     }
     if (flock(opening->fd, LOCK_EX | LOCK_NB) == 0) {
         return weftos_fail(detail, WEFT_ENOENT, 0, "find a user of the memory");
+    }
+    if (base == NULL) {
+        return WEFT_OK;
     }
     if (flock(opening->fd, LOCK_SH | LOCK_NB) != 0) {
         return weftos_fail_errno(detail, "lock the memory of the name");
@@ -154,7 +161,8 @@ static weft_status open_or_make(struct opening *opening, size_t *bytes,
                                 weftos_shm_maker *make, void *context,
                                 void **base, weft_detail *detail)
 {
-    weft_status status = open_file(opening, bytes, base, detail);
+    weft_detail found = {WEFT_OK, 0, NULL};
+    weft_status status = open_file(opening, bytes, base, &found);
 
     if (status == WEFT_ENOENT && *bytes == 0 && opening->fd >= 0) {
         /* Left over, and nobody can open it while we hold the lock. */
@@ -163,8 +171,40 @@ static weft_status open_or_make(struct opening *opening, size_t *bytes,
     if (status == WEFT_ENOENT && *bytes != 0) {
         weftos_close(opening->fd);
         opening->fd = -1;
-        status = make_file(opening, *bytes, make, context, base, detail);
+        return make_file(opening, *bytes, make, context, base, detail);
     }
+    if (status != WEFT_OK && detail != NULL) {
+        *detail = found;
+    }
+    return status;
+}
+
+static weft_status open_memory(struct opening *opening, const char *name,
+                               size_t *bytes, weftos_shm_maker *make,
+                               void *context, void **base, weft_detail *detail)
+{
+    weft_status status = name_files(opening, name, detail);
+
+    if (status == WEFT_OK) {
+        status = weftos_place_open_file(name, &opening->place, detail);
+    }
+    if (status == WEFT_ENOENT && *bytes != 0) {
+        return weftos_fail(detail, WEFT_ENAME, ENOENT,
+                           "open the directory of the name");
+    }
+    if (status != WEFT_OK) {
+        return status;
+    }
+    status = weftos_place_lock(&opening->place, detail);
+    if (status == WEFT_OK) {
+        status = open_or_make(opening, bytes, make, context, base, detail);
+        if (status != WEFT_OK || base == NULL) {
+            /* Before the next one looks who has the file open. */
+            weftos_close(opening->fd);
+        }
+        weftos_place_unlock(&opening->place);
+    }
+    weftos_close(opening->place.directory);
     return status;
 }
 
@@ -174,24 +214,15 @@ weft_status weftos_shm_open(const char *name, unsigned mode, size_t *bytes,
                             weft_detail *detail)
 {
     struct opening opening = {.mode = mode, .fd = -1};
-    weft_status status = name_files(&opening, name, detail);
+    weft_status status;
+    int cancel;
 
-    if (status == WEFT_OK) {
-        status = weftos_place_open(name, true, &opening.place, detail);
+    /* A thread that is cancelled in here would leave files open and locked. */
+    (void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
+    status = open_memory(&opening, name, bytes, make, context, base, detail);
+    (void)pthread_setcancelstate(cancel, &cancel);
+    if (status == WEFT_OK && base != NULL) {
+        *handle = opening.fd;
     }
-    if (status != WEFT_OK) {
-        return status;
-    }
-    status = weftos_place_lock(&opening.place, detail);
-    if (status == WEFT_OK) {
-        status = open_or_make(&opening, bytes, make, context, base, detail);
-        weftos_place_unlock(&opening.place);
-    }
-    weftos_close(opening.place.directory);
-    if (status != WEFT_OK) {
-        weftos_close(opening.fd);
-        return status;
-    }
-    *handle = opening.fd;
-    return WEFT_OK;
+    return status;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Names into places: which socket a name stands for, and whether the directory
- * that it lies in can be trusted.
+ * Names into places: which socket or file a name stands for, and whether the
+ * directory that it lies in can be trusted.
  */
 #define _GNU_SOURCE
 #include "place.h"
@@ -31,10 +31,12 @@ static bool is_plain_name(const char *name)
 }
 
 /*
- * The run-time directory. The XDG specification wants a relative
+ * The run-time directory, of sockets or of files: those may need another one
+ * where the environment names none. The XDG specification wants a relative
  * XDG_RUNTIME_DIR ignored; a relative directory of weft's own is a mistake.
  */
-static weft_status runtime_directory(char *path, weft_detail *detail)
+static weft_status runtime_directory(bool of_files, char *path,
+                                     weft_detail *detail)
 {
     const char *own = getenv("WEFT_RUNTIME_DIR");
     const char *session = getenv("XDG_RUNTIME_DIR");
@@ -51,6 +53,9 @@ static weft_status runtime_directory(char *path, weft_detail *detail)
     } else {
         length =
             snprintf(path, PATH_MAX, "/tmp/weft-%lu", (unsigned long)geteuid());
+        if (of_files) {
+            return weftos_place_of_files(path, detail);
+        }
     }
     return length < PATH_MAX ? WEFT_OK
                              : weftos_fail(detail, WEFT_ENAME, ENAMETOOLONG,
@@ -122,7 +127,7 @@ static weft_status find_by_name(const char *name, struct weftos_place *place,
     if (!is_plain_name(name)) {
         return weftos_fail(detail, WEFT_ENAME, 0, "check the name");
     }
-    status = runtime_directory(place->directory_path, detail);
+    status = runtime_directory(false, place->directory_path, detail);
     if (status == WEFT_OK &&
         snprintf(path, PATH_MAX, "%s/%s.sock", place->directory_path, name) >=
             PATH_MAX) {
@@ -162,22 +167,53 @@ weft_status weftos_place_name(const char *name, struct weftos_place *place,
     return WEFT_OK;
 }
 
-weft_status weftos_place_open(const char *name, bool listens,
-                              struct weftos_place *place, weft_detail *detail)
+/* `makes`: makes the run-time directory if it is missing. */
+static weft_status open_place(struct weftos_place *place, bool makes,
+                              weft_detail *detail)
 {
-    weft_status status = weftos_place_name(name, place, detail);
-
-    if (status != WEFT_OK || (!place->is_private && !listens)) {
-        return status;
-    }
-    if (place->is_private && listens &&
-        mkdir(place->directory_path, 0700) != 0 && errno != EEXIST) {
+    if (place->is_private && makes && mkdir(place->directory_path, 0700) != 0 &&
+        errno != EEXIST) {
         return weftos_fail(
             detail, errno == ENOENT ? WEFT_ENAME : weftos_errno_status(errno),
             errno, "make the run-time directory");
     }
     return open_directory(place->directory_path, place->is_private,
                           &place->directory, detail);
+}
+
+weft_status weftos_place_open(const char *name, bool listens,
+                              struct weftos_place *place, weft_detail *detail)
+{
+    weft_status status = weftos_place_name(name, place, detail);
+
+    return status != WEFT_OK || (!place->is_private && !listens)
+               ? status
+               : open_place(place, listens, detail);
+}
+
+weft_status weftos_place_file(const char *name, struct weftos_place *place,
+                              weft_detail *detail)
+{
+    place->directory = -1;
+    place->is_private = !is_path(name);
+    if (!place->is_private) {
+        weftos_place_parent(name, place->directory_path);
+        return strlen(name) < PATH_MAX
+                   ? WEFT_OK
+                   : weftos_fail(detail, WEFT_ENAME, ENAMETOOLONG,
+                                 "use the path");
+    }
+    return is_plain_name(name)
+               ? runtime_directory(true, place->directory_path, detail)
+               : weftos_fail(detail, WEFT_ENAME, 0, "check the name");
+}
+
+weft_status weftos_place_open_file(const char *name, struct weftos_place *place,
+                                   weft_detail *detail)
+{
+    weft_status status = weftos_place_file(name, place, detail);
+
+    return status == WEFT_OK ? open_place(place, true, detail) : status;
 }
 
 weft_status weftos_place_lock(const struct weftos_place *place,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The place of a name: the address of its socket, and its directory.
+ * The place of a name: the address of its socket, and its directory. Files
+ * with names may lie in another directory than sockets (posix.h).
  */
 #ifndef WEFTOS_PLACE_H
 #define WEFTOS_PLACE_H
@@ -29,6 +30,12 @@ weft_status weftos_place_name(const char *name, struct weftos_place *place,
  */
 weft_status weftos_place_open(const char *name, bool listens,
                               struct weftos_place *place, weft_detail *detail);
+
+/* The same for a file, whose place has no address. The directory is made. */
+weft_status weftos_place_file(const char *name, struct weftos_place *place,
+                              weft_detail *detail);
+weft_status weftos_place_open_file(const char *name, struct weftos_place *place,
+                                   weft_detail *detail);
 
 /*
  * Takes the lock that keeps apart those who change the names of the directory,

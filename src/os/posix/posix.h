@@ -67,6 +67,13 @@ weft_status weftos_shm_map(int fd, size_t bytes, int protection, void **base,
                            weft_detail *detail);
 
 /*
+ * Where files with names lie when the environment says nothing: `path`, which
+ * has room for PATH_MAX bytes, is the directory of sockets, and stays as it is
+ * unless there is one that files last longer in.
+ */
+weft_status weftos_place_of_files(char *path, weft_detail *detail);
+
+/*
  * Gives a new file its size, and all the memory or disk that it takes: what is
  * not to be had is an error here, and no fault later. Sets errno.
  */

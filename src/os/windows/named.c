@@ -120,7 +120,7 @@ static size_t read_size(HANDLE section)
 
 /* -------------------------------------------------------- open and make --- */
 
-/* Opens what is there. WEFT_ENOENT: nothing. */
+/* Opens what is there, or only asks, without `base`. WEFT_ENOENT: nothing. */
 static weft_status open_section(struct opening *opening, size_t *bytes,
                                 void **base, weft_detail *detail)
 {
@@ -138,6 +138,9 @@ static weft_status open_section(struct opening *opening, size_t *bytes,
                                ? WEFT_ENOENT
                                : weftos_error_status(cause),
                            cause, step);
+    }
+    if (base == NULL) {
+        return WEFT_OK;
     }
     found = weftos_is_own_object(opening->section) ? read_size(opening->section)
                                                    : 0;
@@ -177,15 +180,18 @@ static weft_status open_or_make(struct opening *opening, size_t *bytes,
                                 weftos_shm_maker *make, void *context,
                                 void **base, weft_detail *detail)
 {
+    weft_detail found = {WEFT_OK, 0, NULL};
     HANDLE mutex;
     weft_status status = lock(opening, &mutex, detail);
 
     if (status != WEFT_OK) {
         return status;
     }
-    status = open_section(opening, bytes, base, detail);
+    status = open_section(opening, bytes, base, &found);
     if (status == WEFT_ENOENT && *bytes != 0) {
         status = make_section(opening, *bytes, make, context, base, detail);
+    } else if (status != WEFT_OK && detail != NULL) {
+        *detail = found;
     }
     unlock(mutex);
     return status;
@@ -211,7 +217,7 @@ weft_status weftos_shm_open(const char *name, unsigned mode, size_t *bytes,
         return WEFT_EOS;
     }
     status = open_or_make(&opening, bytes, make, context, base, detail);
-    if (status != WEFT_OK) {
+    if (status != WEFT_OK || base == NULL) {
         weftos_close_native(opening.section);
         return status;
     }

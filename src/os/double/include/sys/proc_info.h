@@ -15,6 +15,7 @@
 #endif
 
 #define PROC_PIDTBSDINFO 3
+#define PROC_PIDT_SHORTBSDINFO 13
 #define PROC_PIDFDPSHMINFO 5
 #define PROC_PIDFDPIPEINFO 6
 
@@ -44,6 +45,24 @@ struct proc_bsdinfo {
 };
 
 #define PROC_PIDTBSDINFO_SIZE (sizeof(struct proc_bsdinfo))
+
+struct proc_bsdshortinfo {
+    uint32_t pbsi_pid;
+    uint32_t pbsi_ppid;
+    uint32_t pbsi_pgid;
+    uint32_t pbsi_status;
+    char pbsi_comm[MAXCOMLEN];
+    uint32_t pbsi_flags;
+    uid_t pbsi_uid;
+    gid_t pbsi_gid;
+    uid_t pbsi_ruid;
+    gid_t pbsi_rgid;
+    uid_t pbsi_svuid;
+    gid_t pbsi_svgid;
+    uint32_t pbsi_rfu;
+};
+
+#define PROC_PIDT_SHORTBSDINFO_SIZE (sizeof(struct proc_bsdshortinfo))
 
 struct proc_fileinfo {
     uint32_t fi_openflags; /* FREAD, FWRITE */
