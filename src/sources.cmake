@@ -114,6 +114,7 @@ set(WEFT_OS_WINDOWS_SOURCES
     os/windows/named.c
     os/windows/pipe.c
     os/windows/place.c
+    os/windows/proof.c
     os/windows/security.c
     os/windows/shm.c
     os/windows/socket.c

@@ -330,7 +330,7 @@ static weft_status receive(weft_handle socket, bool interruptible,
                            uint64_t deadline_ns, weftos_received *received,
                            weft_detail *detail)
 {
-    for (;;) {
+    for (bool has_waited = false;; has_waited = true) {
         weft_status status = weftos_socket_recv(socket, received, detail);
 
         if (status == WEFT_ECLOSED) {
@@ -338,6 +338,12 @@ static weft_status receive(weft_handle socket, bool interruptible,
         }
         if (status != WEFT_EAGAIN) {
             return status;
+        }
+        /* The peer may end each wait early with what means nothing. */
+        if (has_waited && weftos_now_ns() >= deadline_ns) {
+            return wefti_fail(
+                detail, deadline_ns == WEFT_NOW ? WEFT_EAGAIN : WEFT_ETIMEDOUT,
+                "wait for the greeting");
         }
         status = weftos_socket_wait(socket, false, WEFTOS_NONE, deadline_ns,
                                     interruptible, detail);

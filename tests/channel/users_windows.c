@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * Who may reach a listener's pipe: its list of access rights says so. Nobody
- * else but this user and the system, unless the mode lets others in; and those
- * may connect, and not listen beside us.
+ * else but this user and the system; and a mode that lets others in is refused.
  */
 #include <aclapi.h>
 #include <stdio.h>
@@ -10,9 +9,6 @@
 
 #include "check.h"
 #include "peer.h"
-
-/* The right that would let a client make another instance of the pipe. */
-#define MAKE_INSTANCE 4u
 
 /* A list of rights, with the descriptor that it is a part of. */
 struct list {
@@ -22,16 +18,6 @@ struct list {
 };
 
 static char path[64];
-
-static weft_listener *listen_with(unsigned mode)
-{
-    weft_channel_options options = WEFT_CHANNEL_OPTIONS_INIT;
-    weft_listener *listener;
-
-    options.mode = mode;
-    REQUIRE(weft_channel_listen(path, &options, &listener, NULL) == WEFT_OK);
-    return listener;
-}
 
 static void read_list(struct list *list)
 {
@@ -89,10 +75,11 @@ static void check_own(const struct list *list)
 
 static void test_own(void)
 {
-    weft_listener *listener = listen_with(0);
+    weft_listener *listener;
     struct list list;
 
     check_case("this user and the system may reach a name, and nobody else");
+    REQUIRE(weft_channel_listen(path, NULL, &listener, NULL) == WEFT_OK);
     read_list(&list);
     CHECK(list.entries->AceCount == 2);
     check_own(&list);
@@ -102,19 +89,25 @@ static void test_own(void)
 
 static void test_others(void)
 {
-    weft_listener *listener = listen_with(0666);
-    const ACCESS_ALLOWED_ACE *others;
-    struct list list;
+    static const unsigned modes[] = {0660, 0606, 0601, 0777};
+    weft_channel_options options = WEFT_CHANNEL_OPTIONS_INIT;
+    weft_shared_options shared_options = WEFT_SHARED_OPTIONS_INIT;
+    weft_listener *listener;
+    weft_shared *shared;
+    weft_detail detail;
 
-    check_case("other users may connect where the mode says so, not listen");
-    read_list(&list);
-    REQUIRE(list.entries->AceCount == 3);
-    check_own(&list);
-    others = entry_of(&list, 2);
-    CHECK(is_known(others, WinAuthenticatedUserSid));
-    CHECK((others->Mask & (MAKE_INSTANCE | WRITE_DAC | WRITE_OWNER)) == 0);
-    (void)LocalFree(list.descriptor);
-    weft_listener_close(&listener);
+    check_case("a mode that lets others in is refused");
+    for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
+        options.mode = modes[i];
+        shared_options.mode = modes[i];
+        CHECK_STATUS(weft_channel_listen(path, &options, &listener, &detail),
+                     WEFT_ENOTSUP);
+        CHECK(detail.operation != NULL);
+        CHECK_STATUS(
+            weft_shared_open("users", 64, &shared_options, &shared, &detail),
+            WEFT_ENOTSUP);
+        CHECK(detail.operation != NULL);
+    }
 }
 
 void test_main(void)

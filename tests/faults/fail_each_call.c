@@ -20,8 +20,12 @@
 #include "sides.h"
 
 #define NAME "fail"
-#define SECONDS 20
-#define PATIENCE_NS UINT64_C(2000000000)
+#define SECONDS (WEFT_TEST_TIME_SCALE * 20)
+/*
+ * A ring that can't grow makes a large message a hundred short waits on each
+ * way, and each may be a turn of every process of a busy machine.
+ */
+#define PATIENCE_NS (WEFT_TEST_TIME_SCALE * UINT64_C(2000000000))
 /* So long a victim accepts before it looks whether one was turned away. */
 #define TRY_NS UINT64_C(50000000)
 /* So often a peer that listens asks whether it is still wanted. */

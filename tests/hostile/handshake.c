@@ -308,6 +308,7 @@ static void pair_refuses(const void *argument)
     memset(&attacker, 0, sizeof(attacker));
     REQUIRE(weft_channel_pair(NULL, &victim, &attacker.socket, NULL) ==
             WEFT_OK);
+    REQUIRE(weftos_socket_adopt(attacker.socket, NULL) == WEFT_OK);
     REQUIRE(wefti_offer_init(&attacker.offer, NULL) == WEFT_OK);
     make_hello(&hello, &attacker, WEFTI_HELLO, fault);
     send_hello(attacker.socket, &hello);

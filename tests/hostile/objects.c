@@ -18,6 +18,7 @@ static void try_greeting(uint64_t bytes, weft_handle home, weft_handle bell)
     memset(&attacker, 0, sizeof(attacker));
     REQUIRE(weft_channel_pair(NULL, &victim, &attacker.socket, NULL) ==
             WEFT_OK);
+    REQUIRE(weftos_socket_adopt(attacker.socket, NULL) == WEFT_OK);
     attacker_greeting(&attacker, WEFTI_HELLO, &greeting);
     greeting.home_bytes = bytes;
     CHECK(attacker_send(attacker.socket, &greeting, sizeof(greeting), handles,

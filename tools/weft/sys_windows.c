@@ -68,9 +68,29 @@ static void take_unicode(int argc, char **argv)
     (void)LocalFree(words);
 }
 
+/* The console's code page is not this process's alone: it gets it back. */
+static UINT code_page; /* 0: there was no console, or it had this one */
+
+static void restore_code_page(void)
+{
+    if (code_page != 0) {
+        (void)SetConsoleOutputCP(code_page);
+    }
+}
+
+static void take_code_page(void)
+{
+    UINT before = GetConsoleOutputCP();
+
+    if (before != 0 && before != CP_UTF8 && SetConsoleOutputCP(CP_UTF8)) {
+        code_page = before;
+        (void)atexit(restore_code_page);
+    }
+}
+
 void sys_start(int argc, char **argv)
 {
-    (void)SetConsoleOutputCP(CP_UTF8);
+    take_code_page();
     (void)_setmode(_fileno(stdin), _O_BINARY);
     (void)_setmode(_fileno(stdout), _O_BINARY);
     (void)_setmode(_fileno(stderr), _O_BINARY);
@@ -79,17 +99,20 @@ void sys_start(int argc, char **argv)
 
 void sys_abandon(int exit_code)
 {
+    restore_code_page();
     ExitProcess((UINT)exit_code);
 }
 
 const char *sys_error_text(int code, char *text, size_t room)
 {
-    DWORD length = FormatMessageA(
+    WCHAR found[256];
+    DWORD length = FormatMessageW(
         FORMAT_MESSAGE_FROM_SYSTEM | FORMAT_MESSAGE_IGNORE_INSERTS |
             FORMAT_MESSAGE_MAX_WIDTH_MASK,
-        NULL, (DWORD)code, 0, text, (DWORD)room, NULL);
+        NULL, (DWORD)code, 0, found, ARRAYSIZE(found), NULL);
 
-    if (length == 0) {
+    if (length == 0 || WideCharToMultiByte(CP_UTF8, 0, found, -1, text,
+                                           (int)room, NULL, NULL) == 0) {
         snprintf(text, room, "error %d", code);
     }
     return text;
@@ -168,10 +191,19 @@ sys_event sys_wait_handle(weft_handle handle, uint64_t deadline_ns, int *code)
     return event;
 }
 
+/*
+ * The system gives this thread some seconds when the console closes or the
+ * user leaves, and ends the process when it returns: the time is the main
+ * thread's, to end in order.
+ */
 static BOOL WINAPI note_end(DWORD kind)
 {
-    (void)kind;
-    return SetEvent(end_event);
+    BOOL is_noted = SetEvent(end_event);
+
+    if (is_noted && kind != CTRL_C_EVENT && kind != CTRL_BREAK_EVENT) {
+        Sleep(INFINITE);
+    }
+    return is_noted;
 }
 
 void sys_hold_signals(void)
@@ -186,7 +218,7 @@ void sys_release_signals(void)
 {
     (void)SetConsoleCtrlHandler(note_end, FALSE);
     if (end_event != NULL && WaitForSingleObject(end_event, 0) == 0) {
-        ExitProcess((UINT)STATUS_CONTROL_C_EXIT);
+        sys_abandon((int)STATUS_CONTROL_C_EXIT);
     }
 }
 

@@ -14,7 +14,6 @@
 #include <wchar.h>
 
 #include "link.h"
-#include "place.h"
 #include "rendezvous.h"
 
 /* How many can wait for one name at a time. */
@@ -75,24 +74,46 @@ static weft_status make_event(const wchar_t *key, HANDLE *event,
 
 /* -------------------------------------------------------------- connect --- */
 
+/* So long at a time: the listener may leave, and the pipe stay. */
+#define WAIT_MS 50
+
 /*
- * The listener has not yet taken its last client, so there is no free
- * instance. Waits for one; another client may be faster again.
+ * Does somebody listen? Without a listener a pipe that still has connections
+ * is as busy as one whose listener has not yet taken its last client.
  */
-static weft_status wait_for_place(const wchar_t *name, uint64_t deadline_ns,
-                                  weft_detail *detail)
+static bool is_claimed(const struct weftos_place *place)
+{
+    wchar_t text[WEFTOS_PLACE_TEXT];
+    HANDLE claim;
+
+    if (weftos_claim_name(place->key, text, NULL) != WEFT_OK) {
+        return false;
+    }
+    claim = OpenEventW(SYNCHRONIZE, FALSE, text);
+    if (claim == NULL) {
+        return GetLastError() != ERROR_FILE_NOT_FOUND;
+    }
+    (void)CloseHandle(claim);
+    return true;
+}
+
+/* There is no free instance. Another client may be faster to take the next. */
+static weft_status wait_for_place(const struct weftos_place *place,
+                                  uint64_t deadline_ns, weft_detail *detail)
 {
     static const char step[] = "wait for a place in the listener's queue";
     DWORD ms = weftos_ms_left(deadline_ns);
 
+    if (!is_claimed(place)) {
+        return weftos_fail(detail, WEFT_ENOENT, ERROR_PIPE_BUSY, step);
+    }
     if (ms == 0) {
         return weftos_fail(
             detail, deadline_ns == WEFT_NOW ? WEFT_EAGAIN : WEFT_ETIMEDOUT,
             ERROR_PIPE_BUSY, step);
     }
     /* A wait in vain shows in the next try, as a gone pipe does. */
-    (void)WaitNamedPipeW(name,
-                         ms == INFINITE ? (DWORD)NMPWAIT_WAIT_FOREVER : ms);
+    (void)WaitNamedPipeW(place->pipe, ms < WAIT_MS ? ms : WAIT_MS);
     return WEFT_OK;
 }
 
@@ -109,14 +130,15 @@ static weft_status open_status(DWORD cause)
     }
 }
 
-static weft_status open_pipe(const wchar_t *name, uint64_t deadline_ns,
-                             HANDLE *pipe, weft_detail *detail)
+static weft_status open_pipe(const struct weftos_place *place,
+                             uint64_t deadline_ns, HANDLE *pipe,
+                             weft_detail *detail)
 {
     for (;;) {
         DWORD cause;
         weft_status status;
 
-        *pipe = weftos_pipe_open(name);
+        *pipe = weftos_pipe_open(place->pipe);
         if (*pipe != INVALID_HANDLE_VALUE) {
             return WEFT_OK;
         }
@@ -124,7 +146,7 @@ static weft_status open_pipe(const wchar_t *name, uint64_t deadline_ns,
         if (cause != ERROR_PIPE_BUSY) {
             return weftos_fail(detail, open_status(cause), cause, "connect");
         }
-        status = wait_for_place(name, deadline_ns, detail);
+        status = wait_for_place(place, deadline_ns, detail);
         if (status != WEFT_OK) {
             return status;
         }
@@ -137,7 +159,7 @@ static weft_status connect_once(const struct weftos_place *place,
 {
     struct weftos_link *link;
     HANDLE pipe;
-    weft_status status = open_pipe(place->pipe, deadline_ns, &pipe, detail);
+    weft_status status = open_pipe(place, deadline_ns, &pipe, detail);
 
     if (status != WEFT_OK) {
         return status;

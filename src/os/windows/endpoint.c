@@ -13,15 +13,18 @@
  * too, so that is followed by a look.
  *
  * That nobody else listens at the name is seen by an event of the same name,
- * which lives as long as its maker. FILE_FLAG_FIRST_PIPE_INSTANCE says the
- * same on Windows, and nothing under Wine 8.
+ * the claim, which lives as long as its maker. A pipe lives on, with its list
+ * of access rights, as long as one of its connections: so to make the first
+ * instance (FILE_FLAG_FIRST_PIPE_INSTANCE, which Wine 8 ignores) fails then
+ * too. Who has the claim joins a pipe of its own user's, and makes the list
+ * anew. Who connects looks for the claim when no instance is free.
  */
 #include "socket.h"
 
 #include <stdlib.h>
 #include <wchar.h>
 
-#include "link.h"
+#include "inbox.h"
 #include "place.h"
 #include "rendezvous.h"
 
@@ -68,17 +71,35 @@ static weft_status begin_connecting(weftos_endpoint *endpoint,
     }
 }
 
+/* How a pipe that is there already is joined. */
+#define JOINS WRITE_DAC
+
+/* Another user's pipe, or one whose list can't be made anew, is not joined. */
+static weft_status make_own(const weftos_endpoint *endpoint,
+                            weft_detail *detail)
+{
+    return weftos_is_own_object(endpoint->pipe) &&
+                   SetKernelObjectSecurity(
+                       endpoint->pipe,
+                       DACL_SECURITY_INFORMATION |
+                           PROTECTED_DACL_SECURITY_INFORMATION,
+                       endpoint->access->lpSecurityDescriptor)
+               ? WEFT_OK
+               : weftos_fail(detail, WEFT_EINUSE, ERROR_PIPE_BUSY,
+                             "join the pipe of the name");
+}
+
 static weft_status make_instance(weftos_endpoint *endpoint, DWORD open_mode,
                                  weft_detail *detail)
 {
-    weft_status status;
+    weft_status status = WEFT_OK;
 
     endpoint->pipe =
         weftos_pipe_create(endpoint->place.pipe, open_mode,
                            PIPE_UNLIMITED_INSTANCES, endpoint->access);
     if (endpoint->pipe == INVALID_HANDLE_VALUE) {
         DWORD cause = GetLastError();
-        /* For a first instance this means that there is one already. */
+        /* At first this means that there is one already, or another user's. */
         bool in_use = cause == ERROR_PIPE_BUSY ||
                       (cause == ERROR_ACCESS_DENIED && open_mode != 0);
 
@@ -86,7 +107,12 @@ static weft_status make_instance(weftos_endpoint *endpoint, DWORD open_mode,
                            in_use ? WEFT_EINUSE : weftos_error_status(cause),
                            cause, "make the pipe of the name");
     }
-    status = begin_connecting(endpoint, detail);
+    if (open_mode == JOINS) {
+        status = make_own(endpoint, detail);
+    }
+    if (status == WEFT_OK) {
+        status = begin_connecting(endpoint, detail);
+    }
     if (status != WEFT_OK) {
         (void)CloseHandle(endpoint->pipe);
         endpoint->pipe = INVALID_HANDLE_VALUE;
@@ -149,13 +175,19 @@ static void restore_event(weftos_endpoint *endpoint)
 
 /* ------------------------------------------------------- open and close --- */
 
+weft_status weftos_claim_name(const wchar_t *key,
+                              wchar_t text[WEFTOS_PLACE_TEXT],
+                              weft_detail *detail)
+{
+    return weftos_place_object(L"Global\\listen-", key, text, detail);
+}
+
 /* Takes the name, or says WEFT_EINUSE. */
 static weft_status claim_name(weftos_endpoint *endpoint, weft_detail *detail)
 {
     static const char step[] = "take the name";
     wchar_t text[WEFTOS_PLACE_TEXT];
-    weft_status status = weftos_place_object(L"Global\\listen-",
-                                             endpoint->place.key, text, detail);
+    weft_status status = weftos_claim_name(endpoint->place.key, text, detail);
 
     if (status != WEFT_OK) {
         return status;
@@ -172,11 +204,13 @@ static weft_status claim_name(weftos_endpoint *endpoint, weft_detail *detail)
 static weft_status start(weftos_endpoint *endpoint, unsigned mode,
                          weft_detail *detail)
 {
-    enum weftos_access access =
-        (mode & 077) != 0 ? WEFTOS_ACCESS_PIPE : WEFTOS_ACCESS_USER;
     weft_status status;
 
-    endpoint->access = weftos_get_access(access, detail);
+    /* A process of another user's could connect, and be sent no handles. */
+    if ((mode & 077) != 0) {
+        return weftos_fail(detail, WEFT_ENOTSUP, 0, "let other users connect");
+    }
+    endpoint->access = weftos_get_access(WEFTOS_ACCESS_USER, detail);
     if (endpoint->access == NULL) {
         return WEFT_EOS;
     }
@@ -189,6 +223,9 @@ static weft_status start(weftos_endpoint *endpoint, unsigned mode,
         return weftos_fail_last(detail, "make an endpoint's event");
     }
     status = make_instance(endpoint, FILE_FLAG_FIRST_PIPE_INSTANCE, detail);
+    if (status == WEFT_EINUSE) {
+        status = make_instance(endpoint, JOINS, detail);
+    }
     if (status == WEFT_OK) {
         restore_event(endpoint);
         weftos_announce(endpoint->place.key);
@@ -273,10 +310,15 @@ static bool look_for_client(weftos_endpoint *endpoint)
 static bool look_at_watched(weftos_endpoint *endpoint, unsigned id)
 {
     struct weftos_hearing *hearing = &endpoint->watched[id];
+    struct weftos_link *link;
 
     if (!endpoint->is_watched[id] ||
         weftos_hearing_look(hearing) == WEFTOS_HEARD_NOTHING) {
         return false;
+    }
+    link = weftos_link_find(hearing->pipe);
+    if (link != NULL && weftos_hearing_look(hearing) == WEFTOS_HEARD_MESSAGE) {
+        weftos_inbox_probe(link);
     }
     if (weftos_socket_look(hearing->pipe) != WEFT_EAGAIN) {
         return true;
@@ -306,8 +348,10 @@ weft_status weftos_endpoint_wait(weftos_endpoint *endpoint,
                                  uint64_t deadline_ns, bool interruptible,
                                  uint64_t *id, weft_detail *detail)
 {
+    static const char step[] = "wait for a connection";
+
     (void)interruptible; /* Windows has no signals */
-    for (;;) {
+    for (unsigned looks = 1;; looks++) {
         DWORD index;
         weft_status status = ensure_instance(endpoint, detail);
 
@@ -320,8 +364,14 @@ weft_status weftos_endpoint_wait(weftos_endpoint *endpoint,
             return WEFT_OK;
         }
         restore_event(endpoint);
+        /* Messages that mean nothing may set the event without end. */
+        if (looks > 1 && weftos_is_past(deadline_ns)) {
+            return weftos_fail(
+                detail, deadline_ns == WEFT_NOW ? WEFT_EAGAIN : WEFT_ETIMEDOUT,
+                0, step);
+        }
         status = weftos_wait_once(&endpoint->ready, 1, deadline_ns, &index,
-                                  detail, "wait for a connection");
+                                  detail, step);
         if (status != WEFT_OK) {
             return status;
         }

@@ -16,6 +16,12 @@ weft_status weftos_inbox_take(struct weftos_link *link,
                               struct weftos_message *message, DWORD *bytes);
 
 /*
+ * A hearing has told of a message: if a look finds none, takes the one that it
+ * can't find, if there is one.
+ */
+void weftos_inbox_probe(struct weftos_link *link);
+
+/*
  * Moves what there is from the pipe to the inbox, so that the pipe can tell of
  * what comes next. `*has_message`: something can be received. Returns how the
  * pipe was left: WEFT_EAGAIN, empty; WEFT_ECLOSED; WEFT_OK, the inbox takes no

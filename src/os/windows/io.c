@@ -25,6 +25,12 @@ DWORD weftos_ms_left(uint64_t deadline_ns)
     return ms < INFINITE - 1 ? (DWORD)ms : INFINITE - 1;
 }
 
+bool weftos_is_past(uint64_t deadline_ns)
+{
+    return deadline_ns == WEFT_NOW ||
+           (deadline_ns != WEFT_FOREVER && weftos_now_ns() >= deadline_ns);
+}
+
 /*
  * The timeouts of the wait functions end with a tick, 1 to 16 ms late; this
  * kind of timer does not. Where it is missing, the timeouts have to do.
@@ -112,19 +118,31 @@ weft_status weftos_wait_once(const HANDLE *objects, DWORD count,
 
 /* ----------------------------------------------------------- overlapped --- */
 
+/*
+ * The system's own call waits for the event alone, and takes what it then finds
+ * for the result: an event that another operation has set would let it return
+ * while this one is still writing to its memory. So the event is only what to
+ * sleep at; whether it has ended the operation itself says. Reset before the
+ * look, so that an end after the look is not missed.
+ */
 DWORD weftos_io_finish(HANDLE file, OVERLAPPED *io, bool cancel, DWORD *bytes)
 {
-    DWORD cause;
+    HANDLE event = io->hEvent != NULL ? io->hEvent : file;
 
     if (cancel) {
         (void)CancelIoEx(file, io); /* fails if it has just ended */
     }
-    do {
-        *bytes = 0;
-        cause = GetOverlappedResult(file, io, bytes, TRUE) ? 0 : GetLastError();
-        /* Its event may have been set for another operation. */
-    } while (cause == ERROR_IO_INCOMPLETE);
-    return cause;
+    for (;;) {
+        (void)ResetEvent(event);
+        if (HasOverlappedIoCompleted(io)) {
+            break;
+        }
+        (void)WaitForSingleObject(event, INFINITE);
+    }
+    /* Pairs with the system's: it writes the result, then that it is there. */
+    atomic_thread_fence(memory_order_acquire);
+    *bytes = 0;
+    return GetOverlappedResult(file, io, bytes, FALSE) ? 0 : GetLastError();
 }
 
 void weftos_hearing_start(struct weftos_hearing *hearing, HANDLE pipe,
@@ -154,7 +172,7 @@ enum weftos_heard weftos_hearing_look(struct weftos_hearing *hearing)
         hearing->result = cause;
     }
     switch (hearing->result) {
-    case 0: /* an empty message, which is gone: a peer's idle prank */
+    case 0: /* so it may be for an empty message: inbox.c */
     case ERROR_MORE_DATA:
         return WEFTOS_HEARD_MESSAGE;
     case ERROR_OPERATION_ABORTED:

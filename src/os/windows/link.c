@@ -16,7 +16,8 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <wchar.h>
+
+#include "proof.h"
 
 #define BUCKETS 64
 
@@ -31,24 +32,13 @@ static struct weftos_link **bucket_of(HANDLE pipe)
     return &buckets[((uintptr_t)pipe >> 2) % BUCKETS];
 }
 
-static bool is_server_end(HANDLE pipe, bool *is_server)
-{
-    DWORD flags;
-
-    if (!GetNamedPipeInfo(pipe, &flags, NULL, NULL, NULL)) {
-        return false;
-    }
-    *is_server = (flags & PIPE_SERVER_END) != 0;
-    return true;
-}
-
 /* The process at the other end, as the system has it; 0: unknown. */
 static DWORD other_process(HANDLE pipe)
 {
     bool is_server;
     ULONG pid = 0;
 
-    if (!is_server_end(pipe, &is_server) ||
+    if (!weftos_is_server_end(pipe, &is_server) ||
         !(is_server ? GetNamedPipeClientProcessId(pipe, &pid)
                     : GetNamedPipeServerProcessId(pipe, &pid))) {
         return 0;
@@ -61,6 +51,8 @@ static void init(struct weftos_link *link, HANDLE pipe, bool is_inherited)
     *link = (struct weftos_link){.pipe = pipe, .is_inherited = is_inherited};
     InitializeSRWLock(&link->lock);
     InitializeSRWLock(&link->inbox_lock);
+    link->read_event = CreateEventW(NULL, TRUE, FALSE, NULL);
+    link->write_event = CreateEventW(NULL, TRUE, FALSE, NULL);
     if (!is_inherited) {
         weftos_party_open(&link->peer, other_process(pipe));
         link->has_peer = true;
@@ -75,13 +67,20 @@ void weftos_link_init(struct weftos_link *link, HANDLE pipe)
 weft_status weftos_link_add(HANDLE pipe, bool is_inherited,
                             struct weftos_link **out, weft_detail *detail)
 {
+    static const char step[] = "note a control socket";
     struct weftos_link *link = calloc(1, sizeof(*link));
     struct weftos_link **bucket = bucket_of(pipe);
 
     if (link == NULL) {
-        return weftos_fail(detail, WEFT_ENOMEM, 0, "note a control socket");
+        return weftos_fail(detail, WEFT_ENOMEM, 0, step);
     }
     init(link, pipe, is_inherited);
+    if (link->read_event == NULL || link->write_event == NULL) {
+        weft_status status = weftos_fail_last(detail, step);
+
+        weftos_link_free(link);
+        return status;
+    }
     AcquireSRWLockExclusive(&table_lock);
     link->next = *bucket;
     *bucket = link;
@@ -139,6 +138,8 @@ void weftos_link_deinit(struct weftos_link *link)
 {
     close_lent(link, UINT_MAX);
     weftos_party_close(&link->peer);
+    weftos_close_native(link->read_event);
+    weftos_close_native(link->write_event);
 }
 
 void weftos_link_free(struct weftos_link *link)
@@ -157,34 +158,6 @@ void weftos_link_confirm(struct weftos_link *link, unsigned seen)
 
 /* ---------------------------------------------------------------- proof --- */
 
-/* Room for the name of a pipe, which has 256 characters at most. */
-union pipe_name {
-    FILE_NAME_INFO info;
-    BYTE room[sizeof(FILE_NAME_INFO) + 512];
-};
-
-static bool ask_name(HANDLE pipe, union pipe_name *name)
-{
-    return GetFileInformationByHandleEx(pipe, FileNameInfo, name,
-                                        sizeof(*name)) &&
-           name->info.FileNameLength <= sizeof(name->room) - 8;
-}
-
-static bool is_other_end(HANDLE ours, HANDLE theirs)
-{
-    union pipe_name name;
-    union pipe_name found;
-    bool we_serve;
-    bool they_serve;
-
-    return is_server_end(ours, &we_serve) &&
-           is_server_end(theirs, &they_serve) && we_serve != they_serve &&
-           ask_name(ours, &name) && ask_name(theirs, &found) &&
-           name.info.FileNameLength == found.info.FileNameLength &&
-           wmemcmp(name.info.FileName, found.info.FileName,
-                   name.info.FileNameLength / sizeof(wchar_t)) == 0;
-}
-
 static void set_peer(struct weftos_link *link, const struct weftos_party *party)
 {
     AcquireSRWLockExclusive(&link->lock);
@@ -194,19 +167,32 @@ static void set_peer(struct weftos_link *link, const struct weftos_party *party)
     ReleaseSRWLockExclusive(&link->lock);
 }
 
+/* Until it is closed here, the end for the peer is this process's too. */
+static bool is_adopted_here(HANDLE ours, HANDLE theirs)
+{
+    return weftos_link_find(theirs) != NULL &&
+           weftos_is_other_end(ours, theirs);
+}
+
+static bool is_held_by(const struct weftos_party *party, HANDLE ours,
+                       HANDLE theirs)
+{
+    HANDLE copy = NULL;
+
+    return party->can_reach &&
+           DuplicateHandle(party->process, theirs, GetCurrentProcess(), &copy,
+                           0, FALSE, DUPLICATE_SAME_ACCESS) &&
+           weftos_is_proven_end(ours, copy);
+}
+
 bool weftos_link_prove(struct weftos_link *link, DWORD pid, HANDLE theirs)
 {
     struct weftos_party party;
-    HANDLE copy = NULL;
-    bool is_proven;
 
     weftos_party_open(&party, pid);
-    is_proven = party.can_reach &&
-                DuplicateHandle(party.process, theirs, GetCurrentProcess(),
-                                &copy, 0, FALSE, DUPLICATE_SAME_ACCESS) &&
-                is_other_end(link->pipe, copy);
-    weftos_close_native(copy);
-    if (!is_proven) {
+    if (!(pid == GetCurrentProcessId()
+              ? is_adopted_here(link->pipe, theirs)
+              : is_held_by(&party, link->pipe, theirs))) {
         weftos_party_close(&party);
         return false;
     }
@@ -221,7 +207,7 @@ void weftos_link_meet(HANDLE pipe)
         for (struct weftos_link *link = buckets[i]; link != NULL;
              link = link->next) {
             if (link->is_inherited && !link->has_peer &&
-                is_other_end(link->pipe, pipe)) {
+                weftos_is_other_end(link->pipe, pipe)) {
                 struct weftos_party self;
 
                 weftos_party_open(&self, GetCurrentProcessId());

@@ -41,8 +41,10 @@ struct weftos_link {
     _Atomic bool has_hung_up; /* one of the two sides, as far as was seen */
     _Atomic unsigned taken;   /* messages that were received */
     _Atomic unsigned arrived; /* messages that were read from the pipe */
-    /* Of the inbox, a ring, and of who reads the pipe. */
+    /* Of the inbox, a ring, and of who reads the pipe; with what that needs. */
     SRWLOCK inbox_lock;
+    HANDLE read_event; /* manual-reset */
+    bool has_ended;    /* the peer's hang-up was read out of the pipe */
     unsigned first_letter;
     unsigned letters;
     struct weftos_letter inbox[WEFTOS_INBOX_MOST];
@@ -51,7 +53,8 @@ struct weftos_link {
      * is lent; so that thread reads the rest without the lock.
      */
     SRWLOCK lock;
-    bool has_peer; /* `peer` is filled in */
+    HANDLE write_event; /* manual-reset: for who holds the lock and writes */
+    bool has_peer;      /* `peer` is filled in */
     /* The peer has sent a message, so it knows this process. */
     bool is_confirmed;
     struct weftos_party peer;
@@ -81,7 +84,10 @@ void weftos_link_meet(HANDLE pipe);
  */
 void weftos_link_confirm(struct weftos_link *link, unsigned seen);
 
-/* An entry that nobody can find, for a pipe that is to be closed. */
+/*
+ * An entry that nobody can find, for a pipe that is to be closed. Its events
+ * may be NULL: nobody else reads or writes that pipe.
+ */
 void weftos_link_init(struct weftos_link *link, HANDLE pipe);
 void weftos_link_deinit(struct weftos_link *link);
 

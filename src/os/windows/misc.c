@@ -200,19 +200,84 @@ _Atomic(const weftos_word *) weftos_token = &token;
 /* One machine, one set of process numbers. */
 #define DOMAIN_OF_MACHINE UINT64_C(1)
 
+/* Of a time in units of 100 ns; what of it is used repeats after 26 s. */
+static uint32_t stamp_of(uint64_t time)
+{
+    return (uint32_t)(time ^ time >> WEFTOS_STAMP_BITS) &
+           ((UINT32_C(1) << WEFTOS_STAMP_BITS) - 1);
+}
+
 uint32_t weftos_process_stamp(HANDLE process)
 {
     FILETIME created = {0, 0};
     FILETIME unused;
-    uint64_t time;
 
     if (!GetProcessTimes(process, &created, &unused, &unused, &unused)) {
         return 0;
     }
-    /* In units of 100 ns; what of it is used repeats after 26 s. */
-    time = (uint64_t)created.dwHighDateTime << 32 | created.dwLowDateTime;
-    return (uint32_t)(time ^ time >> WEFTOS_STAMP_BITS) &
-           ((UINT32_C(1) << WEFTOS_STAMP_BITS) - 1);
+    return stamp_of((uint64_t)created.dwHighDateTime << 32 |
+                    created.dwLowDateTime);
+}
+
+/* How the list of all processes begins each entry, since Windows 7. */
+struct process_entry {
+    ULONG next; /* bytes from here to the next one; 0: it is the last */
+    ULONG threads;
+    uint64_t unused[3];
+    uint64_t created;
+    uint64_t times[2];
+    USHORT name_bytes[2];
+    wchar_t *name;
+    LONG priority;
+    HANDLE pid;
+};
+typedef LONG NTAPI query_list(int what, void *facts, ULONG bytes, ULONG *used);
+#define SYSTEM_PROCESSES 5
+
+/* Processes that begin meanwhile make the list longer than it was. */
+#define LIST_SPARE_BYTES 65536
+#define LIST_TRIES 8
+
+/* The caller frees it; NULL: it can't be had. */
+static void *list_processes(void)
+{
+    query_list *query = (query_list *)weftos_find_function(
+        L"ntdll.dll", "NtQuerySystemInformation");
+    ULONG bytes = LIST_SPARE_BYTES;
+
+    for (int i = 0; query != NULL && i < LIST_TRIES; i++) {
+        void *list = malloc(bytes);
+        ULONG needed = 0;
+
+        if (list == NULL ||
+            query(SYSTEM_PROCESSES, list, bytes, &needed) >= 0) {
+            return list;
+        }
+        free(list);
+        bytes = (needed > bytes ? needed : bytes) + LIST_SPARE_BYTES;
+    }
+    return NULL;
+}
+
+bool weftos_listed_stamp(DWORD pid, uint32_t *stamp)
+{
+    char *list = list_processes();
+    const struct process_entry *entry;
+    size_t at = 0;
+
+    if (list == NULL) {
+        return false;
+    }
+    *stamp = 0;
+    do {
+        entry = (const struct process_entry *)(const void *)(list + at);
+        if ((uintptr_t)entry->pid == pid) {
+            *stamp = stamp_of(entry->created);
+        }
+        at += entry->next;
+    } while (entry->next != 0);
+    free(list);
+    return true;
 }
 
 weft_status weftos_process_mark(weftos_process_id *self, uint64_t *domain,

@@ -20,8 +20,8 @@ HANDLE weftos_pipe_create(const wchar_t *name, DWORD open_mode, DWORD instances,
 }
 
 /*
- * As security.c lets clients in: GENERIC_WRITE would ask for more. Who
- * listens there may learn who we are, and no more.
+ * GENERIC_WRITE would ask for the right to make instances too. Who listens
+ * there may learn who we are, and no more.
  */
 HANDLE weftos_pipe_open(const wchar_t *name)
 {

@@ -102,11 +102,23 @@ weft_status weftos_place_object(const wchar_t *prefix, const wchar_t *key,
                              "fit the name into an object's");
 }
 
+/* Letter by letter, as the system compares the names of pipes. */
+static weft_status fold(const wchar_t *name, struct weftos_place *place,
+                        weft_detail *detail)
+{
+    return LCMapStringEx(LOCALE_NAME_INVARIANT, LCMAP_UPPERCASE, name, -1,
+                         place->key, WEFTOS_PLACE_TEXT, NULL, NULL, 0) != 0
+               ? WEFT_OK
+               : weftos_fail(detail, WEFT_ENAME, GetLastError(),
+                             "put the name into upper case");
+}
+
 /* A path is the pipe's own: anything else can't be listened at here. */
 static weft_status take_path(const char *name, struct weftos_place *place,
                              weft_detail *detail)
 {
     const size_t prefix = wcslen(WEFTOS_PIPE_PREFIX);
+    const wchar_t *own = place->pipe + prefix;
     int length = MultiByteToWideChar(CP_UTF8, MB_ERR_INVALID_CHARS, name, -1,
                                      place->pipe, WEFTOS_PLACE_TEXT);
 
@@ -119,25 +131,26 @@ static weft_status take_path(const char *name, struct weftos_place *place,
                                : cause,
                            "use the path as a pipe's name");
     }
-    place->key = place->pipe + prefix;
     if (_wcsnicmp(place->pipe, WEFTOS_PIPE_PREFIX, prefix) != 0 ||
-        *place->key == L'\0' || wcspbrk(place->key, L"/\\") != NULL) {
+        *own == L'\0' || wcspbrk(own, L"/\\") != NULL) {
         return weftos_fail(detail, WEFT_ENAME, 0,
                            "use the path, which is no \\\\.\\pipe\\name");
     }
-    return WEFT_OK;
+    return fold(own, place, detail);
 }
 
 weft_status weftos_place_name(const char *name, struct weftos_place *place,
                               weft_detail *detail)
 {
     const size_t prefix = wcslen(WEFTOS_PIPE_PREFIX);
+    weft_status status;
 
     if (is_path(name)) {
         return take_path(name, place, detail);
     }
     (void)wcscpy(place->pipe, WEFTOS_PIPE_PREFIX);
-    place->key = place->pipe + prefix;
     /* The whole name of a pipe has at most 256 characters. */
-    return weftos_place_key(name, place->pipe + prefix, 257 - prefix, detail);
+    status = weftos_place_key(name, place->pipe + prefix, 257 - prefix, detail);
+    return status == WEFT_OK ? fold(place->pipe + prefix, place, detail)
+                             : status;
 }

@@ -15,8 +15,11 @@
 
 struct weftos_place {
     wchar_t pipe[WEFTOS_PLACE_TEXT];
-    /* The part of it that also names the objects beside it. */
-    const wchar_t *key;
+    /*
+     * What names the objects beside it: the pipe's own part, in upper case,
+     * as the names of pipes ignore case, and those of other objects do not.
+     */
+    wchar_t key[WEFTOS_PLACE_TEXT];
 };
 
 /* WEFT_ENAME: it breaks the rules of weft_channel_listen, or is no pipe. */

@@ -17,13 +17,6 @@
 #include <sddl.h>
 #include <wchar.h>
 
-/*
- * What a client of a pipe needs: to read, write, set its read mode and wait.
- * GENERIC_WRITE would include FILE_APPEND_DATA, which for a pipe is the right
- * to make instances, to be another listener.
- */
-#define PIPE_CLIENT_SDDL L"(A;;0x120183;;;AU)"
-
 /* --------------------------------------------------------------- tokens --- */
 
 /* A variable-sized piece of a token; the SIDs in it are of bounded size. */
@@ -165,9 +158,8 @@ static weft_status make_access(enum weftos_access access,
     }
     if (access != WEFTOS_ACCESS_NOBODY) {
         (void)_snwprintf(text, ARRAYSIZE(text) - 1,
-                         L"O:%lsD:P(A;;GA;;;%ls)(A;;GA;;;SY)%ls",
-                         self->sid_text, self->sid_text,
-                         access == WEFTOS_ACCESS_PIPE ? PIPE_CLIENT_SDDL : L"");
+                         L"O:%lsD:P(A;;GA;;;%ls)(A;;GA;;;SY)", self->sid_text,
+                         self->sid_text);
     }
     attributes->nLength = sizeof(*attributes);
     if (!ConvertStringSecurityDescriptorToSecurityDescriptorW(

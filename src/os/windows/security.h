@@ -44,7 +44,6 @@ void weftos_party_close(struct weftos_party *party);
 /* Whom an access list lets in. */
 enum weftos_access {
     WEFTOS_ACCESS_USER,   /* this user and the system, in all ways */
-    WEFTOS_ACCESS_PIPE,   /* and every user: to be a pipe's client */
     WEFTOS_ACCESS_NOBODY, /* only who was given a handle, with its rights */
     WEFTOS_ACCESSES
 };

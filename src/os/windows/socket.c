@@ -27,23 +27,39 @@ static struct weftos_link *find_link(HANDLE pipe, weft_detail *detail)
 
 /* ----------------------------------------------------------------- send --- */
 
-/* Writes all of it or nothing, at once. */
-static weft_status write_now(HANDLE pipe, const void *data, size_t bytes,
-                             weft_detail *detail)
+/*
+ * Writes all of it or nothing, at once. The link's lock is held, as two writes
+ * would end each other's waits for the event.
+ */
+static weft_status write_now(struct weftos_link *link, const void *data,
+                             size_t bytes, weft_detail *detail)
 {
-    OVERLAPPED io = {0};
+    OVERLAPPED io = {.hEvent = link->write_event};
     DWORD written;
     DWORD cause = 0;
 
-    if (!WriteFile(pipe, data, (DWORD)bytes, NULL, &io)) {
+    if (!WriteFile(link->pipe, data, (DWORD)bytes, NULL, &io)) {
         cause = GetLastError();
         if (cause == ERROR_IO_PENDING) {
-            cause = weftos_io_finish(pipe, &io, true, &written);
+            cause = weftos_io_finish(link->pipe, &io, true, &written);
         }
     }
     return cause == 0 ? WEFT_OK
                       : weftos_fail(detail, weftos_pipe_status(cause), cause,
                                     "send a control message");
+}
+
+/* Sends a message that has no content. */
+static weft_status write_bare(struct weftos_link *link, enum weftos_kind kind)
+{
+    struct weftos_header header;
+    weft_status status;
+
+    weftos_header_fill(&header, link->pipe, kind, 0);
+    AcquireSRWLockExclusive(&link->lock);
+    status = write_now(link, &header, sizeof(header), NULL);
+    ReleaseSRWLockExclusive(&link->lock);
+    return status;
 }
 
 /* Completes the message with copies of the handles, and sends it. */
@@ -59,7 +75,7 @@ static weft_status send_parcel(struct weftos_link *link,
     if (status != WEFT_OK) {
         return status;
     }
-    status = write_now(link->pipe, message,
+    status = write_now(link, message,
                        sizeof(message->header) + message->header.bytes, detail);
     if (status == WEFT_OK) {
         link->sent++;
@@ -104,14 +120,12 @@ void weftos_socket_hang_up(weft_handle socket)
 {
     HANDLE pipe = weftos_native(socket);
     struct weftos_link *link = weftos_link_find(pipe);
-    struct weftos_header end;
 
     if (link == NULL || link->has_hung_up) {
         return;
     }
     /* A peer that has let the pipe fill up learns it from the close. */
-    weftos_header_fill(&end, pipe, WEFTOS_KIND_END, 0);
-    (void)write_now(pipe, &end, sizeof(end), NULL);
+    (void)write_bare(link, WEFTOS_KIND_END);
     link->has_hung_up = true;
     /* Whoever of this process hears the pipe looks, and finds that. */
     (void)CancelIoEx(pipe, NULL);
@@ -159,14 +173,11 @@ static void name_sender(const struct weftos_link *link,
 }
 
 /* Why a message was of no use: its sender has gone, or lies. */
-static weft_status refuse_message(const struct weftos_link *link,
-                                  const char *step, weft_detail *detail)
+static weft_status refuse_message(struct weftos_link *link, const char *step,
+                                  weft_detail *detail)
 {
-    struct weftos_header filler;
-    weft_status status;
+    weft_status status = write_bare(link, WEFTOS_KIND_FILLER);
 
-    weftos_header_fill(&filler, link->pipe, WEFTOS_KIND_FILLER, 0);
-    status = write_now(link->pipe, &filler, sizeof(filler), NULL);
     return weftos_fail(
         detail, status == WEFT_ECLOSED ? WEFT_ECLOSED : WEFT_EPROTO, 0, step);
 }

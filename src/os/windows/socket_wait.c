@@ -13,7 +13,7 @@
 
 #include <string.h>
 
-#include "link.h"
+#include "inbox.h"
 
 /* Waits for an operation's event, or the end of the peer's process. */
 static weft_status wait_for(HANDLE event, HANDLE process, uint64_t deadline_ns,
@@ -35,7 +35,8 @@ static weft_status wait_for(HANDLE event, HANDLE process, uint64_t deadline_ns,
  * For a message. The process's end may be seen before that of the pipe, or
  * before a message that was sent earlier.
  */
-static weft_status wait_to_read(HANDLE pipe, HANDLE event, HANDLE process,
+static weft_status wait_to_read(HANDLE pipe, struct weftos_link *link,
+                                HANDLE event, HANDLE process,
                                 uint64_t deadline_ns, weft_detail *detail)
 {
     struct weftos_hearing hearing;
@@ -46,6 +47,9 @@ static weft_status wait_to_read(HANDLE pipe, HANDLE event, HANDLE process,
         status = wait_for(event, process, deadline_ns, detail);
     }
     weftos_hearing_stop(&hearing);
+    if (link != NULL && weftos_hearing_look(&hearing) == WEFTOS_HEARD_MESSAGE) {
+        weftos_inbox_probe(link);
+    }
     return status == WEFT_EPEERDIED && weftos_socket_look(pipe) == WEFT_OK
                ? WEFT_OK
                : status;
@@ -83,13 +87,17 @@ weft_status weftos_socket_wait(weft_handle socket, bool room,
     if (link != NULL && link->has_hung_up) {
         return WEFT_OK;
     }
+    /* What lies in the inbox no read of the pipe would tell of. */
+    if (!room && weftos_socket_look(pipe) != WEFT_EAGAIN) {
+        return WEFT_OK;
+    }
     event = CreateEventW(NULL, TRUE, FALSE, NULL);
     if (event == NULL) {
         return weftos_fail_last(detail, "make an event to wait for");
     }
     status = room ? wait_for_room(pipe, event, weftos_native(process),
                                   deadline_ns, detail)
-                  : wait_to_read(pipe, event, weftos_native(process),
+                  : wait_to_read(pipe, link, event, weftos_native(process),
                                  deadline_ns, detail);
     (void)CloseHandle(event);
     return status;

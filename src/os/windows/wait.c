@@ -126,20 +126,36 @@ static unsigned tell_of_messages(weftos_waiter *waiter,
     return WEFTOS_EVENT_SOCKET;
 }
 
+/* One that ends at once may leave the event alone, and the wait must look. */
+static void hear_on(weftos_waiter *waiter)
+{
+    weftos_hearing_start(&waiter->hearing, waiter->pipe, waiter->pipe_event);
+    waiter->hears = true;
+    if (weftos_hearing_look(&waiter->hearing) != WEFTOS_HEARD_NOTHING) {
+        (void)SetEvent(waiter->pipe_event);
+    }
+}
+
 unsigned weftos_waiter_hear_pipe(weftos_waiter *waiter)
 {
     struct weftos_link *link = weftos_link_find(waiter->pipe);
+    enum weftos_heard heard = WEFTOS_HEARD_NOTHING;
     bool has_message;
     unsigned events;
     weft_status status;
 
-    if (waiter->hears &&
-        weftos_hearing_look(&waiter->hearing) == WEFTOS_HEARD_NOTHING) {
-        return 0;
+    if (waiter->hears) {
+        heard = weftos_hearing_look(&waiter->hearing);
+        if (heard == WEFTOS_HEARD_NOTHING) {
+            return 0;
+        }
     }
     waiter->hears = false;
     if (link == NULL || link->has_hung_up) {
         return WEFTOS_EVENT_SOCKET | WEFTOS_EVENT_HANGUP;
+    }
+    if (heard == WEFTOS_HEARD_MESSAGE) {
+        weftos_inbox_probe(link);
     }
     status = weftos_inbox_gather(link, &has_message);
     events = has_message ? tell_of_messages(waiter, link) : 0;
@@ -147,11 +163,10 @@ unsigned weftos_waiter_hear_pipe(weftos_waiter *waiter)
         return WEFTOS_EVENT_SOCKET | WEFTOS_EVENT_HANGUP;
     }
     if (status == WEFT_EAGAIN) {
-        weftos_hearing_start(&waiter->hearing, waiter->pipe,
-                             waiter->pipe_event);
-        waiter->hears = true;
+        hear_on(waiter);
     }
-    return events;
+    /* What meant nothing is told of too: the caller counts what wakes it. */
+    return heard == WEFTOS_HEARD_MESSAGE ? WEFTOS_EVENT_SOCKET : events;
 }
 
 /* After a hang-up nothing else would ever tell of the death. */

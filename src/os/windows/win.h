@@ -64,6 +64,12 @@ void weftos_close_native(HANDLE handle);
 /* Of a process's start, for weftos_process_id; 0 if it can't be asked. */
 uint32_t weftos_process_stamp(HANDLE process);
 
+/*
+ * The same of a process that may not be opened, by the list of all; 0: there
+ * is none of this number. False: the list can't be had.
+ */
+bool weftos_listed_stamp(DWORD pid, uint32_t *stamp);
+
 /* -------------------------------------------------------------- waiting --- */
 
 /*
@@ -95,11 +101,16 @@ static inline bool weftos_is_signalled(HANDLE object)
 /* Time left, in milliseconds rounded up; INFINITE for WEFT_FOREVER only. */
 DWORD weftos_ms_left(uint64_t deadline_ns);
 
+/* WEFT_NOW always is. */
+bool weftos_is_past(uint64_t deadline_ns);
+
 /* ----------------------------------------------------------- overlapped --- */
 
 /*
  * Waits for the end of an overlapped operation, which it first asks to stop if
- * `cancel`. Returns its error, 0 for success.
+ * `cancel`. Returns its error, 0 for success. Resets its event, which may be
+ * one that other operations set too: then the caller looks at those. Without
+ * an event it must be the only operation of the file.
  */
 DWORD weftos_io_finish(HANDLE file, OVERLAPPED *io, bool cancel, DWORD *bytes);
 
@@ -115,7 +126,7 @@ struct weftos_hearing {
 
 enum weftos_heard {
     WEFTOS_HEARD_NOTHING,
-    WEFTOS_HEARD_MESSAGE, /* one is there, or was: look */
+    WEFTOS_HEARD_MESSAGE, /* one is there, or was: weftos_inbox_probe */
     WEFTOS_HEARD_HANGUP,
     WEFTOS_HEARD_CANCELLED /* as when the thread that began it has ended */
 };

@@ -44,6 +44,14 @@ struct watches {
     DWORD count;
 };
 
+/* One that may not be opened can't be watched, but looked up. */
+static bool is_another(const weftos_process_id *who)
+{
+    uint32_t stamp;
+
+    return weftos_listed_stamp(who->pid, &stamp) && stamp != who->stamp;
+}
+
 /*
  * The number of a process that has ended is used again as soon as its last
  * handle is closed; the stamp tells whether this one is meant. `*process` is
@@ -59,9 +67,12 @@ static weft_status watch_process(const weftos_process_id *who, HANDLE *process,
     if (*process == NULL) {
         DWORD cause = GetLastError();
 
-        return cause == ERROR_ACCESS_DENIED ? WEFT_OK
-               : cause == ERROR_INVALID_PARAMETER
-                   ? weftos_fail(detail, WEFT_EPEERDIED, cause, step)
+        if (cause == ERROR_INVALID_PARAMETER ||
+            (cause == ERROR_ACCESS_DENIED && is_another(who))) {
+            return weftos_fail(detail, WEFT_EPEERDIED, cause, step);
+        }
+        return cause == ERROR_ACCESS_DENIED
+                   ? WEFT_OK
                    : weftos_fail(detail, weftos_error_status(cause), cause,
                                  step);
     }
