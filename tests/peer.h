@@ -73,7 +73,7 @@ typedef struct peer_process {
  * `context`, and then ends with 0 if all of its checks held. With 0 bytes it
  * gets the pointer itself: NULL, or into peer_shared() memory.
  *
- * Not for a process that has other threads.
+ * Not for a process that has other threads than the library's own.
  */
 typedef void peer_task(void *context);
 peer_process peer_run(peer_task *task, const void *context, size_t bytes);
@@ -125,6 +125,13 @@ int peer_self(void);
 /* Stops a child and lets it go on; its state is kept meanwhile. */
 void peer_stop(const peer_process *child);
 void peer_go_on(const peer_process *child);
+
+/*
+ * Where children are forked: waits until the other threads, which are the
+ * library's, sleep. One that begins or ends holds locks of the sanitizers'
+ * allocator, which the child would find locked for ever.
+ */
+void peer_await_quiet(void);
 
 /* The number of this thread, which no other has, in no process. */
 int peer_thread(void);

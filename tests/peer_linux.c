@@ -3,9 +3,12 @@
  * What a thread does and where it runs, and how a child ends, as Linux tells.
  */
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <poll.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -53,6 +56,39 @@ bool peer_is_asleep(int thread)
     }
     (void)fclose(file);
     return state != NULL && strncmp(state, ") S", 3) == 0;
+}
+
+/* Whether a thread of ours is neither asleep nor gone. */
+static bool is_busy(int thread)
+{
+    return thread != peer_thread() && !peer_is_asleep(thread) &&
+           kill(thread, 0) == 0;
+}
+
+static int find_busy_thread(void)
+{
+    DIR *threads = opendir("/proc/self/task");
+    const struct dirent *entry;
+    int busy = 0;
+
+    REQUIRE(threads != NULL);
+    while (busy == 0 && (entry = readdir(threads)) != NULL) {
+        int thread = (int)strtol(entry->d_name, NULL, 10);
+
+        busy = thread > 0 && is_busy(thread) ? thread : 0;
+    }
+    (void)closedir(threads);
+    return busy;
+}
+
+void peer_await_quiet(void)
+{
+    uint64_t late = peer_soon();
+    int busy;
+
+    while ((busy = find_busy_thread()) != 0 && weft_now_ns() < late) {
+    }
+    CHECK(busy == 0);
 }
 
 unsigned peer_cpus(void)

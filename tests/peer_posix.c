@@ -37,8 +37,10 @@ bool peer_await_begun(const peer_process *child)
 
 peer_process peer_run(peer_task *task, const void *context, size_t bytes)
 {
-    pid_t pid = fork();
+    pid_t pid;
 
+    peer_await_quiet();
+    pid = fork();
     (void)bytes; /* the child has a copy of everything */
     REQUIRE(pid >= 0);
     if (pid == 0) {
@@ -52,8 +54,10 @@ peer_process peer_execute(const char *argument)
 {
     char *const arguments[] = {check_arguments[0], (char *)(uintptr_t)argument,
                                NULL};
-    pid_t pid = fork();
+    pid_t pid;
 
+    peer_await_quiet();
+    pid = fork();
     REQUIRE(pid >= 0);
     if (pid == 0) {
         (void)execv(check_arguments[0], arguments);
