@@ -117,6 +117,7 @@ lint: ## check form, layers, headers and symbols
 	@scripts/setup build lint
 	$(call build,release)
 	$(call build,dev)
+	$(call build,bench)
 	@scripts/lint $(BUILD)
 
 format: ## let clang-format lay out every C file

@@ -8,6 +8,6 @@
 
 int main(int argc, char **argv)
 {
-    sys_start();
+    sys_start(argc, argv);
     return cmd_bench(argc, argv);
 }
