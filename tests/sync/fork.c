@@ -25,8 +25,10 @@ static struct stage *stage;
 
 static int fork_child(void (*work)(void))
 {
-    pid_t pid = fork();
+    pid_t pid;
 
+    peer_await_quiet();
+    pid = fork();
     REQUIRE(pid >= 0);
     if (pid == 0) {
         work();
