@@ -4,6 +4,7 @@
  */
 #include <stddef.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "ipc/ring.h"
 #include "step.h"
@@ -28,7 +29,8 @@ void wefti_step(const char *name)
         return;
     }
     step = atomic_fetch_add(&steps->count, 1) + 1;
-    if (step == weftos_load_relaxed(&steps->die_at)) {
+    if (step == weftos_load_relaxed(&steps->die_at) ||
+        strcmp(name, steps->die_in) == 0) {
         die = atomic_load(&death);
         (void)snprintf(steps->died_in, sizeof(steps->died_in), "%s", name);
         weftos_store_release(&steps->died_ns, weft_now_ns());

@@ -17,6 +17,7 @@ struct wefti_steps {
     weftos_word die_at;  /* the step, from 1, at which to die; 0: none */
     weftos_word died_ns; /* 0: nobody has */
     /* The step's name, cut; it is there when died_ns is. */
+    char die_in[WEFTI_STEP_NAME]; /* the first step of this name is one, too */
     char died_in[WEFTI_STEP_NAME];
 };
 
