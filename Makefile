@@ -81,7 +81,8 @@ macos: ## build for both kinds of Mac; run the tests on a double of macOS
 coverage: ## say how much of the macOS back end its tests run
 	@scripts/setup build check sanitize coverage
 	$(call build,double-coverage)
-	@scripts/coverage-macos $(BUILD)/double-coverage -j $(JOBS) $(CTEST_FLAGS)
+	@scripts/coverage-macos $(BUILD)/double-coverage -j $(JOBS) \
+	    $(AGAIN) $(CTEST_FLAGS)
 
 # One build for each feature of Linux that weft can do without.
 FALLBACKS = without-membarrier without-sealing without-pidfd
