@@ -11,12 +11,16 @@ set(WEFT_BASE_SOURCES
 
 set(WEFT_IPC_SOURCES
     ipc/channel.c
+    ipc/client.c
+    ipc/guest.c
     ipc/handshake.c
     ipc/listener.c
     ipc/message.c
     ipc/park.c
     ipc/room.c
     ipc/rx.c
+    ipc/service.c
+    ipc/service_next.c
     ipc/sync_condition.c
     ipc/sync_event.c
     ipc/sync_lobby.c
@@ -120,6 +124,7 @@ set(WEFT_OS_WINDOWS_SOURCES
     os/windows/socket.c
     os/windows/socket_wait.c
     os/windows/wait.c
+    os/windows/watch.c
     os/windows/word.c
     os/windows/word_local.c
 )

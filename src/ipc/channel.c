@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "handshake.h"
+#include "received.h"
 #include "rx.h"
 #include "tx.h"
 
@@ -100,6 +101,9 @@ static void assemble(weft_channel *channel)
     line->bell = answer->bell;
     line->wait = settings->wait;
     line->interruptible = settings->interruptible;
+    line->is_hub = settings->is_hub;
+    line->hears_socket =
+        settings->pattern == WEFTI_SERVICE && !settings->is_hub;
     line->fences_remote =
         channel->offer.can_fence_remote && answer->can_fence_remote;
     wefti_tx_init(&channel->tx, line, channel->offer.home_bytes, &sending,
@@ -132,38 +136,79 @@ weft_status wefti_channel_create(weft_handle socket, struct wefti_offer *offer,
     return WEFT_OK;
 }
 
-/* The connecting side, on a socket that it takes whatever happens. */
-static weft_status greet(weft_handle socket,
+/* The connecting side. The socket and the offer are used up in any case. */
+static weft_status greet(weft_handle socket, struct wefti_offer *offer,
                          const struct wefti_settings *settings,
                          uint64_t deadline_ns, weft_channel **out,
                          weft_detail *detail)
 {
-    struct wefti_offer offer;
     struct wefti_answer answer;
-    weft_status status = wefti_offer_init(&offer, detail);
+    weft_status status =
+        wefti_offer_send(offer, socket, WEFTI_HELLO, settings, detail);
 
-    if (status != WEFT_OK) {
-        weftos_close(socket);
-        return status;
-    }
-    status = wefti_offer_send(&offer, socket, WEFTI_HELLO, settings, detail);
     if (status == WEFT_OK || status == WEFT_EPEERDIED) {
         /* A listener that turned us away before this still left its answer. */
         status = wefti_answer_receive(
             &answer, socket, WEFTI_WELCOME, settings,
             wefti_within(deadline_ns, settings->handshake_ns), detail);
         if (status == WEFT_OK) {
-            status = wefti_channel_create(socket, &offer, &answer, settings,
-                                          out, detail);
+            status = wefti_channel_create(socket, offer, &answer, settings, out,
+                                          detail);
             if (status == WEFT_OK) {
                 return WEFT_OK;
             }
             wefti_answer_deinit(&answer, false);
         }
     }
-    wefti_offer_deinit(&offer, false);
+    wefti_offer_deinit(offer, false);
     weftos_close(socket);
     return status;
+}
+
+static weft_status connect_checked(const char *name,
+                                   const struct wefti_settings *settings,
+                                   uint64_t deadline_ns, weft_handle *socket,
+                                   weft_detail *detail)
+{
+    weftos_peer peer;
+    weft_status status =
+        weftos_endpoint_connect(name, settings->await_name, deadline_ns,
+                                settings->interruptible, socket, &peer, detail);
+
+    if (status != WEFT_OK) {
+        return status;
+    }
+    status = wefti_check_peer(settings, &peer, detail);
+    if (status != WEFT_OK) {
+        weftos_close(*socket);
+    }
+    return status;
+}
+
+/*
+ * The offer is made first, so that the greeting comes at once: a listener has
+ * few places for those who have connected and say nothing.
+ */
+weft_status wefti_channel_connect(const char *name,
+                                  const struct wefti_settings *settings,
+                                  uint64_t deadline_ns, weft_channel **out,
+                                  weft_detail *detail)
+{
+    weft_detail found = {WEFT_OK, 0, NULL};
+    struct wefti_offer offer;
+    weft_handle socket;
+    weft_status status = wefti_offer_init(&offer, false, detail);
+
+    if (status != WEFT_OK) {
+        return status;
+    }
+    status = connect_checked(name, settings, deadline_ns, &socket, &found);
+    if (status == WEFT_OK) {
+        status = greet(socket, &offer, settings, deadline_ns, out, &found);
+    } else {
+        wefti_offer_deinit(&offer, false);
+    }
+    return wefti_pass(detail, status, &found);
 }
 
 weft_status weft_channel_connect(const char *name,
@@ -172,8 +217,6 @@ weft_status weft_channel_connect(const char *name,
                                  weft_detail *detail)
 {
     struct wefti_settings settings;
-    weft_handle socket;
-    weftos_peer peer;
     weft_status status;
 
     if (out == NULL || name == NULL) {
@@ -181,20 +224,9 @@ weft_status weft_channel_connect(const char *name,
     }
     *out = NULL;
     status = wefti_settings_init(&settings, options, detail);
-    if (status == WEFT_OK) {
-        status = weftos_endpoint_connect(name, settings.await_name, deadline_ns,
-                                         settings.interruptible, &socket, &peer,
-                                         detail);
-    }
-    if (status != WEFT_OK) {
-        return status;
-    }
-    status = wefti_check_peer(&settings, &peer, detail);
-    if (status != WEFT_OK) {
-        weftos_close(socket);
-        return status;
-    }
-    return greet(socket, &settings, deadline_ns, out, detail);
+    return status != WEFT_OK ? status
+                             : wefti_channel_connect(name, &settings,
+                                                     deadline_ns, out, detail);
 }
 
 weft_status weft_channel_pair(const weft_channel_options *options,
@@ -213,7 +245,7 @@ weft_status weft_channel_pair(const weft_channel_options *options,
     *theirs = WEFT_HANDLE_NONE;
     status = wefti_settings_init(&settings, options, detail);
     if (status == WEFT_OK) {
-        status = wefti_offer_init(&offer, detail);
+        status = wefti_offer_init(&offer, false, detail);
     }
     if (status != WEFT_OK) {
         return status;
@@ -258,6 +290,7 @@ weft_status weft_channel_adopt(weft_handle theirs,
                                weft_detail *detail)
 {
     struct wefti_settings settings;
+    struct wefti_offer offer;
     weft_status status;
 
     if (out == NULL) {
@@ -273,11 +306,14 @@ weft_status weft_channel_adopt(weft_handle theirs,
     if (status == WEFT_OK) {
         status = weftos_socket_adopt(theirs, detail);
     }
+    if (status == WEFT_OK) {
+        status = wefti_offer_init(&offer, false, detail);
+    }
     if (status != WEFT_OK) {
         weftos_close(theirs);
         return status;
     }
-    return greet(theirs, &settings, deadline_ns, out, detail);
+    return greet(theirs, &offer, &settings, deadline_ns, out, detail);
 }
 
 /* ---------------------------------------------------------------- entry --- */
@@ -341,7 +377,7 @@ static weft_status finish(weft_channel *channel, uint64_t deadline_ns)
     }
     status = finish_handshake(channel, deadline_ns);
     if (status != WEFT_OK && !is_early(channel, status)) {
-        wefti_refuse(channel->line.socket, status);
+        wefti_refuse(channel->line.socket, &channel->settings, status);
         channel->detail.status = status;
     }
     atomic_store(&channel->phase, status == WEFT_OK           ? READY
@@ -639,7 +675,34 @@ void weft_channel_get_detail(const weft_channel *channel, weft_detail *detail)
     }
 }
 
+/* ---------------------------------------------------- what more is made --- */
+
+struct wefti_tx *wefti_channel_tx(weft_channel *channel)
+{
+    return &channel->tx;
+}
+
+struct wefti_rx *wefti_channel_rx(weft_channel *channel)
+{
+    return &channel->rx;
+}
+
+struct wefti_line *wefti_channel_line(weft_channel *channel)
+{
+    return &channel->line;
+}
+
 /* -------------------------------------------------------------- closing --- */
+
+/* What a hub has received, and no record has asked for. */
+static void drop_early(struct wefti_line *line)
+{
+    for (unsigned i = 0; line->early != NULL && i < line->early->count; i++) {
+        wefti_received_drop(&line->early->received[i]);
+    }
+    free(line->early);
+    line->early = NULL;
+}
 
 void weft_channel_close(weft_channel **channel_)
 {
@@ -664,6 +727,7 @@ void weft_channel_close(weft_channel **channel_)
         wefti_answer_deinit(&channel->answer, forked);
     }
     wefti_offer_deinit(&channel->offer, forked);
+    drop_early(&channel->line);
     weftos_close(channel->line.socket);
     free(channel->memory);
 }

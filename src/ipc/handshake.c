@@ -24,6 +24,15 @@ weft_status wefti_fail(weft_detail *detail, weft_status status,
     return status;
 }
 
+weft_status wefti_pass(weft_detail *detail, weft_status status,
+                       const weft_detail *found)
+{
+    if (status != WEFT_OK && detail != NULL) {
+        *detail = *found;
+    }
+    return status;
+}
+
 uint64_t wefti_within(uint64_t deadline_ns, uint64_t ns)
 {
     uint64_t bound = weft_after_ns(ns);
@@ -33,30 +42,25 @@ uint64_t wefti_within(uint64_t deadline_ns, uint64_t ns)
 
 /* -------------------------------------------------------------- options --- */
 
-/*
- * Copies the options of a caller who may have been compiled against an older
- * or a newer header. What we do not know must be zero.
- */
-static bool copy_options(weft_channel_options *copy,
-                         const weft_channel_options *options)
+bool wefti_copy_options(void *copy, size_t copy_bytes, const void *options,
+                        size_t least_bytes)
 {
-    static const weft_channel_options defaults = WEFT_CHANNEL_OPTIONS_INIT;
-    const unsigned char *bytes = (const unsigned char *)options;
+    const unsigned char *bytes = options;
+    size_t size;
 
-    *copy = defaults;
     if (options == NULL) {
         return true;
     }
-    if (options->size < offsetof(weft_channel_options, ring_bytes)) {
+    memcpy(&size, options, sizeof(size));
+    if (size < least_bytes) {
         return false;
     }
-    for (size_t i = sizeof(*copy); i < options->size; i++) {
+    for (size_t i = copy_bytes; i < size; i++) {
         if (bytes[i] != 0) {
             return false;
         }
     }
-    memcpy(copy, options,
-           options->size < sizeof(*copy) ? options->size : sizeof(*copy));
+    memcpy(copy, options, size < copy_bytes ? size : copy_bytes);
     return true;
 }
 
@@ -103,10 +107,11 @@ weft_status wefti_settings_init(struct wefti_settings *settings,
                                 const weft_channel_options *options,
                                 weft_detail *detail)
 {
-    weft_channel_options copy;
+    weft_channel_options copy = WEFT_CHANNEL_OPTIONS_INIT;
     const char *fault;
 
-    if (!copy_options(&copy, options)) {
+    if (!wefti_copy_options(&copy, sizeof(copy), options,
+                            offsetof(weft_channel_options, ring_bytes))) {
         return wefti_fail(detail, WEFT_EINVAL, "check the option size");
     }
     fault = find_fault(&copy);
@@ -133,6 +138,8 @@ weft_status wefti_settings_init(struct wefti_settings *settings,
         or_default(copy.handshake_ns, DEFAULT_HANDSHAKE_NS);
     settings->allow = copy.allow;
     settings->allow_context = copy.allow_context;
+    settings->pattern = WEFTI_CHANNEL;
+    settings->is_hub = false;
     return WEFT_OK;
 }
 
@@ -149,7 +156,8 @@ weft_status wefti_check_peer(const struct wefti_settings *settings,
 
 /* ---------------------------------------------------------------- offer --- */
 
-weft_status wefti_offer_init(struct wefti_offer *offer, weft_detail *detail)
+weft_status wefti_offer_init(struct wefti_offer *offer, bool is_hub,
+                             weft_detail *detail)
 {
     void *home = NULL;
     weft_status status;
@@ -173,7 +181,9 @@ weft_status wefti_offer_init(struct wefti_offer *offer, weft_detail *detail)
     weftos_store_relaxed(&offer->home->parked_at, WEFTI_NONE);
     weftos_store_relaxed(&offer->home->space_at, WEFTI_NONE);
     weftos_store_relaxed(&offer->home->closed_at, WEFTI_NONE);
-    status = weftos_bell_open(&offer->hear, &offer->ring, detail);
+    if (!is_hub) {
+        status = weftos_bell_open(&offer->hear, &offer->ring, detail);
+    }
     if (status != WEFT_OK) {
         wefti_offer_deinit(offer, false);
         return status;
@@ -201,6 +211,12 @@ void wefti_offer_deinit(struct wefti_offer *offer, bool forked)
     offer->home = NULL;
 }
 
+/* A hub has no doorbell. */
+static size_t handles_of(bool is_hub)
+{
+    return is_hub ? WEFTI_GREETING_BELL : WEFTI_GREETING_HANDLES;
+}
+
 weft_status wefti_offer_send(struct wefti_offer *offer, weft_handle socket,
                              enum wefti_kind kind,
                              const struct wefti_settings *settings,
@@ -219,11 +235,12 @@ weft_status wefti_offer_send(struct wefti_offer *offer, weft_handle socket,
     greeting.home_bytes = offer->home_bytes;
     greeting.ring_max_bytes = settings->peer_ring_max_bytes;
     greeting.message_max_bytes = settings->message_max_bytes;
+    greeting.pattern = (uint32_t)settings->pattern;
     handles[WEFTI_GREETING_HOME] = offer->object;
     handles[WEFTI_GREETING_BELL] = offer->ring;
     wefti_step("send greeting");
     status = weftos_socket_send(socket, &greeting, sizeof(greeting), handles,
-                                WEFTI_GREETING_HANDLES, detail);
+                                handles_of(settings->is_hub), detail);
     if (status == WEFT_OK) {
         close_sent(offer);
     }
@@ -236,7 +253,8 @@ weft_status wefti_offer_send(struct wefti_offer *offer, weft_handle socket,
                : status;
 }
 
-void wefti_refuse(weft_handle socket, weft_status status)
+void wefti_refuse(weft_handle socket, const struct wefti_settings *settings,
+                  weft_status status)
 {
     struct wefti_greeting greeting;
 
@@ -245,17 +263,37 @@ void wefti_refuse(weft_handle socket, weft_status status)
     greeting.protocol = WEFTI_PROTOCOL;
     greeting.kind = WEFTI_REFUSE;
     greeting.status = (int32_t)status;
+    greeting.pattern = (uint32_t)settings->pattern;
     (void)weftos_socket_send(socket, &greeting, sizeof(greeting), NULL, 0,
                              NULL);
 }
 
 /* --------------------------------------------------------------- answer --- */
 
+static weft_status check_pattern(const struct wefti_greeting *greeting,
+                                 const struct wefti_settings *settings,
+                                 weft_detail *detail)
+{
+    if (greeting->pattern == (uint32_t)settings->pattern) {
+        return WEFT_OK;
+    }
+    return wefti_fail(detail, WEFT_EPROTO,
+                      settings->pattern == WEFTI_SERVICE
+                          ? "find a service or its client at the other end"
+                          : "find a channel at the other end");
+}
+
 static weft_status refusal(const struct wefti_greeting *greeting,
+                           const struct wefti_settings *settings,
                            weft_detail *detail)
 {
     static const weft_status known[] = {WEFT_EACCES, WEFT_EVERSION, WEFT_ENOMEM,
                                         WEFT_ELIMIT, WEFT_EPROTO};
+    weft_status status = check_pattern(greeting, settings, detail);
+
+    if (status != WEFT_OK) {
+        return status;
+    }
 
     for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
         if (greeting->status == (int32_t)known[i]) {
@@ -267,8 +305,12 @@ static weft_status refusal(const struct wefti_greeting *greeting,
 
 static weft_status check_greeting(const struct wefti_greeting *greeting,
                                   const weftos_received *received,
-                                  enum wefti_kind kind, weft_detail *detail)
+                                  enum wefti_kind kind,
+                                  const struct wefti_settings *settings,
+                                  weft_detail *detail)
 {
+    weft_status status;
+    bool is_hub;
     bool sound;
 
     if (received->bytes < 8 || greeting->magic != WEFTI_MAGIC) {
@@ -279,14 +321,19 @@ static weft_status check_greeting(const struct wefti_greeting *greeting,
     }
     if (received->bytes == sizeof(*greeting) &&
         greeting->kind == WEFTI_REFUSE && kind == WEFTI_WELCOME) {
-        return refusal(greeting, detail);
+        return refusal(greeting, settings, detail);
     }
+    status = check_pattern(greeting, settings, detail);
+    if (status != WEFT_OK) {
+        return status;
+    }
+    is_hub = settings->pattern == WEFTI_SERVICE && kind == WEFTI_WELCOME;
     sound = received->bytes == sizeof(*greeting) &&
             greeting->kind == (uint16_t)kind && greeting->status == 0 &&
             (greeting->capabilities & ~WEFTI_CAPABILITIES_KNOWN) == 0 &&
-            (greeting->reserved[0] | greeting->reserved[1] |
-             greeting->reserved[2]) == 0 &&
-            received->handle_count == WEFTI_GREETING_HANDLES &&
+            (greeting->reserved_0 | greeting->reserved[0] |
+             greeting->reserved[1]) == 0 &&
+            received->handle_count == handles_of(is_hub) &&
             wefti_is_power_of_two((size_t)greeting->home_bytes) &&
             greeting->home_bytes >= WEFTI_HOME_MIN &&
             greeting->home_bytes <= WEFTI_HOME_MAX;
@@ -315,9 +362,11 @@ static weft_status take_answer(struct wefti_answer *answer,
     if (answer->home->magic != WEFTI_MAGIC) {
         return wefti_fail(detail, WEFT_EPROTO, "recognise the peer's memory");
     }
-    status = weftos_bell_adopt(received->handles[WEFTI_GREETING_BELL],
-                               &answer->bell, detail);
-    received->handle_count = WEFTI_GREETING_BELL; /* that one is used up */
+    if (received->handle_count > WEFTI_GREETING_BELL) {
+        status = weftos_bell_adopt(received->handles[WEFTI_GREETING_BELL],
+                                   &answer->bell, detail);
+        received->handle_count = WEFTI_GREETING_BELL; /* it is used up */
+    }
     answer->peer = received->sender.who;
     answer->ring_max_bytes = greeting->ring_max_bytes;
     answer->message_max_bytes = greeting->message_max_bytes;
@@ -380,7 +429,7 @@ weft_status wefti_answer_receive(struct wefti_answer *answer,
                  ? wefti_check_peer(settings, &received.sender, detail)
                  : wefti_fail(detail, WEFT_EPROTO, "learn who the peer is");
     if (status == WEFT_OK) {
-        status = check_greeting(&greeting, &received, kind, detail);
+        status = check_greeting(&greeting, &received, kind, settings, detail);
     }
     if (status == WEFT_OK) {
         status = take_answer(answer, &greeting, &received, detail);

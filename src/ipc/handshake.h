@@ -27,7 +27,17 @@ struct wefti_settings {
     uint64_t handshake_ns;
     weft_peer_policy *allow;
     void *allow_context;
+    enum wefti_pattern pattern;
+    bool is_hub; /* the server of a service */
 };
+
+/*
+ * Copies the options of a caller who may have been compiled against an older
+ * or a newer header over the defaults; their first member is their size. What
+ * we do not know must be zero. False: it is not, or they are too short.
+ */
+bool wefti_copy_options(void *copy, size_t copy_bytes, const void *options,
+                        size_t least_bytes);
 
 /* WEFT_EINVAL, with the option's name in `detail`. */
 weft_status wefti_settings_init(struct wefti_settings *settings,
@@ -48,7 +58,8 @@ struct wefti_offer {
     bool can_fence_remote;
 };
 
-weft_status wefti_offer_init(struct wefti_offer *offer, weft_detail *detail);
+weft_status wefti_offer_init(struct wefti_offer *offer, bool is_hub,
+                             weft_detail *detail);
 void wefti_offer_deinit(struct wefti_offer *offer, bool forked);
 
 /* Sends our greeting; the peer then has its handles, and we no longer. */
@@ -58,7 +69,8 @@ weft_status wefti_offer_send(struct wefti_offer *offer, weft_handle socket,
                              weft_detail *detail);
 
 /* Tells a peer why it is turned away. That it hears it is not certain. */
-void wefti_refuse(weft_handle socket, weft_status status);
+void wefti_refuse(weft_handle socket, const struct wefti_settings *settings,
+                  weft_status status);
 
 /* What the peer brings, checked. */
 struct wefti_answer {
@@ -89,8 +101,23 @@ weft_status wefti_channel_create(weft_handle socket, struct wefti_offer *offer,
                                  const struct wefti_settings *settings,
                                  weft_channel **out, weft_detail *detail);
 
+/* Connects to a name, as weft_channel_connect. */
+weft_status wefti_channel_connect(const char *name,
+                                  const struct wefti_settings *settings,
+                                  uint64_t deadline_ns, weft_channel **out,
+                                  weft_detail *detail);
+
+/* What is in a channel, for those who make more of it. */
+struct wefti_tx *wefti_channel_tx(weft_channel *channel);
+struct wefti_rx *wefti_channel_rx(weft_channel *channel);
+struct wefti_line *wefti_channel_line(weft_channel *channel);
+
 /* The earlier of a deadline and `ns` from now. */
 uint64_t wefti_within(uint64_t deadline_ns, uint64_t ns);
+
+/* Passes the detail of a failure on, and none of a success. */
+weft_status wefti_pass(weft_detail *detail, weft_status status,
+                       const weft_detail *found);
 
 /* Fills in a detail, if there is one, and returns the status. */
 weft_status wefti_fail(weft_detail *detail, weft_status status,

@@ -188,15 +188,56 @@ static inline uint64_t wefti_record_max(uint64_t ring_bytes)
            ~UINT64_C(15);
 }
 
+/* -------------------------------------------------------------- service --- */
+
+/*
+ * A service's messages say in their tag what they are:
+ *
+ *   bits  0..47  the number of the call, which the client counts; or 0
+ *   bits 48..54  WEFTI_REPLY: minus the status of the answer
+ *   bit  55      WEFTI_REPLY: more of it follow
+ *   bits 56..63  enum wefti_parcel
+ */
+enum wefti_parcel {
+    WEFTI_DUE = 1,     /* 8 bytes: when the next call's caller gives up */
+    WEFTI_CALL = 2,    /* client to server */
+    WEFTI_ONE_WAY = 3, /* the same; no call */
+    WEFTI_CANCEL = 4,  /* the same; no payload */
+    WEFTI_REPLY = 5,   /* server to client */
+    WEFTI_NEWS = 6     /* the same; no call */
+};
+
+#define WEFTI_CALL_MASK ((UINT64_C(1) << 48) - 1)
+#define WEFTI_FAILURE_SHIFT 48
+#define WEFTI_FAILURE_MASK UINT64_C(127)
+#define WEFTI_MORE (UINT64_C(1) << 55)
+#define WEFTI_PARCEL_SHIFT 56
+
+static inline uint64_t wefti_tag(enum wefti_parcel parcel, uint64_t call)
+{
+    return (uint64_t)parcel << WEFTI_PARCEL_SHIFT | call;
+}
+
+static inline enum wefti_parcel wefti_tag_parcel(uint64_t tag)
+{
+    return (enum wefti_parcel)(tag >> WEFTI_PARCEL_SHIFT);
+}
+
 /* ------------------------------------------------------- control socket --- */
 
 /* Changes with every change of this file. */
-#define WEFTI_PROTOCOL 1
+#define WEFTI_PROTOCOL 2
 
 enum wefti_kind {
     WEFTI_HELLO = 1,   /* the connecting side's first word */
     WEFTI_WELCOME = 2, /* the answer; both carry the home and the doorbell */
     WEFTI_REFUSE = 3   /* the other answer; `status` says why */
+};
+
+/* What talks: only equals understand each other. */
+enum wefti_pattern {
+    WEFTI_CHANNEL = 0,
+    WEFTI_SERVICE = 1 /* the side that accepts is the server */
 };
 
 #define WEFTI_CAN_FENCE_REMOTE 1u
@@ -211,7 +252,9 @@ struct wefti_greeting {
     uint64_t home_bytes;
     uint64_t ring_max_bytes;    /* the largest ring the sender will map */
     uint64_t message_max_bytes; /* the largest message it will receive */
-    uint64_t reserved[3];       /* 0 */
+    uint32_t pattern;           /* enum wefti_pattern */
+    uint32_t reserved_0;        /* 0 */
+    uint64_t reserved[2];       /* 0 */
 };
 
 _Static_assert(sizeof(struct wefti_greeting) == 64, "layout");
@@ -222,12 +265,18 @@ _Static_assert(offsetof(struct wefti_greeting, home_bytes) == 16, "layout");
 #define WEFTI_GREETING_BELL 1
 #define WEFTI_GREETING_HANDLES 2
 
-/* Carries handles for the record at `position`; sent before its commit. */
+/*
+ * Carries handles for the record at `position`; sent before its commit. A
+ * server has no doorbell, but hears all its clients' sockets: a rider of type
+ * WEFTI_RING rings, with position 0 and no handles.
+ */
 struct wefti_rider {
     uint32_t magic;
-    uint32_t type; /* enum wefti_type of the record */
+    uint32_t type; /* enum wefti_type of the record, or WEFTI_RING */
     uint64_t position;
 };
+
+#define WEFTI_RING 255u
 
 _Static_assert(sizeof(struct wefti_rider) == 16, "layout");
 

@@ -11,9 +11,7 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "handshake.h"
-
-#define PENDING_MOST WEFTOS_WATCHED_MOST
+#include "listener.h"
 
 struct pending {
     weft_handle socket; /* WEFTOS_NONE: a free place */
@@ -25,22 +23,19 @@ struct weft_listener {
     uint64_t token;
     weftos_endpoint *endpoint;
     weft_handle handle; /* the endpoint's own */
+    bool is_full;
     struct wefti_settings settings;
-    struct pending pending[PENDING_MOST];
+    struct pending pending[WEFTI_PENDING_MOST];
 };
 
-weft_status weft_channel_listen(const char *name,
-                                const weft_channel_options *options,
+weft_status wefti_listener_open(const char *name,
+                                const struct wefti_settings *settings,
                                 weft_listener **out, weft_detail *detail)
 {
     weft_listener *listener;
-    weft_status status;
+    weft_status status = weftos_process_mark(NULL, NULL, detail);
 
-    if (out == NULL || name == NULL) {
-        return wefti_fail(detail, WEFT_EINVAL, "check the arguments");
-    }
     *out = NULL;
-    status = weftos_process_mark(NULL, NULL, detail);
     if (status != WEFT_OK) {
         return status;
     }
@@ -49,21 +44,45 @@ weft_status weft_channel_listen(const char *name,
         return wefti_fail(detail, WEFT_ENOMEM, "allocate a listener");
     }
     listener->token = weftos_process_token();
-    for (size_t i = 0; i < PENDING_MOST; i++) {
+    listener->settings = *settings;
+    for (size_t i = 0; i < WEFTI_PENDING_MOST; i++) {
         listener->pending[i].socket = WEFTOS_NONE;
     }
-    status = wefti_settings_init(&listener->settings, options, detail);
-    if (status == WEFT_OK) {
-        status = weftos_endpoint_open(name, listener->settings.mode,
-                                      &listener->endpoint, &listener->handle,
-                                      detail);
-    }
+    status = weftos_endpoint_open(name, settings->mode, &listener->endpoint,
+                                  &listener->handle, detail);
     if (status != WEFT_OK) {
         free(listener);
         return status;
     }
     *out = listener;
     return WEFT_OK;
+}
+
+weft_status weft_channel_listen(const char *name,
+                                const weft_channel_options *options,
+                                weft_listener **out, weft_detail *detail)
+{
+    struct wefti_settings settings;
+    weft_status status;
+
+    if (out == NULL || name == NULL) {
+        return wefti_fail(detail, WEFT_EINVAL, "check the arguments");
+    }
+    *out = NULL;
+    status = wefti_settings_init(&settings, options, detail);
+    return status != WEFT_OK
+               ? status
+               : wefti_listener_open(name, &settings, out, detail);
+}
+
+void wefti_listener_set_full(weft_listener *listener, bool is_full)
+{
+    listener->is_full = is_full;
+}
+
+weftos_endpoint *wefti_listener_endpoint(const weft_listener *listener)
+{
+    return listener->endpoint;
 }
 
 weft_handle weft_listener_handle(const weft_listener *listener)
@@ -82,7 +101,7 @@ void weft_listener_close(weft_listener **listener_)
     *listener_ = NULL;
     weftos_endpoint_close(listener->endpoint,
                           weftos_process_token() != listener->token);
-    for (size_t i = 0; i < PENDING_MOST; i++) {
+    for (size_t i = 0; i < WEFTI_PENDING_MOST; i++) {
         weftos_close(listener->pending[i].socket);
     }
     free(listener);
@@ -104,7 +123,7 @@ static void drop_pending(weft_listener *listener, struct pending *pending,
               (long long)pending->peer.who.pid,
               (long long)pending->peer.who.uid, why);
     weftos_endpoint_forget(listener->endpoint, place_of(listener, pending),
-                           pending->socket);
+                           pending->socket, WEFTOS_NONE);
     weftos_close(pending->socket);
     pending->socket = WEFTOS_NONE;
 }
@@ -114,7 +133,7 @@ static struct pending *oldest(weft_listener *listener)
 {
     struct pending *found = NULL;
 
-    for (size_t i = 0; i < PENDING_MOST; i++) {
+    for (size_t i = 0; i < WEFTI_PENDING_MOST; i++) {
         struct pending *pending = &listener->pending[i];
 
         if (pending->socket != WEFTOS_NONE &&
@@ -127,7 +146,7 @@ static struct pending *oldest(weft_listener *listener)
 
 static struct pending *free_place(weft_listener *listener)
 {
-    for (size_t i = 0; i < PENDING_MOST; i++) {
+    for (size_t i = 0; i < WEFTI_PENDING_MOST; i++) {
         if (listener->pending[i].socket == WEFTOS_NONE) {
             return &listener->pending[i];
         }
@@ -160,17 +179,24 @@ static uint64_t drop_late(weft_listener *listener)
 static weft_status take_connection(weft_listener *listener, weft_detail *detail)
 {
     struct pending *place = free_place(listener);
-    weft_status status =
-        weftos_endpoint_accept(listener->endpoint, place_of(listener, place),
-                               &place->socket, &place->peer, detail);
+    weft_handle socket;
+    weft_status status = weftos_endpoint_accept(listener->endpoint, &socket,
+                                                &place->peer, detail);
 
     if (status != WEFT_OK) {
-        place->socket = WEFTOS_NONE;
         return status == WEFT_EAGAIN ? WEFT_OK : status;
     }
+    status =
+        weftos_endpoint_watch(listener->endpoint, place_of(listener, place),
+                              socket, WEFTOS_NONE, detail);
+    if (status != WEFT_OK) {
+        weftos_close(socket);
+        return status;
+    }
+    place->socket = socket;
     place->until_ns = weft_after_ns(listener->settings.handshake_ns);
     if (wefti_check_peer(&listener->settings, &place->peer, NULL) != WEFT_OK) {
-        wefti_refuse(place->socket, WEFT_EACCES);
+        wefti_refuse(socket, &listener->settings, WEFT_EACCES);
         drop_pending(listener, place, WEFT_LOG_WARNING, "not an allowed user");
     }
     return WEFT_OK;
@@ -189,7 +215,9 @@ static weft_status welcome(weft_listener *listener, weft_handle socket,
     if (status != WEFT_OK) {
         return status;
     }
-    status = wefti_offer_init(&offer, detail);
+    status = listener->is_full
+                 ? wefti_fail(detail, WEFT_ELIMIT, "let in one more client")
+                 : wefti_offer_init(&offer, settings->is_hub, detail);
     if (status == WEFT_OK) {
         status =
             wefti_offer_send(&offer, socket, WEFTI_WELCOME, settings, detail);
@@ -225,19 +253,19 @@ static weft_status let_in(weft_listener *listener, struct pending *pending,
 
     if (status == WEFT_OK) {
         weftos_endpoint_forget(listener->endpoint, place_of(listener, pending),
-                               pending->socket);
+                               pending->socket, WEFTOS_NONE);
         pending->socket = WEFTOS_NONE; /* it is the channel's */
         return WEFT_OK;
     }
     if (status == WEFT_EAGAIN) {
         return WEFT_EAGAIN;
     }
-    wefti_refuse(pending->socket, status);
+    wefti_refuse(pending->socket, &listener->settings, status);
     /* One that hung up perhaps only asked whether anybody listens. */
     drop_pending(listener, pending,
                  status == WEFT_EPEERDIED ? WEFT_LOG_INFO : WEFT_LOG_WARNING,
                  weft_status_text(status));
-    return is_own_failure(status) ? status : WEFT_EAGAIN;
+    return is_own_failure(status) && !listener->is_full ? status : WEFT_EAGAIN;
 }
 
 /*
@@ -247,28 +275,21 @@ static weft_status let_in(weft_listener *listener, struct pending *pending,
 static bool is_flooded(unsigned events, uint64_t deadline_ns)
 {
     if (deadline_ns == WEFT_NOW) {
-        return events >= 2 * PENDING_MOST;
+        return events >= 2 * WEFTI_PENDING_MOST;
     }
     return events > 0 && deadline_ns != WEFT_FOREVER &&
            weftos_now_ns() >= deadline_ns;
 }
 
-weft_status weft_channel_accept(weft_listener *listener, uint64_t deadline_ns,
-                                weft_channel **out, weft_detail *detail)
+static weft_status next(weft_listener *listener, uint64_t deadline_ns,
+                        weft_channel **out, uint64_t *id, weft_detail *detail)
 {
-    if (listener == NULL || out == NULL) {
-        return wefti_fail(detail, WEFT_EINVAL, "check the arguments");
-    }
     *out = NULL;
-    if (weftos_process_token() != listener->token) {
-        return wefti_fail(detail, WEFT_EFORKED, "accept");
-    }
     for (unsigned events = 0;; events++) {
-        uint64_t id = 0;
         uint64_t late_ns = drop_late(listener);
         weft_status status = weftos_endpoint_wait(
             listener->endpoint, deadline_ns < late_ns ? deadline_ns : late_ns,
-            listener->settings.interruptible, &id, detail);
+            listener->settings.interruptible, id, detail);
 
         if (status == WEFT_ETIMEDOUT && late_ns < deadline_ns) {
             continue; /* somebody's handshake took too long */
@@ -278,10 +299,12 @@ weft_status weft_channel_accept(weft_listener *listener, uint64_t deadline_ns,
                 detail, deadline_ns == WEFT_NOW ? WEFT_EAGAIN : WEFT_ETIMEDOUT,
                 "accept a peer among many that fail");
         }
-        if (status == WEFT_OK && id == WEFTOS_NEW_CONNECTION) {
+        if (status == WEFT_OK && *id == WEFTOS_NEW_CONNECTION) {
             status = take_connection(listener, detail);
+        } else if (status == WEFT_OK && *id >= WEFTI_PENDING_MOST) {
+            return WEFT_OK;
         } else if (status == WEFT_OK) {
-            status = let_in(listener, &listener->pending[id], out, detail);
+            status = let_in(listener, &listener->pending[*id], out, detail);
             if (status == WEFT_OK) {
                 return WEFT_OK;
             }
@@ -291,4 +314,29 @@ weft_status weft_channel_accept(weft_listener *listener, uint64_t deadline_ns,
             return status;
         }
     }
+}
+
+weft_status wefti_listener_next(weft_listener *listener, uint64_t deadline_ns,
+                                weft_channel **out, uint64_t *id,
+                                weft_detail *detail)
+{
+    weft_detail found = {WEFT_OK, 0, NULL};
+
+    return wefti_pass(detail, next(listener, deadline_ns, out, id, &found),
+                      &found);
+}
+
+weft_status weft_channel_accept(weft_listener *listener, uint64_t deadline_ns,
+                                weft_channel **out, weft_detail *detail)
+{
+    uint64_t id;
+
+    if (listener == NULL || out == NULL) {
+        return wefti_fail(detail, WEFT_EINVAL, "check the arguments");
+    }
+    *out = NULL;
+    if (weftos_process_token() != listener->token) {
+        return wefti_fail(detail, WEFT_EFORKED, "accept");
+    }
+    return wefti_listener_next(listener, deadline_ns, out, &id, detail);
 }

@@ -16,9 +16,7 @@
  * woken first spins through that, and the peer, who waits for the next
  * question, does not.
  */
-#define SPIN_MOST_US 30
 #define SPIN_LEAST_US 2
-#define SHORT_SLEEP_NS 75000
 
 /* WEFT_WAIT_SPIN looks up this often, for the peer's end: 0.3 us in 50. */
 #define SPIN_CHECK_US 50
@@ -40,7 +38,7 @@ void wefti_site_init(struct wefti_site *site, struct wefti_line *line,
     site->mark = mark;
     site->exposed = WEFTOS_NONE;
     site->fence_mode = fence_mode;
-    site->spin_us = SPIN_MOST_US;
+    site->spin_us = WEFTI_SPIN_MOST_US;
 }
 
 void wefti_site_deinit(struct wefti_site *site)
@@ -49,9 +47,22 @@ void wefti_site_deinit(struct wefti_site *site)
     site->waiter = NULL;
 }
 
+/* A socket that is full of rings needs no more; one that is closed has told. */
+static weft_status ring_socket(const struct wefti_line *line,
+                               weft_detail *detail)
+{
+    static const struct wefti_rider ring = {WEFTI_MAGIC, WEFTI_RING, 0};
+    weft_status status =
+        weftos_socket_send(line->socket, &ring, sizeof(ring), NULL, 0, detail);
+
+    return status == WEFT_EAGAIN || status == WEFT_ECLOSED ? WEFT_OK : status;
+}
+
 weft_status wefti_line_ring(struct wefti_line *line, weft_detail *detail)
 {
-    weft_status status = weftos_bell_ring(&line->bell, detail);
+    weft_status status = line->hears_socket
+                             ? ring_socket(line, detail)
+                             : weftos_bell_ring(&line->bell, detail);
 
     if (status != WEFT_OK) {
         weftos_store_relaxed(&line->broken, 1);
@@ -64,7 +75,7 @@ static weft_status open_waiter(struct wefti_site *site)
 {
     struct wefti_line *line = site->line;
 
-    if (site->waiter != NULL) {
+    if (site->waiter != NULL || line->is_hub) {
         return WEFT_OK;
     }
     return weftos_waiter_open(line->hear, line->socket, line->process,
@@ -118,16 +129,13 @@ static bool spin_for(wefti_ready *ready, void *context, uint64_t us)
     return false;
 }
 
-/* Was this wait one that spinning is good for? */
-static void learn(struct wefti_site *site, bool is_short)
+void wefti_spin_learn(uint32_t *spin_us, bool is_short)
 {
-    if (is_short) {
-        site->spin_us =
-            site->spin_us * 2 < SPIN_MOST_US ? site->spin_us * 2 : SPIN_MOST_US;
-    } else {
-        site->spin_us = site->spin_us / 2 > SPIN_LEAST_US ? site->spin_us / 2
-                                                          : SPIN_LEAST_US;
-    }
+    uint32_t next = is_short ? *spin_us * 2 : *spin_us / 2;
+
+    *spin_us = next < SPIN_LEAST_US        ? SPIN_LEAST_US
+               : next > WEFTI_SPIN_MOST_US ? WEFTI_SPIN_MOST_US
+                                           : next;
 }
 
 bool wefti_site_spin(struct wefti_site *site, uint64_t us, wefti_ready *ready,
@@ -147,7 +155,7 @@ bool wefti_site_spin(struct wefti_site *site, uint64_t us, wefti_ready *ready,
     if (!spin_for(ready, context, us)) {
         return false;
     }
-    learn(site, true);
+    wefti_spin_learn(&site->spin_us, true);
     return true;
 }
 
@@ -176,6 +184,9 @@ static weft_status collect(struct wefti_site *site, uint64_t deadline_ns)
     unsigned events = 0;
     weft_status status;
 
+    if (site->line->is_hub) {
+        return WEFT_OK; /* nothing comes to us alone */
+    }
     site->arms = 0;
     status =
         weftos_waiter_wait(site->waiter, deadline_ns, site->line->interruptible,
@@ -248,7 +259,8 @@ weft_status wefti_site_sleep(struct wefti_site *site, uint64_t deadline_ns)
     site->parks++;
     began = weftos_now_ns();
     status = collect(site, deadline_ns);
-    learn(site, weftos_now_ns() - began < SHORT_SLEEP_NS);
+    wefti_spin_learn(&site->spin_us,
+                     weftos_now_ns() - began < WEFTI_SHORT_SLEEP_NS);
     return status;
 }
 

@@ -52,6 +52,8 @@ struct wefti_line {
     weft_handle process; /* the peer, or WEFTOS_NONE */
     weftos_bell bell;    /* the peer's doorbell */
     bool fences_remote;  /* both sides can */
+    bool is_hub;         /* a server's: it waits for all clients elsewhere */
+    bool hears_socket;   /* the peer is a hub: its socket is its bell */
     weft_wait wait;
     bool interruptible;
     /*
@@ -59,7 +61,20 @@ struct wefti_line {
      * serves to tell a flood of rings from work done.
      */
     weftos_word progress;
-    weftos_word broken; /* not 0: we could not ring the peer's bell */
+    weftos_word broken;        /* not 0: we could not ring the peer's bell */
+    struct wefti_early *early; /* of a hub; NULL until there is one */
+};
+
+/*
+ * A hub receives what is on a socket to hear rings, and so may get handles
+ * before it comes to their record: by one message at most, and a second one if
+ * that record is committed meanwhile.
+ */
+#define WEFTI_EARLY_MOST 2
+
+struct wefti_early {
+    unsigned count;
+    weftos_received received[WEFTI_EARLY_MOST];
 };
 
 /* One place to wait. Private to the thread that uses the direction. */
@@ -88,6 +103,15 @@ void wefti_site_deinit(struct wefti_site *site);
  * should be one load.
  */
 typedef bool wefti_ready(void *context);
+
+/* Was a wait one that spinning is good for? So the next one's bound. */
+void wefti_spin_learn(uint32_t *spin_us, bool is_short);
+
+/* How long a wait spins at most before any was learnt from. */
+#define WEFTI_SPIN_MOST_US 30
+
+/* Sleeps shorter than this are worth more spinning. */
+#define WEFTI_SHORT_SLEEP_NS 75000
 
 /* How long this wait may spin: 0 not at all, WEFTI_SPIN_ON without end. */
 #define WEFTI_SPIN_ON UINT64_MAX

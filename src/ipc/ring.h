@@ -94,6 +94,12 @@ void wefti_tx_deinit(struct wefti_tx *tx, bool forked);
 /* These are the public calls of channel.h, for a channel that is ready. */
 weft_status wefti_tx_send(struct wefti_tx *tx, const weft_message *message,
                           uint64_t deadline_ns);
+/*
+ * The same for one that may stop half-way, after `*sent` bytes, and go on with
+ * the next call; nothing else may be sent between the two.
+ */
+weft_status wefti_tx_send_on(struct wefti_tx *tx, const weft_message *message,
+                             uint64_t *sent, uint64_t deadline_ns);
 weft_status wefti_tx_reserve(struct wefti_tx *tx, size_t bytes, void **space,
                              uint64_t deadline_ns);
 weft_status wefti_tx_commit(struct wefti_tx *tx, size_t bytes);

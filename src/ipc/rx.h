@@ -29,6 +29,9 @@ weft_status wefti_rx_corrupt(struct wefti_rx *rx, const char *what);
 weft_status wefti_rx_take_rider(struct wefti_rx *rx, enum wefti_type type,
                                 unsigned count, weft_handle *handles);
 
+/* Is this only a ring of a client's? */
+bool wefti_is_ring(const weftos_received *received);
+
 /* Wakes the producer, which sleeps for some of the room up to rx->read. */
 void wefti_rx_wake_peer(struct wefti_rx *rx);
 

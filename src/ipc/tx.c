@@ -209,15 +209,15 @@ static uint64_t wanted_record(uint64_t bytes)
  * next first piece, or the end of the stream, tells the consumer so.
  */
 static weft_status send_pieces(struct wefti_tx *tx, const weft_message *message,
-                               unsigned flags, uint64_t deadline_ns)
+                               unsigned flags, uint64_t *sent,
+                               uint64_t deadline_ns)
 {
     weft_status status = WEFT_OK;
-    uint64_t sent = 0;
 
-    flags |= WEFTI_FIRST;
-    while (status == WEFT_OK && sent < message->bytes) {
+    flags |= *sent == 0 ? WEFTI_FIRST : 0;
+    while (status == WEFT_OK && *sent < message->bytes) {
         uint64_t most = wefti_record_max(tx->ring_bytes);
-        uint64_t left = message->bytes - sent;
+        uint64_t left = message->bytes - *sent;
         uint64_t piece = (most < WEFTI_PIECE_BYTES ? most : WEFTI_PIECE_BYTES) -
                          WEFTI_HEADER - WEFTI_TOTAL_BYTES;
 
@@ -225,15 +225,15 @@ static weft_status send_pieces(struct wefti_tx *tx, const weft_message *message,
             piece = left;
             flags |= WEFTI_LAST;
         }
-        status = send_piece(tx, message, sent, piece, flags, deadline_ns);
+        status = send_piece(tx, message, *sent, piece, flags, deadline_ns);
         flags &= ~WEFTI_FIRST;
-        sent += piece;
+        *sent += status == WEFT_OK ? piece : 0;
     }
     return status;
 }
 
 static weft_status send_any(struct wefti_tx *tx, const weft_message *message,
-                            uint64_t deadline_ns)
+                            uint64_t *sent, uint64_t deadline_ns)
 {
     uint64_t record = wefti_round_up(WEFTI_HEADER + message->bytes);
     unsigned flags = message->handle_count > 0 ? WEFTI_HANDLES : 0;
@@ -241,16 +241,16 @@ static weft_status send_any(struct wefti_tx *tx, const weft_message *message,
     if (record > wefti_record_max(tx->ring_bytes)) {
         wefti_tx_fit_ring(tx, wanted_record(message->bytes));
     }
-    if (record <= WEFTI_PIECE_BYTES &&
+    if (*sent == 0 && record <= WEFTI_PIECE_BYTES &&
         record <= wefti_record_max(tx->ring_bytes)) {
         return send_piece(tx, message, 0, message->bytes,
                           flags | WEFTI_FIRST | WEFTI_LAST, deadline_ns);
     }
-    return send_pieces(tx, message, flags, deadline_ns);
+    return send_pieces(tx, message, flags, sent, deadline_ns);
 }
 
-weft_status wefti_tx_send(struct wefti_tx *tx, const weft_message *message,
-                          uint64_t deadline_ns)
+weft_status wefti_tx_send_on(struct wefti_tx *tx, const weft_message *message,
+                             uint64_t *sent, uint64_t deadline_ns)
 {
     weft_status status = wefti_tx_may_begin(tx);
 
@@ -263,7 +263,7 @@ weft_status wefti_tx_send(struct wefti_tx *tx, const weft_message *message,
     if (message->handle_count > WEFT_HANDLES_MAX) {
         return WEFT_ELIMIT;
     }
-    status = send_any(tx, message, deadline_ns);
+    status = send_any(tx, message, sent, deadline_ns);
     if (status == WEFT_OK) {
         tx->messages++;
         tx->bytes += message->bytes;
@@ -272,6 +272,14 @@ weft_status wefti_tx_send(struct wefti_tx *tx, const weft_message *message,
         return WEFT_OK;
     }
     return status;
+}
+
+weft_status wefti_tx_send(struct wefti_tx *tx, const weft_message *message,
+                          uint64_t deadline_ns)
+{
+    uint64_t sent = 0;
+
+    return wefti_tx_send_on(tx, message, &sent, deadline_ns);
 }
 
 weft_status wefti_tx_reserve(struct wefti_tx *tx, size_t bytes, void **space,

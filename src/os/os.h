@@ -303,28 +303,35 @@ void weftos_endpoint_close(weftos_endpoint *endpoint, bool forked);
 /* The id that stands for a new connection. */
 #define WEFTOS_NEW_CONNECTION UINT64_MAX
 
-/* The most connections that an endpoint watches at a time. */
-#define WEFTOS_WATCHED_MOST 64
-
 /*
  * Waits until a connection is pending (`*id` is WEFTOS_NEW_CONNECTION), or
- * until a watched one has a message or has hung up (`*id` is its own).
- * WEFT_ETIMEDOUT, or WEFT_EAGAIN with WEFT_NOW: nothing happened.
+ * until a watched one has a message or has hung up, or its process has ended
+ * (`*id` is its own). WEFT_ETIMEDOUT, or WEFT_EAGAIN with WEFT_NOW: nothing
+ * happened.
  */
 weft_status weftos_endpoint_wait(weftos_endpoint *endpoint,
                                  uint64_t deadline_ns, bool interruptible,
                                  uint64_t *id, weft_detail *detail);
 
 /*
- * Takes one pending connection, adopted as a control socket, says who made it,
- * and watches it under `id`, below WEFTOS_WATCHED_MOST and not in use, until it
- * is forgotten. The socket is the caller's. WEFT_EAGAIN: none.
+ * Takes one pending connection, adopted as a control socket, and says who made
+ * it. The socket is the caller's. WEFT_EAGAIN: none.
  */
-weft_status weftos_endpoint_accept(weftos_endpoint *endpoint, uint64_t id,
+weft_status weftos_endpoint_accept(weftos_endpoint *endpoint,
                                    weft_handle *socket, weftos_peer *peer,
                                    weft_detail *detail);
+
+/*
+ * Watches a control socket, and a process unless that is WEFTOS_NONE, under an
+ * id that no other has, until they are forgotten: they must be, with the same
+ * values, before they are closed. With a process, the peer is known: messages
+ * that are received from then on may lack their sender.
+ */
+weft_status weftos_endpoint_watch(weftos_endpoint *endpoint, uint64_t id,
+                                  weft_handle socket, weft_handle process,
+                                  weft_detail *detail);
 void weftos_endpoint_forget(weftos_endpoint *endpoint, uint64_t id,
-                            weft_handle socket);
+                            weft_handle socket, weft_handle process);
 
 /*
  * Connects to a name, and says who listens there. Blocks until `deadline_ns`

@@ -129,7 +129,7 @@ void attacker_meet_claiming(struct attacker *attacker,
             WEFT_OK);
     REQUIRE(weftos_socket_adopt(attacker->socket, NULL) == WEFT_OK);
     REQUIRE(wefti_settings_init(&settings, NULL, NULL) == WEFT_OK);
-    REQUIRE(wefti_offer_init(&attacker->offer, NULL) == WEFT_OK);
+    REQUIRE(wefti_offer_init(&attacker->offer, false, NULL) == WEFT_OK);
     attacker_greeting(attacker, WEFTI_HELLO, &greeting);
     greeting.ring_max_bytes = ring_max_bytes;
     greeting.message_max_bytes = message_max_bytes;

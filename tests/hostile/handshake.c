@@ -100,7 +100,22 @@ static void reserved_first(struct hello *hello)
 
 static void reserved_last(struct hello *hello)
 {
-    hello->greeting.reserved[2] = UINT64_C(1) << 63;
+    hello->greeting.reserved[1] = UINT64_C(1) << 63;
+}
+
+static void reserved_between(struct hello *hello)
+{
+    hello->greeting.reserved_0 = 1;
+}
+
+static void other_pattern(struct hello *hello)
+{
+    hello->greeting.pattern = WEFTI_SERVICE;
+}
+
+static void unknown_pattern(struct hello *hello)
+{
+    hello->greeting.pattern = UINT32_MAX;
 }
 
 static void no_home_bytes(struct hello *hello)
@@ -242,6 +257,9 @@ static const struct fault faults[] = {
     {"all capabilities", all_capabilities, WEFT_EPROTO, WEFT_OK},
     {"a reserved bit", reserved_first, WEFT_EPROTO, WEFT_OK},
     {"the last reserved bit", reserved_last, WEFT_EPROTO, WEFT_OK},
+    {"a reserved bit between", reserved_between, WEFT_EPROTO, WEFT_OK},
+    {"the pattern of a service", other_pattern, WEFT_EPROTO, WEFT_OK},
+    {"an unknown pattern", unknown_pattern, WEFT_EPROTO, WEFT_OK},
     {"a home of no bytes", no_home_bytes, WEFT_EPROTO, WEFT_OK},
     {"a home of an odd size", odd_home_bytes, WEFT_EPROTO, WEFT_OK},
     {"a home that is too small", small_home_bytes, WEFT_EPROTO, WEFT_OK},
@@ -309,7 +327,7 @@ static void pair_refuses(const void *argument)
     REQUIRE(weft_channel_pair(NULL, &victim, &attacker.socket, NULL) ==
             WEFT_OK);
     REQUIRE(weftos_socket_adopt(attacker.socket, NULL) == WEFT_OK);
-    REQUIRE(wefti_offer_init(&attacker.offer, NULL) == WEFT_OK);
+    REQUIRE(wefti_offer_init(&attacker.offer, false, NULL) == WEFT_OK);
     make_hello(&hello, &attacker, WEFTI_HELLO, fault);
     send_hello(attacker.socket, &hello);
     check_refusal(fault, victim_receive(victim));
@@ -329,7 +347,7 @@ static void adopter_refuses(const void *argument)
 
     memset(&attacker, 0, sizeof(attacker));
     REQUIRE(weftos_socket_pair(ends, NULL) == WEFT_OK);
-    REQUIRE(wefti_offer_init(&attacker.offer, NULL) == WEFT_OK);
+    REQUIRE(wefti_offer_init(&attacker.offer, false, NULL) == WEFT_OK);
     make_hello(&hello, &attacker, WEFTI_WELCOME, fault);
     send_hello(ends[0], &hello);
     check_refusal(fault, weft_channel_adopt(ends[1], NULL, began + VICTIM_NS,
@@ -383,7 +401,7 @@ static void listener_refuses(const void *argument)
 
     memset(&attacker, 0, sizeof(attacker));
     REQUIRE(weft_channel_listen("victim", NULL, &listener, NULL) == WEFT_OK);
-    REQUIRE(wefti_offer_init(&attacker.offer, NULL) == WEFT_OK);
+    REQUIRE(wefti_offer_init(&attacker.offer, false, NULL) == WEFT_OK);
     socket = connect_raw("victim");
     make_hello(&hello, &attacker, WEFTI_HELLO, fault);
     send_hello(socket, &hello);
@@ -400,14 +418,16 @@ static void hears_refusal(const void *argument)
 {
     static const weft_status told[] = {WEFT_EACCES, WEFT_EVERSION, WEFT_ENOMEM,
                                        WEFT_ELIMIT};
+    struct wefti_settings settings;
 
     (void)argument;
+    REQUIRE(wefti_settings_init(&settings, NULL, NULL) == WEFT_OK);
     for (size_t i = 0; i < sizeof(told) / sizeof(told[0]); i++) {
         weft_channel *victim;
         weft_handle ends[2];
 
         REQUIRE(weftos_socket_pair(ends, NULL) == WEFT_OK);
-        wefti_refuse(ends[0], told[i]);
+        wefti_refuse(ends[0], &settings, told[i]);
         CHECK_STATUS(weft_channel_adopt(ends[1], NULL, weft_after_ns(VICTIM_NS),
                                         &victim, NULL),
                      told[i]);

@@ -24,7 +24,7 @@ static weft_channel *meet(struct attacker *attacker, weftos_received *answer)
             WEFT_OK);
     REQUIRE(weftos_socket_adopt(attacker->socket, NULL) == WEFT_OK);
     REQUIRE(wefti_settings_init(&settings, NULL, NULL) == WEFT_OK);
-    REQUIRE(wefti_offer_init(&attacker->offer, NULL) == WEFT_OK);
+    REQUIRE(wefti_offer_init(&attacker->offer, false, NULL) == WEFT_OK);
     REQUIRE(wefti_offer_send(&attacker->offer, attacker->socket, WEFTI_HELLO,
                              &settings, NULL) == WEFT_OK);
     REQUIRE(weft_channel_try_recv(victim, &none, 1, &bytes) == WEFT_EAGAIN);

@@ -33,7 +33,7 @@ static weft_status greet(struct scribbler *self,
                          const struct wefti_settings *settings,
                          weft_detail *detail)
 {
-    weft_status status = wefti_offer_init(&self->kit.offer, detail);
+    weft_status status = wefti_offer_init(&self->kit.offer, false, detail);
 
     if (status != WEFT_OK) {
         return status;

@@ -71,7 +71,7 @@ static void *welcome(void *argument)
     struct wefti_settings settings;
 
     REQUIRE(wefti_settings_init(&settings, NULL, NULL) == WEFT_OK);
-    REQUIRE(wefti_offer_init(&attacker->offer, NULL) == WEFT_OK);
+    REQUIRE(wefti_offer_init(&attacker->offer, false, NULL) == WEFT_OK);
     CHECK_STATUS(wefti_answer_receive(&attacker->answer, attacker->socket,
                                       WEFTI_HELLO, &settings,
                                       weft_after_ns(LATE_NS), NULL),

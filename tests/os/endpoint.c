@@ -51,14 +51,15 @@ static weft_handle take(uint64_t id, weftos_peer *peer)
 
     REQUIRE(wait_for_id(peer_soon(), &found) == WEFT_OK);
     CHECK(found == WEFTOS_NEW_CONNECTION);
-    REQUIRE(weftos_endpoint_accept(endpoint, id, &socket, peer, NULL) ==
+    REQUIRE(weftos_endpoint_accept(endpoint, &socket, peer, NULL) == WEFT_OK);
+    REQUIRE(weftos_endpoint_watch(endpoint, id, socket, WEFTOS_NONE, NULL) ==
             WEFT_OK);
     return socket;
 }
 
 static void drop(uint64_t id, weft_handle socket)
 {
-    weftos_endpoint_forget(endpoint, id, socket);
+    weftos_endpoint_forget(endpoint, id, socket, WEFTOS_NONE);
     weftos_close(socket);
 }
 
@@ -322,7 +323,7 @@ static void test_none(void)
 
     check_case("where no connection is pending, none is accepted");
     begin();
-    CHECK_STATUS(weftos_endpoint_accept(endpoint, 0, &socket, &peer, NULL),
+    CHECK_STATUS(weftos_endpoint_accept(endpoint, &socket, &peer, NULL),
                  WEFT_EAGAIN);
     CHECK(!contract_is_ready(ready, 1));
     end();
@@ -339,14 +340,14 @@ static void test_gone_before(void)
     begin();
     REQUIRE(connect_by(peer_soon(), false, &socket) == WEFT_OK);
     weftos_close(socket);
-    status = weftos_endpoint_accept(endpoint, 0, &socket, &peer, NULL);
+    status = weftos_endpoint_accept(endpoint, &socket, &peer, NULL);
     CHECK(status == WEFT_OK || status == WEFT_EAGAIN);
     if (status == WEFT_OK) {
         CHECK_STATUS(weftos_socket_wait(socket, false, WEFTOS_NONE, peer_soon(),
                                         false, NULL),
                      WEFT_OK);
         CHECK_STATUS(weftos_socket_recv(socket, &received, NULL), WEFT_ECLOSED);
-        drop(0, socket);
+        weftos_close(socket);
     }
     REQUIRE(connect_by(peer_soon(), false, &socket) == WEFT_OK);
     drop(1, take(1, &peer));
@@ -361,21 +362,23 @@ struct pair {
     weft_handle theirs;
 };
 
+#define MANY 100
+
 static void test_watched(void)
 {
-    static struct pair pairs[WEFTOS_WATCHED_MOST];
+    static struct pair pairs[MANY];
     uint64_t id;
     weftos_peer peer;
     weftos_received received;
 
-    check_case("as many connections as can be watched are told by their ids");
+    check_case("many connections are told by their ids");
     begin();
-    for (uint64_t i = 0; i < WEFTOS_WATCHED_MOST; i++) {
+    for (uint64_t i = 0; i < MANY; i++) {
         REQUIRE(connect_by(peer_soon(), false, &pairs[i].mine) == WEFT_OK);
         pairs[i].theirs = take(i, &peer);
     }
     CHECK_STATUS(wait_for_id(WEFT_NOW, &id), WEFT_EAGAIN);
-    for (uint64_t i = WEFTOS_WATCHED_MOST; i-- > 0;) {
+    for (uint64_t i = MANY; i-- > 0;) {
         CHECK_STATUS(
             weftos_socket_send(pairs[i].mine, &i, sizeof(i), NULL, 0, NULL),
             WEFT_OK);
@@ -391,13 +394,70 @@ static void test_watched(void)
         CHECK_STATUS(wait_for_id(WEFT_NOW, &id), WEFT_EAGAIN);
         CHECK(!contract_is_ready(ready, 0));
     }
-    for (uint64_t i = 0; i < WEFTOS_WATCHED_MOST; i++) {
+    for (uint64_t i = 0; i < MANY; i++) {
         weftos_socket_hang_up(pairs[i].mine);
         CHECK_STATUS(wait_for_id(peer_soon(), &id), WEFT_OK);
         CHECK(id == i);
         drop(i, pairs[i].theirs);
         weftos_close(pairs[i].mine);
     }
+    end();
+}
+
+struct holder {
+    peer_gate gate;
+};
+
+/* Says who it is, and dies when it is told to. */
+static void greet_and_die(void *context)
+{
+    const struct holder *holder = context;
+    weft_handle socket = WEFTOS_NONE;
+
+    REQUIRE(connect_by(peer_soon(), false, &socket) == WEFT_OK);
+    CHECK_STATUS(weftos_socket_send(socket, "m", 1, NULL, 0, NULL), WEFT_OK);
+    (void)peer_gate_pass(&holder->gate);
+    peer_die();
+}
+
+static void test_process(void)
+{
+    struct holder holder;
+    weftos_received received;
+    peer_process child;
+    weftos_peer peer;
+    weft_handle socket;
+    uint64_t id;
+
+    check_case("the end of a watched process is told, until it is forgotten");
+    begin();
+    peer_gate_init(&holder.gate);
+    child = peer_run(greet_and_die, &holder, sizeof(holder));
+    REQUIRE(wait_for_id(peer_soon(), &id) == WEFT_OK);
+    REQUIRE(weftos_endpoint_accept(endpoint, &socket, &peer, NULL) == WEFT_OK);
+    REQUIRE(weftos_socket_wait(socket, false, WEFTOS_NONE, peer_soon(), false,
+                               NULL) == WEFT_OK);
+    REQUIRE(weftos_socket_recv(socket, &received, NULL) == WEFT_OK);
+    REQUIRE(weftos_endpoint_watch(endpoint, 7, socket, received.process,
+                                  NULL) == WEFT_OK);
+    CHECK_STATUS(wait_for_id(WEFT_NOW, &id), WEFT_EAGAIN);
+    peer_gate_open(&holder.gate);
+    CHECK(peer_was_killed(&child));
+    for (unsigned i = 0; i < 3; i++) {
+        CHECK_STATUS(wait_for_id(peer_soon(), &id), WEFT_OK);
+        CHECK(id == 7);
+    }
+    weftos_endpoint_forget(endpoint, 7, socket, received.process);
+    CHECK_STATUS(wait_for_id(WEFT_NOW, &id), WEFT_EAGAIN);
+    /* One that has ended already. */
+    REQUIRE(weftos_endpoint_watch(endpoint, 8, socket, received.process,
+                                  NULL) == WEFT_OK);
+    CHECK_STATUS(wait_for_id(peer_soon(), &id), WEFT_OK);
+    CHECK(id == 8);
+    weftos_endpoint_forget(endpoint, 8, socket, received.process);
+    weftos_close(received.process);
+    weftos_close(socket);
+    peer_gate_deinit(&holder.gate);
     end();
 }
 
@@ -415,7 +475,7 @@ static void test_forget(void)
     CHECK_STATUS(weftos_socket_send(first.mine, "m", 1, NULL, 0, NULL),
                  WEFT_OK);
     CHECK_STATUS(wait_for_id(peer_soon(), &id), WEFT_OK);
-    weftos_endpoint_forget(endpoint, 3, first.theirs);
+    weftos_endpoint_forget(endpoint, 3, first.theirs, WEFTOS_NONE);
     CHECK_STATUS(wait_for_id(WEFT_NOW, &id), WEFT_EAGAIN);
     REQUIRE(connect_by(peer_soon(), false, &second.mine) == WEFT_OK);
     second.theirs = take(3, &peer);
@@ -541,6 +601,7 @@ void test_main(void)
     test_none();
     test_gone_before();
     test_watched();
+    test_process();
     test_forget();
     test_waits();
     test_await();

@@ -65,9 +65,7 @@ static weft_handle take(weftos_endpoint *endpoint)
 
     REQUIRE(weftos_endpoint_wait(endpoint, peer_soon(), false, &id, NULL) ==
             WEFT_OK);
-    REQUIRE(weftos_endpoint_accept(endpoint, 0, &socket, &peer, NULL) ==
-            WEFT_OK);
-    weftos_endpoint_forget(endpoint, 0, socket);
+    REQUIRE(weftos_endpoint_accept(endpoint, &socket, &peer, NULL) == WEFT_OK);
     return socket;
 }
 
@@ -99,6 +97,53 @@ static void test_case(void)
                  WEFT_EINUSE);
     CHECK(pthread_join(thread, NULL) == 0);
     weftos_close(socket);
+    weftos_endpoint_close(endpoint, false);
+}
+
+/* ---------------------------------------------------------------- crowd - */
+
+/* More than there are events for those who wait. */
+#define CROWD 80u
+
+static void *await_crowded(void *socket)
+{
+    weftos_peer peer;
+
+    CHECK_STATUS(weftos_endpoint_connect("crowded", true, peer_soon(), false,
+                                         socket, &peer, NULL),
+                 WEFT_OK);
+    return NULL;
+}
+
+static void test_crowd(void)
+{
+    pthread_t threads[CROWD];
+    weft_handle sockets[CROWD];
+    weftos_endpoint *endpoint;
+    weft_handle late;
+    weftos_peer peer;
+    uint64_t began;
+
+    check_case("any number of clients can wait for a name");
+    for (unsigned i = 0; i < CROWD; i++) {
+        sockets[i] = WEFTOS_NONE;
+        REQUIRE(pthread_create(&threads[i], NULL, await_crowded, &sockets[i]) ==
+                0);
+    }
+    Sleep(50);
+    began = weft_now_ns();
+    CHECK_STATUS(weftos_endpoint_connect("crowded", true, began + 15 * PEER_MS,
+                                         false, &late, &peer, NULL),
+                 WEFT_ETIMEDOUT);
+    CHECK(weft_now_ns() >= began + 15 * PEER_MS);
+    endpoint = listen_at("crowded");
+    for (unsigned i = 0; i < CROWD; i++) {
+        weftos_close(take(endpoint));
+    }
+    for (unsigned i = 0; i < CROWD; i++) {
+        CHECK(pthread_join(threads[i], NULL) == 0);
+        weftos_close(sockets[i]);
+    }
     weftos_endpoint_close(endpoint, false);
 }
 
@@ -138,6 +183,7 @@ void test_main(void)
     real_create = __imp_CreateNamedPipeW;
     peer_names_begin();
     test_case();
+    test_crowd();
     test_survivor();
     peer_names_end();
 }

@@ -29,4 +29,15 @@ typedef struct pthread_mutex_t {
 int pthread_mutex_lock(pthread_mutex_t *mutex);
 int pthread_mutex_unlock(pthread_mutex_t *mutex);
 
+/* All zero is one that nobody waits for. */
+typedef struct pthread_cond_t {
+    void *condition;
+} pthread_cond_t;
+#define PTHREAD_COND_INITIALIZER                                               \
+    {                                                                          \
+        0                                                                      \
+    }
+int pthread_cond_wait(pthread_cond_t *condition, pthread_mutex_t *mutex);
+int pthread_cond_broadcast(pthread_cond_t *condition);
+
 #endif

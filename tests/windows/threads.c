@@ -11,6 +11,8 @@
 
 _Static_assert(sizeof(SRWLOCK) == sizeof(pthread_mutex_t),
                "a mutex has room for the lock");
+_Static_assert(sizeof(CONDITION_VARIABLE) == sizeof(pthread_cond_t),
+               "a condition has room for the system's");
 
 struct start {
     void *(*run)(void *context);
@@ -64,6 +66,20 @@ int pthread_mutex_lock(pthread_mutex_t *mutex)
 int pthread_mutex_unlock(pthread_mutex_t *mutex)
 {
     ReleaseSRWLockExclusive((SRWLOCK *)mutex);
+    return 0;
+}
+
+int pthread_cond_wait(pthread_cond_t *condition, pthread_mutex_t *mutex)
+{
+    return SleepConditionVariableSRW((CONDITION_VARIABLE *)condition,
+                                     (SRWLOCK *)mutex, INFINITE, 0)
+               ? 0
+               : EINVAL;
+}
+
+int pthread_cond_broadcast(pthread_cond_t *condition)
+{
+    WakeAllConditionVariable((CONDITION_VARIABLE *)condition);
     return 0;
 }
 

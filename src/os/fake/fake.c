@@ -26,6 +26,7 @@ REAL(endpoint_connect);
 REAL(endpoint_forget);
 REAL(endpoint_open);
 REAL(endpoint_wait);
+REAL(endpoint_watch);
 REAL(fence_remote);
 REAL(now_ns);
 REAL(process_mark);
@@ -81,6 +82,10 @@ static const struct call {
     [FAKE_ENDPOINT_WAIT] = {"endpoint_wait",
                             {{WEFT_ENOMEM, FAKE_NO_MEMORY}},
                             1},
+    [FAKE_ENDPOINT_WATCH] = {"endpoint_watch",
+                             {{WEFT_ENOMEM, FAKE_NO_MEMORY},
+                              {WEFT_ELIMIT, FAKE_NO_HANDLES}},
+                             2},
     [FAKE_FENCE_REMOTE] = {"fence_remote",
                            {{WEFT_ENOTSUP, FAKE_UNSUPPORTED}},
                            1},
@@ -527,14 +532,25 @@ weft_status weftos_endpoint_wait(weftos_endpoint *endpoint,
                                   detail);
 }
 
-void weftos_endpoint_forget(weftos_endpoint *endpoint, uint64_t id,
-                            weft_handle socket)
+weft_status weftos_endpoint_watch(weftos_endpoint *endpoint, uint64_t id,
+                                  weft_handle socket, weft_handle process,
+                                  weft_detail *detail)
 {
-    announce("endpoint_forget");
-    weftreal_endpoint_forget(endpoint, id, socket);
+    weft_status status;
+
+    return strikes(FAKE_ENDPOINT_WATCH, &status, detail)
+               ? status
+               : weftreal_endpoint_watch(endpoint, id, socket, process, detail);
 }
 
-weft_status weftos_endpoint_accept(weftos_endpoint *endpoint, uint64_t id,
+void weftos_endpoint_forget(weftos_endpoint *endpoint, uint64_t id,
+                            weft_handle socket, weft_handle process)
+{
+    announce("endpoint_forget");
+    weftreal_endpoint_forget(endpoint, id, socket, process);
+}
+
+weft_status weftos_endpoint_accept(weftos_endpoint *endpoint,
                                    weft_handle *socket, weftos_peer *peer,
                                    weft_detail *detail)
 {
@@ -542,7 +558,7 @@ weft_status weftos_endpoint_accept(weftos_endpoint *endpoint, uint64_t id,
 
     return strikes(FAKE_ENDPOINT_ACCEPT, &status, detail)
                ? status
-               : weftreal_endpoint_accept(endpoint, id, socket, peer, detail);
+               : weftreal_endpoint_accept(endpoint, socket, peer, detail);
 }
 
 weft_status weftos_endpoint_connect(const char *name, bool await,

@@ -36,6 +36,7 @@
     X(ENDPOINT_CONNECT, "endpoint_connect")                                    \
     X(ENDPOINT_OPEN, "endpoint_open")                                          \
     X(ENDPOINT_WAIT, "endpoint_wait")                                          \
+    X(ENDPOINT_WATCH, "endpoint_watch")                                        \
     X(FENCE_REMOTE, "fence_remote")                                            \
     X(PROCESS_MARK, "process_mark")                                            \
     X(SHM_ATTACH, "shm_attach")                                                \

@@ -20,6 +20,7 @@
 #define weftos_endpoint_forget weftreal_endpoint_forget
 #define weftos_endpoint_open weftreal_endpoint_open
 #define weftos_endpoint_wait weftreal_endpoint_wait
+#define weftos_endpoint_watch weftreal_endpoint_watch
 #define weftos_fence_remote weftreal_fence_remote
 #define weftos_now_ns weftreal_now_ns
 #define weftos_process_mark weftreal_process_mark

@@ -11,7 +11,6 @@
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -179,50 +178,67 @@ weft_status weftos_endpoint_wait(weftos_endpoint *endpoint,
                                  uint64_t deadline_ns, bool interruptible,
                                  uint64_t *id, weft_detail *detail)
 {
-    struct pollfd entry = {.fd = endpoint->epoll, .events = POLLIN};
+    static const char step[] = "wait for a connection";
     struct epoll_event event;
     struct timespec left;
+    int count;
 
-    for (;;) {
-        int count =
-            ppoll(&entry, 1, weftos_time_left(deadline_ns, &left), NULL);
-
-        if (count > 0) {
-            count = epoll_wait(endpoint->epoll, &event, 1, 0);
-            if (count > 0) {
-                *id = event.data.u64;
-                return WEFT_OK;
-            }
-        } else if (count == 0) {
-            return weftos_fail(
-                detail, deadline_ns == WEFT_NOW ? WEFT_EAGAIN : WEFT_ETIMEDOUT,
-                0, "wait for a connection");
-        }
-        if (count < 0 && (errno != EINTR || interruptible)) {
-            return weftos_fail_errno(detail, "wait for a connection");
-        }
+    do {
+        count = weftos_epoll_wait(endpoint->epoll, &event, 1,
+                                  weftos_time_left(deadline_ns, &left));
+    } while (count < 0 && errno == EINTR && !interruptible);
+    if (count < 0) {
+        return weftos_fail_errno(detail, step);
     }
+    if (count == 0) {
+        return weftos_fail(
+            detail, deadline_ns == WEFT_NOW ? WEFT_EAGAIN : WEFT_ETIMEDOUT, 0,
+            step);
+    }
+    *id = event.data.u64;
+    return WEFT_OK;
 }
 
-static weft_status watch(weftos_endpoint *endpoint, int fd, uint64_t id,
-                         weft_detail *detail)
+static int watch(const weftos_endpoint *endpoint, uint64_t id,
+                 weft_handle handle, uint32_t events)
 {
     struct epoll_event event;
 
     memset(&event, 0, sizeof(event));
-    event.events = EPOLLIN | EPOLLRDHUP;
+    event.events = events;
     event.data.u64 = id;
-    if (epoll_ctl(endpoint->epoll, EPOLL_CTL_ADD, fd, &event) != 0) {
+    return epoll_ctl(endpoint->epoll, EPOLL_CTL_ADD, (int)handle, &event);
+}
+
+weft_status weftos_endpoint_watch(weftos_endpoint *endpoint, uint64_t id,
+                                  weft_handle socket, weft_handle process,
+                                  weft_detail *detail)
+{
+    if (watch(endpoint, id, socket, EPOLLIN | EPOLLRDHUP) != 0) {
         return weftos_fail_errno(detail, "watch a connection");
     }
+    if (process == WEFTOS_NONE) {
+        return WEFT_OK;
+    }
+    if (watch(endpoint, id, process, EPOLLIN) != 0) {
+        weft_status status = weftos_fail_errno(detail, "watch a process");
+
+        weftos_endpoint_forget(endpoint, id, socket, WEFTOS_NONE);
+        return status;
+    }
+    /* To open a descriptor for each message takes as long as the message. */
+    weftos_socket_forget_senders((int)socket);
     return WEFT_OK;
 }
 
 void weftos_endpoint_forget(weftos_endpoint *endpoint, uint64_t id,
-                            weft_handle socket)
+                            weft_handle socket, weft_handle process)
 {
-    (void)id; /* epoll knows it by its descriptor */
+    (void)id; /* epoll knows them by their descriptors */
     (void)epoll_ctl(endpoint->epoll, EPOLL_CTL_DEL, (int)socket, NULL);
+    if (process != WEFTOS_NONE) {
+        (void)epoll_ctl(endpoint->epoll, EPOLL_CTL_DEL, (int)process, NULL);
+    }
 }
 
 static weft_status ask_peer(int fd, weftos_peer *peer, weft_detail *detail)
@@ -237,7 +253,7 @@ static weft_status ask_peer(int fd, weftos_peer *peer, weft_detail *detail)
     return WEFT_OK;
 }
 
-weft_status weftos_endpoint_accept(weftos_endpoint *endpoint, uint64_t id,
+weft_status weftos_endpoint_accept(weftos_endpoint *endpoint,
                                    weft_handle *socket, weftos_peer *peer,
                                    weft_detail *detail)
 {
@@ -255,9 +271,6 @@ weft_status weftos_endpoint_accept(weftos_endpoint *endpoint, uint64_t id,
     status = ask_peer(fd, peer, detail);
     if (status == WEFT_OK) {
         status = weftos_socket_adopt(fd, detail);
-    }
-    if (status == WEFT_OK) {
-        status = watch(endpoint, fd, id, detail);
     }
     if (status != WEFT_OK) {
         (void)close(fd);
@@ -442,7 +455,15 @@ weft_status weftos_endpoint_connect(const char *name, bool await,
                                     weft_detail *detail)
 {
     struct patience patience = {deadline_ns, interruptible};
+    weft_detail found = {WEFT_OK, 0, NULL};
+    /* Without a watch at first: to close one takes the kernel 7 ms and more. */
+    weft_status status = connect_once(name, &patience, socket, peer, &found);
 
-    return await ? await_name(name, &patience, socket, peer, detail)
-                 : connect_once(name, &patience, socket, peer, detail);
+    if (status == WEFT_ENOENT && await) {
+        return await_name(name, &patience, socket, peer, detail);
+    }
+    if (status != WEFT_OK && detail != NULL) {
+        *detail = found;
+    }
+    return status;
 }

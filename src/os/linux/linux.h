@@ -21,6 +21,15 @@ void weftos_fill_peer(weftos_peer *peer, const struct ucred *found);
 weft_status weftos_process_open(int64_t pid, weft_handle *process,
                                 weft_detail *detail);
 
+/* epoll_wait with a time-out in nanoseconds; NULL waits for ever. */
+struct epoll_event;
+struct timespec;
+int weftos_epoll_wait(int epoll, struct epoll_event *found, int most,
+                      const struct timespec *left);
+
+/* The senders of the messages on a control socket are no longer named. */
+void weftos_socket_forget_senders(int fd);
+
 /* The stamp of a process that lives, by when it was started. */
 weft_status weftos_process_stamp(uint32_t pid, uint32_t *stamp,
                                  weft_detail *detail);

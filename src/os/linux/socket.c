@@ -243,6 +243,15 @@ static weft_status name_senders(int fd, weft_detail *detail)
     return WEFT_OK;
 }
 
+void weftos_socket_forget_senders(int fd)
+{
+    int off = 0;
+
+    /* Should one of them fail, it costs time only. */
+    (void)setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &off, sizeof(off));
+    (void)setsockopt(fd, SOL_SOCKET, SO_PASSPIDFD, &off, sizeof(off));
+}
+
 weft_status weftos_socket_pair(weft_handle ends[2], weft_detail *detail)
 {
     int fds[2];

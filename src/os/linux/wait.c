@@ -112,26 +112,26 @@ static unsigned translate(const struct epoll_event *event)
  * epoll_pwait2 (Linux 5.11) takes nanoseconds. Where a system-call filter or
  * a tool such as valgrind does not know it, milliseconds, rounded up, do.
  */
-static int wait_events(int epoll, struct epoll_event *found,
-                       const struct timespec *left)
+int weftos_epoll_wait(int epoll, struct epoll_event *found, int most,
+                      const struct timespec *left)
 {
     static _Atomic bool lacks_nanoseconds;
     int count;
 
     if (!lacks_nanoseconds) {
-        count = epoll_pwait2(epoll, found, ENTRIES, left, NULL);
+        count = epoll_pwait2(epoll, found, most, left, NULL);
         if (count >= 0 || errno != ENOSYS) {
             return count;
         }
         lacks_nanoseconds = true;
     }
     if (left == NULL) {
-        return epoll_wait(epoll, found, ENTRIES, -1);
+        return epoll_wait(epoll, found, most, -1);
     }
     if (left->tv_sec >= INT_MAX / 1000) {
-        return epoll_wait(epoll, found, ENTRIES, INT_MAX);
+        return epoll_wait(epoll, found, most, INT_MAX);
     }
-    return epoll_wait(epoll, found, ENTRIES,
+    return epoll_wait(epoll, found, most,
                       (int)left->tv_sec * 1000 +
                           (int)((left->tv_nsec + 999999) / 1000000));
 }
@@ -145,8 +145,8 @@ weft_status weftos_waiter_wait(weftos_waiter *waiter, uint64_t deadline_ns,
     int count;
 
     *events = 0;
-    count =
-        wait_events(waiter->epoll, found, weftos_time_left(deadline_ns, &left));
+    count = weftos_epoll_wait(waiter->epoll, found, ENTRIES,
+                              weftos_time_left(deadline_ns, &left));
     if (count < 0 && errno == EINTR) {
         *events = interruptible ? WEFTOS_EVENT_SIGNAL : 0;
         return WEFT_OK;

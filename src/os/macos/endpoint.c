@@ -34,9 +34,21 @@
 /* Connections that the kernel holds until we look at them. */
 #define BACKLOG 128
 
+/*
+ * One whose process is watched. A kqueue tells an end once, and for each
+ * process only: it is passed on to all ids that are concerned, as an event of
+ * their own, which stays.
+ */
+struct watched {
+    struct watched *next;
+    uint64_t id;
+    uint32_t pid;
+};
+
 struct weftos_endpoint {
     int socket;
     struct weftos_queue queue;
+    struct watched *watched;
     struct sockaddr_un address;
     struct sockaddr_un other; /* the name's other name, see above */
     struct stat bound;        /* our socket file, to remove no other's */
@@ -234,9 +246,133 @@ void weftos_endpoint_close(weftos_endpoint *endpoint, bool forked)
         found.st_dev == endpoint->bound.st_dev) {
         (void)unlink(endpoint->address.sun_path);
     }
+    while (endpoint->watched != NULL) {
+        struct watched *first = endpoint->watched;
+
+        endpoint->watched = first->next;
+        free(first);
+    }
     weftos_close(endpoint->socket);
     weftos_queue_close(&endpoint->queue);
     free(endpoint);
+}
+
+/* ------------------------------------------------------------- watching --- */
+
+static struct watched *find_watched(const weftos_endpoint *endpoint,
+                                    uint32_t pid)
+{
+    struct watched *found = endpoint->watched;
+
+    while (found != NULL && found->pid != pid) {
+        found = found->next;
+    }
+    return found;
+}
+
+/* An event for an id that is there until it is forgotten. */
+static int tell_end(const weftos_endpoint *endpoint, uint64_t id)
+{
+    int fd = endpoint->queue.fd;
+
+    return weftos_queue_change(fd, (uintptr_t)id, EVFILT_USER, EV_ADD, 0, id) !=
+                   0
+               ? -1
+               : weftos_queue_change(fd, (uintptr_t)id, EVFILT_USER, 0,
+                                     NOTE_TRIGGER, id);
+}
+
+/* A process has ended. */
+static weft_status pass_on(const weftos_endpoint *endpoint, uint32_t pid,
+                           weft_detail *detail)
+{
+    for (struct watched *entry = endpoint->watched; entry != NULL;
+         entry = entry->next) {
+        if (entry->pid == pid && tell_end(endpoint, entry->id) != 0) {
+            return weftos_fail_errno(detail, "tell of a process's end");
+        }
+    }
+    return WEFT_OK;
+}
+
+static weft_status watch_process(weftos_endpoint *endpoint, uint64_t id,
+                                 weft_handle process, weft_detail *detail)
+{
+    weftos_process_id who = weftos_process_of(process);
+    struct watched *entry = calloc(1, sizeof(*entry));
+    weft_status status;
+
+    if (entry == NULL) {
+        return weftos_fail(detail, WEFT_ENOMEM, 0, "watch a process");
+    }
+    status = weftos_process_watch(endpoint->queue.fd, &who,
+                                  WEFTOS_NEW_CONNECTION, detail);
+    if (status == WEFT_ENOENT) {
+        status = tell_end(endpoint, id) == 0
+                     ? WEFT_OK
+                     : weftos_fail_errno(detail, "watch a process");
+    }
+    if (status != WEFT_OK) {
+        free(entry);
+        return status;
+    }
+    entry->id = id;
+    entry->pid = who.pid;
+    entry->next = endpoint->watched;
+    endpoint->watched = entry;
+    return WEFT_OK;
+}
+
+static void forget_process(weftos_endpoint *endpoint, uint64_t id)
+{
+    struct watched **link = &endpoint->watched;
+    struct watched *entry;
+
+    while (*link != NULL && (*link)->id != id) {
+        link = &(*link)->next;
+    }
+    entry = *link;
+    if (entry == NULL) {
+        return;
+    }
+    *link = entry->next;
+    /* Either may be gone: then there is nothing to delete. */
+    (void)weftos_queue_change(endpoint->queue.fd, (uintptr_t)id, EVFILT_USER,
+                              EV_DELETE, 0, 0);
+    if (find_watched(endpoint, entry->pid) == NULL) {
+        (void)weftos_queue_change(endpoint->queue.fd, entry->pid, EVFILT_PROC,
+                                  EV_DELETE, 0, 0);
+    }
+    free(entry);
+}
+
+weft_status weftos_endpoint_watch(weftos_endpoint *endpoint, uint64_t id,
+                                  weft_handle socket, weft_handle process,
+                                  weft_detail *detail)
+{
+    weft_status status = WEFT_OK;
+
+    if (weftos_queue_change(endpoint->queue.fd, (uintptr_t)socket, EVFILT_READ,
+                            EV_ADD, 0, id) != 0) {
+        return weftos_fail_errno(detail, "watch a connection");
+    }
+    if (process != WEFTOS_NONE) {
+        status = watch_process(endpoint, id, process, detail);
+    }
+    if (status != WEFT_OK) {
+        weftos_endpoint_forget(endpoint, id, socket, WEFTOS_NONE);
+    }
+    return status;
+}
+
+void weftos_endpoint_forget(weftos_endpoint *endpoint, uint64_t id,
+                            weft_handle socket, weft_handle process)
+{
+    (void)weftos_queue_change(endpoint->queue.fd, (uintptr_t)socket,
+                              EVFILT_READ, EV_DELETE, 0, 0);
+    if (process != WEFTOS_NONE) {
+        forget_process(endpoint, id);
+    }
 }
 
 /* --------------------------------------------------------------- accept --- */
@@ -249,30 +385,34 @@ weft_status weftos_endpoint_wait(weftos_endpoint *endpoint,
     struct kevent event;
     int count;
 
-    do {
-        count = weftos_queue_wait(endpoint->queue.fd, &event, 1, deadline_ns);
-    } while (count < 0 && errno == EINTR && !interruptible);
-    if (count < 0) {
-        return weftos_fail_errno(detail, step);
-    }
-    if (count == 0) {
-        return weftos_fail(
-            detail, deadline_ns == WEFT_NOW ? WEFT_EAGAIN : WEFT_ETIMEDOUT, 0,
-            step);
+    for (;;) {
+        weft_status status;
+
+        do {
+            count =
+                weftos_queue_wait(endpoint->queue.fd, &event, 1, deadline_ns);
+        } while (count < 0 && errno == EINTR && !interruptible);
+        if (count < 0) {
+            return weftos_fail_errno(detail, step);
+        }
+        if (count == 0) {
+            return weftos_fail(
+                detail, deadline_ns == WEFT_NOW ? WEFT_EAGAIN : WEFT_ETIMEDOUT,
+                0, step);
+        }
+        if (event.filter != EVFILT_PROC) {
+            break;
+        }
+        status = pass_on(endpoint, (uint32_t)event.ident, detail);
+        if (status != WEFT_OK) {
+            return status;
+        }
     }
     *id = (uint64_t)(uintptr_t)event.udata;
     if (*id == WEFTOS_NEW_CONNECTION) {
         endpoint->pending = event.data;
     }
     return WEFT_OK;
-}
-
-void weftos_endpoint_forget(weftos_endpoint *endpoint, uint64_t id,
-                            weft_handle socket)
-{
-    (void)id; /* a kqueue knows it by its descriptor */
-    (void)weftos_queue_change(endpoint->queue.fd, (uintptr_t)socket,
-                              EVFILT_READ, EV_DELETE, 0, 0);
 }
 
 /*
@@ -320,7 +460,7 @@ static weft_status take(weftos_endpoint *endpoint, int *out, weftos_peer *peer,
     return WEFT_OK;
 }
 
-weft_status weftos_endpoint_accept(weftos_endpoint *endpoint, uint64_t id,
+weft_status weftos_endpoint_accept(weftos_endpoint *endpoint,
                                    weft_handle *socket, weftos_peer *peer,
                                    weft_detail *detail)
 {
@@ -331,12 +471,6 @@ weft_status weftos_endpoint_accept(weftos_endpoint *endpoint, uint64_t id,
         status = take(endpoint, &fd, peer, detail);
     } while (status == WEFT_ECLOSED);
     if (status != WEFT_OK) {
-        return status;
-    }
-    if (weftos_queue_change(endpoint->queue.fd, (uintptr_t)fd, EVFILT_READ,
-                            EV_ADD, 0, id) != 0) {
-        status = weftos_fail_errno(detail, "watch a connection");
-        (void)close(fd);
         return status;
     }
     *socket = fd;

@@ -32,20 +32,31 @@ weft_status weftos_endpoint_wait(weftos_endpoint *endpoint,
     return stub_refuse(detail, "wait for a connection");
 }
 
-void weftos_endpoint_forget(weftos_endpoint *endpoint, uint64_t id,
-                            weft_handle socket)
+weft_status weftos_endpoint_watch(weftos_endpoint *endpoint, uint64_t id,
+                                  weft_handle socket, weft_handle process,
+                                  weft_detail *detail)
 {
     (void)endpoint;
     (void)id;
     (void)socket;
+    (void)process;
+    return stub_refuse(detail, "watch a connection");
 }
 
-weft_status weftos_endpoint_accept(weftos_endpoint *endpoint, uint64_t id,
+void weftos_endpoint_forget(weftos_endpoint *endpoint, uint64_t id,
+                            weft_handle socket, weft_handle process)
+{
+    (void)endpoint;
+    (void)id;
+    (void)socket;
+    (void)process;
+}
+
+weft_status weftos_endpoint_accept(weftos_endpoint *endpoint,
                                    weft_handle *socket, weftos_peer *peer,
                                    weft_detail *detail)
 {
     (void)endpoint;
-    (void)id;
     (void)socket;
     (void)peer;
     return stub_refuse(detail, "accept a connection");

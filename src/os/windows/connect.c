@@ -7,7 +7,8 @@
  * begins to listen sets all events of these numbers that there are. Each has
  * one waiter, so nobody can reset what another one waits for; it is made
  * before the waiter looks for the pipe, and the pipe is there before the
- * listener looks for events, so one of the two sees the other.
+ * listener looks for events, so one of the two sees the other. Who finds no
+ * number free looks for the pipe from time to time.
  */
 #include "socket.h"
 
@@ -16,7 +17,7 @@
 #include "link.h"
 #include "rendezvous.h"
 
-/* How many can wait for one name at a time. */
+/* How many are told of a name at once. */
 #define AWAITING_MOST 64
 
 /* Whoever makes it lets his own user set it, and nobody else. */
@@ -46,7 +47,7 @@ void weftos_announce(const wchar_t *key)
     }
 }
 
-/* An event that no other one waits for. */
+/* An event that no other one waits for; NULL if all numbers are taken. */
 static weft_status make_event(const wchar_t *key, HANDLE *event,
                               weft_detail *detail)
 {
@@ -69,7 +70,7 @@ static weft_status make_event(const wchar_t *key, HANDLE *event,
         weftos_close_native(*event);
         *event = NULL;
     }
-    return weftos_fail(detail, WEFT_ELIMIT, 0, "wait for the name");
+    return WEFT_OK;
 }
 
 /* -------------------------------------------------------------- connect --- */
@@ -182,29 +183,58 @@ static weft_status connect_once(const struct weftos_place *place,
     return WEFT_OK;
 }
 
+/* Sleeps until the name may have appeared. */
+static weft_status sleep_for_name(HANDLE event, uint64_t deadline_ns,
+                                  weft_detail *detail)
+{
+    static const char step[] = "wait for the name";
+    DWORD ms = weftos_ms_left(deadline_ns);
+    DWORD index;
+
+    if (event != NULL) {
+        return weftos_wait_once(&event, 1, deadline_ns, &index, detail, step);
+    }
+    if (ms == 0) {
+        return weftos_fail(
+            detail, deadline_ns == WEFT_NOW ? WEFT_EAGAIN : WEFT_ETIMEDOUT, 0,
+            step);
+    }
+    Sleep(ms < WAIT_MS ? ms : WAIT_MS);
+    return WEFT_OK;
+}
+
+static weft_status await_name(const struct weftos_place *place,
+                              uint64_t deadline_ns, weft_handle *socket,
+                              weftos_peer *peer, weft_detail *detail)
+{
+    HANDLE event = NULL;
+    weft_status status = make_event(place->key, &event, detail);
+
+    while (status == WEFT_OK) {
+        status = connect_once(place, deadline_ns, socket, peer, detail);
+        if (status != WEFT_ENOENT) {
+            break;
+        }
+        status = sleep_for_name(event, deadline_ns, detail);
+    }
+    weftos_close_native(event);
+    return status;
+}
+
 weft_status weftos_endpoint_connect(const char *name, bool await,
                                     uint64_t deadline_ns, bool interruptible,
                                     weft_handle *socket, weftos_peer *peer,
                                     weft_detail *detail)
 {
     struct weftos_place place;
-    HANDLE event = NULL;
     weft_status status = weftos_place_name(name, &place, detail);
 
     (void)interruptible; /* Windows has no signals */
-    if (status == WEFT_OK && await) {
-        status = make_event(place.key, &event, detail);
+    if (status != WEFT_OK) {
+        return status;
     }
-    while (status == WEFT_OK) {
-        DWORD index;
-
-        status = connect_once(&place, deadline_ns, socket, peer, detail);
-        if (status != WEFT_ENOENT || !await) {
-            break;
-        }
-        status = weftos_wait_once(&event, 1, deadline_ns, &index, detail,
-                                  "wait for the name");
-    }
-    weftos_close_native(event);
-    return status;
+    status = connect_once(&place, deadline_ns, socket, peer, detail);
+    return status == WEFT_ENOENT && await
+               ? await_name(&place, deadline_ns, socket, peer, detail)
+               : status;
 }

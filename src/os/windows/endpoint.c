@@ -6,11 +6,12 @@
  * that waits for a client. An application waits for the endpoint along with
  * other things, and for that it needs one object that stays signalled: a
  * manual-reset event. A completion port could hear as much, but can't be
- * waited for. So all that is pending here, the connection and the reads of
- * the watched sockets, ends by setting the same event. Whoever looks resets it
- * first, looks at each operation, and sets it again if one has ended: what
- * ends after the look sets it anyway. To begin an operation resets the event
- * too, so that is followed by a look.
+ * waited for. So all that is pending here, the connection and what is watched
+ * (watch.c), ends by setting the same event. Whoever waits resets it first,
+ * looks at each operation, and sets it again if one has ended: what ends after
+ * the look sets it anyway. To begin an operation resets the event too, so that
+ * is followed by another look, or by setting it: who waits then looks in vain,
+ * once.
  *
  * That nobody else listens at the name is seen by an event of the same name,
  * the claim, which lives as long as its maker. A pipe lives on, with its list
@@ -24,24 +25,19 @@
 #include <stdlib.h>
 #include <wchar.h>
 
-#include "inbox.h"
 #include "place.h"
 #include "rendezvous.h"
-
-/* The place of the pending connection among what is looked at. */
-#define LISTENER WEFTOS_WATCHED_MOST
+#include "watch.h"
 
 struct weftos_endpoint {
     struct weftos_place place;
     SECURITY_ATTRIBUTES *access;
     HANDLE claim; /* the event that says that the name is taken */
-    HANDLE ready; /* what an application waits for */
     HANDLE pipe;  /* the instance that waits for a client, or INVALID */
     OVERLAPPED connecting;
     bool is_connecting; /* `connecting` may be pending */
-    bool is_watched[WEFTOS_WATCHED_MOST];
-    struct weftos_hearing watched[WEFTOS_WATCHED_MOST];
-    unsigned turn; /* where the next look begins, to be fair */
+    /* With the event that an application waits for. */
+    struct weftos_watched watched;
 };
 
 /* ---------------------------------------------------- the next instance --- */
@@ -53,8 +49,9 @@ struct weftos_endpoint {
 static weft_status begin_connecting(weftos_endpoint *endpoint,
                                     weft_detail *detail)
 {
-    endpoint->connecting = (OVERLAPPED){.hEvent = endpoint->ready};
+    endpoint->connecting = (OVERLAPPED){.hEvent = endpoint->watched.ready};
     endpoint->is_connecting = false;
+    endpoint->watched.has_begun = true;
     for (;;) {
         DWORD cause = ConnectNamedPipe(endpoint->pipe, &endpoint->connecting)
                           ? ERROR_PIPE_CONNECTED
@@ -144,32 +141,19 @@ static void drop_instance(weftos_endpoint *endpoint)
     endpoint->pipe = INVALID_HANDLE_VALUE;
 }
 
-/* Has an operation ended that a later start may have hidden? */
-static bool has_ended(weftos_endpoint *endpoint)
-{
-    DWORD bytes;
-
-    for (unsigned i = 0; i < WEFTOS_WATCHED_MOST; i++) {
-        if (endpoint->is_watched[i] &&
-            weftos_hearing_look(&endpoint->watched[i]) !=
-                WEFTOS_HEARD_NOTHING) {
-            return true;
-        }
-    }
-    return !endpoint->is_connecting ||
-           GetOverlappedResult(endpoint->pipe, &endpoint->connecting, &bytes,
-                               FALSE) ||
-           GetLastError() != ERROR_IO_INCOMPLETE;
-}
-
 /*
- * After anything that may have reset the event, and after a start, which does
- * not set it for a client that was there at once.
+ * After a start, which may have reset the event, and does not set it for a
+ * client that was there at once. What is watched is not looked at here: the
+ * next wait looks.
  */
-static void restore_event(weftos_endpoint *endpoint)
+static void restore_event(const weftos_endpoint *endpoint)
 {
-    if (has_ended(endpoint)) {
-        (void)SetEvent(endpoint->ready);
+    bool has_client = !endpoint->is_connecting ||
+                      HasOverlappedIoCompleted(&endpoint->connecting);
+
+    if (endpoint->watched.has_begun &&
+        (has_client || endpoint->watched.count > 0)) {
+        (void)SetEvent(endpoint->watched.ready);
     }
 }
 
@@ -218,8 +202,8 @@ static weft_status start(weftos_endpoint *endpoint, unsigned mode,
     if (status != WEFT_OK) {
         return status;
     }
-    endpoint->ready = CreateEventW(NULL, TRUE, FALSE, NULL);
-    if (endpoint->ready == NULL) {
+    endpoint->watched.ready = CreateEventW(NULL, TRUE, FALSE, NULL);
+    if (endpoint->watched.ready == NULL) {
         return weftos_fail_last(detail, "make an endpoint's event");
     }
     status = make_instance(endpoint, FILE_FLAG_FIRST_PIPE_INSTANCE, detail);
@@ -253,7 +237,7 @@ weft_status weftos_endpoint_open(const char *name, unsigned mode,
         weftos_endpoint_close(endpoint, false);
         return status;
     }
-    *handle = (weft_handle)endpoint->ready;
+    *handle = (weft_handle)endpoint->watched.ready;
     *out = endpoint;
     return WEFT_OK;
 }
@@ -264,13 +248,9 @@ void weftos_endpoint_close(weftos_endpoint *endpoint, bool forked)
     if (endpoint == NULL) {
         return;
     }
-    for (unsigned i = 0; i < WEFTOS_WATCHED_MOST; i++) {
-        if (endpoint->is_watched[i]) {
-            weftos_hearing_stop(&endpoint->watched[i]);
-        }
-    }
+    weftos_watch_close(&endpoint->watched);
     drop_instance(endpoint);
-    weftos_close_native(endpoint->ready);
+    weftos_close_native(endpoint->watched.ready);
     weftos_close_native(endpoint->claim);
     free(endpoint);
 }
@@ -303,45 +283,22 @@ static bool look_for_client(weftos_endpoint *endpoint)
     return !endpoint->is_connecting;
 }
 
-/*
- * Is there something to read, or a hang-up? A read that has ended says that
- * there was; while there is, it stays ended.
- */
-static bool look_at_watched(weftos_endpoint *endpoint, unsigned id)
-{
-    struct weftos_hearing *hearing = &endpoint->watched[id];
-    struct weftos_link *link;
-
-    if (!endpoint->is_watched[id] ||
-        weftos_hearing_look(hearing) == WEFTOS_HEARD_NOTHING) {
-        return false;
-    }
-    link = weftos_link_find(hearing->pipe);
-    if (link != NULL && weftos_hearing_look(hearing) == WEFTOS_HEARD_MESSAGE) {
-        weftos_inbox_probe(link);
-    }
-    if (weftos_socket_look(hearing->pipe) != WEFT_EAGAIN) {
-        return true;
-    }
-    weftos_hearing_start(hearing, hearing->pipe, endpoint->ready);
-    return weftos_hearing_look(hearing) != WEFTOS_HEARD_NOTHING;
-}
-
-/* Looks at each, in turn, until one is ready. */
+/* Looks at each, in turn, until one is ready. The client's turn is the last. */
 static bool look_around(weftos_endpoint *endpoint, uint64_t *id)
 {
-    for (unsigned i = 0; i <= WEFTOS_WATCHED_MOST; i++) {
-        unsigned place = (endpoint->turn + i) % (WEFTOS_WATCHED_MOST + 1);
-        bool is_ready = place == LISTENER ? look_for_client(endpoint)
-                                          : look_at_watched(endpoint, place);
+    struct weftos_watched *watched = &endpoint->watched;
+    size_t turn =
+        watched->turn < watched->count ? watched->turn : watched->count;
 
-        if (is_ready) {
-            endpoint->turn = place + 1;
-            *id = place == LISTENER ? WEFTOS_NEW_CONNECTION : place;
-            return true;
-        }
+    if (weftos_watch_look(watched, turn, watched->count, id)) {
+        return true;
     }
-    return false;
+    if (look_for_client(endpoint)) {
+        watched->turn = 0;
+        *id = WEFTOS_NEW_CONNECTION;
+        return true;
+    }
+    return weftos_watch_look(watched, 0, turn, id);
 }
 
 weft_status weftos_endpoint_wait(weftos_endpoint *endpoint,
@@ -349,6 +306,7 @@ weft_status weftos_endpoint_wait(weftos_endpoint *endpoint,
                                  uint64_t *id, weft_detail *detail)
 {
     static const char step[] = "wait for a connection";
+    HANDLE ready = endpoint->watched.ready;
 
     (void)interruptible; /* Windows has no signals */
     for (unsigned looks = 1;; looks++) {
@@ -358,20 +316,22 @@ weft_status weftos_endpoint_wait(weftos_endpoint *endpoint,
         if (status != WEFT_OK) {
             return status;
         }
-        (void)ResetEvent(endpoint->ready);
+        (void)ResetEvent(ready);
+        endpoint->watched.has_begun = false;
         if (look_around(endpoint, id)) {
-            (void)SetEvent(endpoint->ready);
+            (void)SetEvent(ready);
             return WEFT_OK;
         }
-        restore_event(endpoint);
+        if (endpoint->watched.has_begun) {
+            (void)SetEvent(ready); /* look again */
+        }
         /* Messages that mean nothing may set the event without end. */
         if (looks > 1 && weftos_is_past(deadline_ns)) {
             return weftos_fail(
                 detail, deadline_ns == WEFT_NOW ? WEFT_EAGAIN : WEFT_ETIMEDOUT,
                 0, step);
         }
-        status = weftos_wait_once(&endpoint->ready, 1, deadline_ns, &index,
-                                  detail, step);
+        status = weftos_wait_once(&ready, 1, deadline_ns, &index, detail, step);
         if (status != WEFT_OK) {
             return status;
         }
@@ -380,28 +340,11 @@ weft_status weftos_endpoint_wait(weftos_endpoint *endpoint,
 
 /* --------------------------------------------------------------- accept --- */
 
-/* Makes a socket of the instance that has a client, and watches it. */
-static weft_status adopt_instance(weftos_endpoint *endpoint, HANDLE pipe,
-                                  uint64_t id, weftos_peer *peer,
-                                  weft_detail *detail)
-{
-    struct weftos_link *link;
-    weft_status status = weftos_link_add(pipe, false, &link, detail);
-
-    if (status != WEFT_OK) {
-        return status;
-    }
-    *peer = weftos_link_peer(link);
-    endpoint->is_watched[id] = true;
-    weftos_hearing_start(&endpoint->watched[id], pipe, endpoint->ready);
-    return WEFT_OK;
-}
-
-weft_status weftos_endpoint_accept(weftos_endpoint *endpoint, uint64_t id,
+weft_status weftos_endpoint_accept(weftos_endpoint *endpoint,
                                    weft_handle *socket, weftos_peer *peer,
                                    weft_detail *detail)
 {
-    HANDLE pipe;
+    struct weftos_link *link;
     weft_status status = ensure_instance(endpoint, detail);
 
     if (status != WEFT_OK) {
@@ -411,10 +354,10 @@ weft_status weftos_endpoint_accept(weftos_endpoint *endpoint, uint64_t id,
         restore_event(endpoint);
         return weftos_fail(detail, WEFT_EAGAIN, 0, "accept a connection");
     }
-    pipe = endpoint->pipe;
-    status = adopt_instance(endpoint, pipe, id, peer, detail);
+    status = weftos_link_add(endpoint->pipe, false, &link, detail);
     if (status == WEFT_OK) {
-        *socket = (weft_handle)pipe;
+        *peer = weftos_link_peer(link);
+        *socket = (weft_handle)endpoint->pipe;
         endpoint->pipe = INVALID_HANDLE_VALUE;
     } else {
         drop_instance(endpoint); /* and whoever has connected */
@@ -424,13 +367,18 @@ weft_status weftos_endpoint_accept(weftos_endpoint *endpoint, uint64_t id,
     return status;
 }
 
-void weftos_endpoint_forget(weftos_endpoint *endpoint, uint64_t id,
-                            weft_handle socket)
+weft_status weftos_endpoint_watch(weftos_endpoint *endpoint, uint64_t id,
+                                  weft_handle socket, weft_handle process,
+                                  weft_detail *detail)
 {
-    (void)socket;
-    if (id < WEFTOS_WATCHED_MOST && endpoint->is_watched[id]) {
-        weftos_hearing_stop(&endpoint->watched[id]);
-        endpoint->is_watched[id] = false;
-        restore_event(endpoint);
-    }
+    return weftos_watch_add(&endpoint->watched, id, weftos_native(socket),
+                            weftos_native(process), detail);
+}
+
+void weftos_endpoint_forget(weftos_endpoint *endpoint, uint64_t id,
+                            weft_handle socket, weft_handle process)
+{
+    (void)id; /* a socket is watched under one */
+    (void)process;
+    weftos_watch_remove(&endpoint->watched, weftos_native(socket));
 }

@@ -161,15 +161,13 @@ enum weftos_heard weftos_hearing_look(struct weftos_hearing *hearing)
     DWORD bytes;
 
     if (hearing->result == ERROR_IO_PENDING) {
-        DWORD cause =
+        if (!HasOverlappedIoCompleted(&hearing->io)) {
+            return WEFTOS_HEARD_NOTHING;
+        }
+        hearing->result =
             GetOverlappedResult(hearing->pipe, &hearing->io, &bytes, FALSE)
                 ? 0
                 : GetLastError();
-
-        if (cause == ERROR_IO_INCOMPLETE) {
-            return WEFTOS_HEARD_NOTHING;
-        }
-        hearing->result = cause;
     }
     switch (hearing->result) {
     case 0: /* so it may be for an empty message: inbox.c */

@@ -19,7 +19,9 @@
 
 #include "proof.h"
 
-#define BUCKETS 64
+/* A server has thousands of links. */
+#define BUCKET_BITS 12
+#define BUCKETS (1u << BUCKET_BITS)
 
 static struct weftos_link *buckets[BUCKETS];
 static SRWLOCK table_lock = SRWLOCK_INIT;
@@ -28,8 +30,13 @@ static SRWLOCK table_lock = SRWLOCK_INIT;
 
 static struct weftos_link **bucket_of(HANDLE pipe)
 {
-    /* Handle values are multiples of 4. */
-    return &buckets[((uintptr_t)pipe >> 2) % BUCKETS];
+    /*
+     * Handle values of pipes lie at even distances. The factor, 2^32 by the
+     * golden ratio, spreads those over the upper bits.
+     */
+    uint32_t spread = (uint32_t)(uintptr_t)pipe * UINT32_C(0x9E3779B1);
+
+    return &buckets[spread >> (32 - BUCKET_BITS)];
 }
 
 /* The process at the other end, as the system has it; 0: unknown. */

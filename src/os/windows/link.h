@@ -38,6 +38,12 @@ struct weftos_link {
      * can tell who it is.
      */
     bool is_inherited;
+    /*
+     * Of the thread whose endpoint watches the socket: how, and whether the
+     * peer is known to the caller, who needs not be told of it again.
+     */
+    struct weftos_watch *watch;
+    bool is_known;
     _Atomic bool has_hung_up; /* one of the two sides, as far as was seen */
     _Atomic unsigned taken;   /* messages that were received */
     _Atomic unsigned arrived; /* messages that were read from the pipe */

@@ -203,7 +203,10 @@ static weft_status take_message(struct weftos_link *link,
     received->handle_count = header->parcel.count;
     received->bytes = header->bytes;
     memcpy(received->data, message->data, header->bytes);
-    name_sender(link, received);
+    /* To open a handle for each message takes as long as the message. */
+    if (!link->is_known) {
+        name_sender(link, received);
+    }
     return WEFT_OK;
 }
 

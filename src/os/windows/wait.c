@@ -126,11 +126,18 @@ static unsigned tell_of_messages(weftos_waiter *waiter,
     return WEFTOS_EVENT_SOCKET;
 }
 
-/* One that ends at once may leave the event alone, and the wait must look. */
-static void hear_on(weftos_waiter *waiter)
+/*
+ * One that ends at once may leave the event alone, and the wait must look.
+ * Another thread of ours may have hung up just before, and found nothing to
+ * cancel.
+ */
+static void hear_on(weftos_waiter *waiter, const struct weftos_link *link)
 {
     weftos_hearing_start(&waiter->hearing, waiter->pipe, waiter->pipe_event);
     waiter->hears = true;
+    if (link->has_hung_up) {
+        (void)CancelIoEx(waiter->pipe, &waiter->hearing.io);
+    }
     if (weftos_hearing_look(&waiter->hearing) != WEFTOS_HEARD_NOTHING) {
         (void)SetEvent(waiter->pipe_event);
     }
@@ -163,7 +170,7 @@ unsigned weftos_waiter_hear_pipe(weftos_waiter *waiter)
         return WEFTOS_EVENT_SOCKET | WEFTOS_EVENT_HANGUP;
     }
     if (status == WEFT_EAGAIN) {
-        hear_on(waiter);
+        hear_on(waiter, link);
     }
     /* What meant nothing is told of too: the caller counts what wakes it. */
     return heard == WEFTOS_HEARD_MESSAGE ? WEFTOS_EVENT_SOCKET : events;

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * listener.h - letting peers in, for the patterns that also hear those who are
+ * in already at the same place.
+ */
+#ifndef WEFTI_LISTENER_H
+#define WEFTI_LISTENER_H
+
+#include "handshake.h"
+
+/* The endpoint's ids from here on are for those who are in. */
+#define WEFTI_PENDING_MOST 64
+
+weft_status wefti_listener_open(const char *name,
+                                const struct wefti_settings *settings,
+                                weft_listener **out, weft_detail *detail);
+
+/* Refuses those who come, with WEFT_ELIMIT, or lets them in again. */
+void wefti_listener_set_full(weft_listener *listener, bool is_full);
+
+/* Where the listener waits. */
+weftos_endpoint *wefti_listener_endpoint(const weft_listener *listener);
+
+/*
+ * Lets in the next peer, as `*out`; or tells, with NULL, that something has
+ * happened at `*id`, WEFTI_PENDING_MOST or more.
+ */
+weft_status wefti_listener_next(weft_listener *listener, uint64_t deadline_ns,
+                                weft_channel **out, uint64_t *id,
+                                weft_detail *detail);
+
+#endif

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * service.h - a server, and those of its functions that its files share:
+ * service.c opens and closes it, lets clients in and sends to them;
+ * service_next.c hears them, takes what they have, and waits for it.
+ */
+#ifndef WEFTI_SERVICE_H
+#define WEFTI_SERVICE_H
+
+#include "guest.h"
+#include "listener.h"
+#include "lock.h"
+
+struct weft_service {
+    uint64_t token;
+    weft_listener *listener;
+    struct wefti_settings settings;
+    struct wefti_quota quota;
+    unsigned clients_max;
+
+    /* Guards what guest.h says, and `guests` against the repliers. */
+    struct wefti_lock lock;
+    struct wefti_guest **guests; /* by place; NULL: free */
+    unsigned guest_count;
+    unsigned left_count; /* of them, those that have come to their end */
+    unsigned guest_room;
+    unsigned last_place;
+    uint64_t serial; /* of the client that came last */
+
+    struct wefti_guest **active; /* those that are polled */
+    unsigned active_count;
+    unsigned turn;
+    uint64_t heard_ns; /* when the endpoint was last asked */
+    uint32_t spin_us;
+
+    void *room; /* where requests are received */
+    size_t room_bytes;
+};
+
+/*
+ * Gives a new client a place. Takes the channel whatever happens.
+ */
+weft_status wefti_service_admit(weft_service *service, weft_channel *channel,
+                                weft_detail *detail);
+void wefti_service_remove(weft_service *service, struct wefti_guest *guest);
+
+/* A client that has come to its end is one less, though it is still here. */
+void wefti_service_note_end(weft_service *service, struct wefti_guest *guest);
+
+/* Puts a client among those that are polled, or takes one out by its index. */
+void wefti_service_activate(weft_service *service, struct wefti_guest *guest);
+void wefti_service_deactivate(weft_service *service, unsigned index);
+
+#endif
