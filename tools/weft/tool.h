@@ -53,6 +53,8 @@ extern const size_t tool_command_count;
 
 tool_run cmd_recv;
 tool_run cmd_send;
+tool_run cmd_call;
+tool_run cmd_echo;
 tool_run cmd_bench;     /* of messages */
 tool_run cmd_bench_any; /* of those, or `weft bench sync` */
 tool_run cmd_doctor;
