@@ -135,7 +135,8 @@ static void test_kind(const struct kind *kind)
                    peer_soon());
     interrupt(&sleeper);
     CHECK_STATUS(contract_woken(&sleeper), WEFT_EINTR);
-    deadline_ns = weft_after_ns(50 * PEER_MS);
+    /* Time enough to be seen asleep on a busy machine. */
+    deadline_ns = weft_after_ns(300 * PEER_MS);
     contract_sleep(&sleeper, wait_on, (void *)(uintptr_t)kind, deadline_ns);
     interrupt(&sleeper);
     CHECK_STATUS(contract_woken(&sleeper), WEFT_ETIMEDOUT);
