@@ -87,11 +87,11 @@ static bool run_side(void *context, unsigned index)
 
 /* -------------------------------------------------------- in the parent --- */
 
-uint64_t bench_round_progress(const bench_report reports[2])
+uint64_t bench_round_progress(const bench_report *reports, size_t count)
 {
     uint64_t sum = 0;
 
-    for (int i = 0; i < 2; i++) {
+    for (size_t i = 0; i < count; i++) {
         sum +=
             atomic_load_explicit(&reports[i].progress, memory_order_relaxed) +
             atomic_load_explicit(&reports[i].phase, memory_order_relaxed);
@@ -103,21 +103,24 @@ static uint64_t progress_of(const void *context)
 {
     const round_board *board = context;
 
-    return bench_round_progress(board->reports);
+    return bench_round_progress(board->reports, 2);
 }
 
-/* What the side says that failed first, which may have felled the other. */
-static const char *first_error(const bench_report reports[2])
+/* What the side says that failed first, which may have felled others. */
+static const char *first_error(const bench_report *reports, size_t count)
 {
-    bool second = reports[1].failed_ns != 0 &&
-                  (reports[0].failed_ns == 0 ||
-                   reports[1].failed_ns < reports[0].failed_ns);
-    const char *error = reports[second ? 1 : 0].error;
+    const bench_report *first = NULL;
 
-    return *error != '\0' ? error : "a side failed without a reason";
+    for (size_t i = 0; i < count; i++) {
+        if (reports[i].failed_ns != 0 &&
+            (first == NULL || reports[i].failed_ns < first->failed_ns)) {
+            first = &reports[i];
+        }
+    }
+    return first != NULL ? first->error : "a side failed without a reason";
 }
 
-void bench_complain(const char *name, const bench_report reports[2],
+void bench_complain(const char *name, const bench_report *reports, size_t count,
                     bench_sys_result result, int signal)
 {
     char cause[BENCH_ERROR_BYTES];
@@ -136,7 +139,7 @@ void bench_complain(const char *name, const bench_report reports[2],
                    bench_sys_cause(cause, sizeof(cause)));
         break;
     default:
-        tool_error("bench: %s: %s", name, first_error(reports));
+        tool_error("bench: %s: %s", name, first_error(reports, count));
         break;
     }
 }
@@ -180,11 +183,11 @@ static bool run_sides(const bench_transport *transport, round_board *board,
 {
     int signal = 0;
     bench_sys_result ended =
-        bench_sys_run(run_side, board, board->test.cpus, progress_of,
+        bench_sys_run(run_side, board, 2, board->test.cpus, progress_of,
                       bench_stall_ns + 2 * board->test.pace_ns, &signal);
 
     if (ended != BENCH_SYS_DONE) {
-        bench_complain(transport->name, board->reports, ended, signal);
+        bench_complain(transport->name, board->reports, 2, ended, signal);
         return false;
     }
     if (board->test.kind == BENCH_RTT) {

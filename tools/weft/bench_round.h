@@ -33,11 +33,11 @@ bool bench_tune(const bench_transport *transport, bench_case *test);
 
 /* ------------------------------------------------ for other kinds of round */
 
-/* What bench_sys_run needs to see that two sides get on. */
-uint64_t bench_round_progress(const bench_report reports[2]);
+/* What bench_sys_run needs to see that the sides get on. */
+uint64_t bench_round_progress(const bench_report *reports, size_t count);
 
 /* Tells why a round of this name failed. */
-void bench_complain(const char *name, const bench_report reports[2],
+void bench_complain(const char *name, const bench_report *reports, size_t count,
                     bench_sys_result result, int signal);
 
 /* What two readings of the clock in a row differ by: its step, or its cost. */

@@ -370,7 +370,7 @@ static uint64_t progress_of(const void *context)
 {
     const sync_board *board = context;
 
-    return bench_round_progress(board->reports);
+    return bench_round_progress(board->reports, 2);
 }
 
 static bool is_batched(sync_test test)
@@ -403,11 +403,11 @@ static bool run_sides(const sync_family *family, sync_board *board,
 {
     int signal = 0;
     bench_sys_result ended =
-        bench_sys_run(run_side, board, board->test.cpus, progress_of,
+        bench_sys_run(run_side, board, 2, board->test.cpus, progress_of,
                       bench_stall_ns + 2 * board->test.hold_ns, &signal);
 
     if (ended != BENCH_SYS_DONE) {
-        bench_complain(family->name, board->reports, ended, signal);
+        bench_complain(family->name, board->reports, 2, ended, signal);
         return false;
     }
     return read_samples(

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * bench_sys.h - what the benchmark asks of the system: CPUs, shared memory
- * and pinned processes. The build picks the file behind it.
+ * and processes. The build picks the file behind it.
  */
 #ifndef BENCH_SYS_H
 #define BENCH_SYS_H
@@ -44,11 +44,12 @@ const void *bench_sys_object(uintptr_t number);
  */
 typedef bool bench_sys_body(void *context, unsigned index);
 
-/* A number that grows while the two sides get on. */
+/* A number that grows while the sides get on. */
 typedef uint64_t bench_sys_progress(const void *context);
 
+/* How a run ended; of two that apply it is the later one. */
 typedef enum bench_sys_result {
-    BENCH_SYS_DONE,    /* both sides returned true */
+    BENCH_SYS_DONE,    /* all sides returned true */
     BENCH_SYS_FAILED,  /* a side returned false */
     BENCH_SYS_KILLED,  /* a side ended in another way */
     BENCH_SYS_STALLED, /* no progress for `stall_ns` */
@@ -62,14 +63,24 @@ const char *bench_sys_cause(char *text, size_t room);
 extern const char *const bench_sys_killer;
 
 /*
- * Runs `body` in two processes, each pinned to its CPU, and waits for both.
- * Neither outlives the call, nor the death of this process. `*signal` is the
- * number behind BENCH_SYS_KILLED.
+ * Runs `body` in `count` processes and waits for all of them. Each is pinned to
+ * its own of `count` CPUs; NULL: none is pinned. None outlives the call, nor
+ * the death of this process. `*signal` is the number behind BENCH_SYS_KILLED.
  */
 bench_sys_result bench_sys_run(bench_sys_body *body, void *context,
-                               const unsigned cpus[2],
+                               unsigned count, const unsigned *cpus,
                                bench_sys_progress *progress, uint64_t stall_ns,
                                int *signal);
+
+/* This process, as the two calls below know it. */
+uint64_t bench_sys_process(void);
+
+/*
+ * The memory of a process, each page divided by the number of those that map
+ * it, and the CPU time that it has used so far. False: the system doesn't tell.
+ */
+bool bench_sys_pss(uint64_t process, uint64_t *bytes);
+bool bench_sys_cpu_time(uint64_t process, uint64_t *ns);
 
 /*
  * Gives a pipe the largest buffer that helps. Returns its size, 0 if that is

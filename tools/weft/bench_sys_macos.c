@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * CPUs and pipes of the benchmark on macOS.
+ * CPUs, pipes, and what processes use, of the benchmark on macOS.
  *
  * macOS lets nobody choose a CPU (on Apple silicon the affinity of a thread
  * can't be set at all). So the machine counts as one numbered 0, and as one
  * numbered 1 if it has more: the scheduler places the sides, and what is
  * reported as their CPUs says no more than that.
  */
+#include <libproc.h>
+#include <mach/mach_time.h>
 #include <pthread.h>
 #include <sys/event.h>
 #include <unistd.h>
@@ -62,4 +64,28 @@ uint64_t bench_sys_enlarge_pipe(int pipe)
 {
     (void)pipe;
     return 0;
+}
+
+/* Nobody is told how many processes share a page. */
+bool bench_sys_pss(uint64_t process, uint64_t *bytes)
+{
+    (void)process;
+    (void)bytes;
+    return false;
+}
+
+/* In the unit of the machine's clock, which is not a nanosecond everywhere. */
+bool bench_sys_cpu_time(uint64_t process, uint64_t *ns)
+{
+    struct proc_taskinfo used;
+    mach_timebase_info_data_t unit;
+
+    if (mach_timebase_info(&unit) != KERN_SUCCESS ||
+        proc_pidinfo((int)process, PROC_PIDTASKINFO, 0, &used, sizeof(used)) !=
+            (int)sizeof(used)) {
+        return false;
+    }
+    *ns =
+        (used.pti_total_user + used.pti_total_system) * unit.numer / unit.denom;
+    return true;
 }

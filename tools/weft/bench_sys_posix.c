@@ -14,11 +14,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "bench_sys_posix.h"
+
+/* What a server may have open for each client, and a process besides. */
+#define DESCRIPTORS_EACH 4
+#define DESCRIPTORS_OWN 512
 
 const bool bench_sys_supported = true;
 const char *const bench_sys_killer = "signal";
@@ -68,18 +73,19 @@ void bench_sys_unshare(void *memory, size_t bytes)
 
 /* ------------------------------------------------------------ processes --- */
 
-/* A side as the parent sees it. */
-typedef struct side_process {
-    pid_t pid;  /* 0: it has ended and was reaped, or never was */
-    int alive;  /* hangs up when the side ends; -1 when that was seen */
-    int status; /* of waitpid */
-} side_process;
+/* The sides as the parent sees them. */
+typedef struct side_group {
+    unsigned count;
+    unsigned running;
+    pid_t *pids;         /* 0: it has ended and was reaped, or never was */
+    struct pollfd *ends; /* hang up when the side ends; -1 when that was seen */
+} side_group;
 
 /* What a side needs to start. */
 typedef struct side_launch {
     bench_sys_body *body;
     void *context;
-    const unsigned *cpus;
+    const unsigned *cpus; /* NULL: none is pinned */
     pid_t parent;
 } side_launch;
 
@@ -93,66 +99,79 @@ static _Noreturn void live(const side_launch *launch, unsigned index)
 
     /* The parent may have died before the kernel was told. */
     if (!bench_sys_die_with_parent() || getppid() != launch->parent ||
-        !bench_sys_pin(launch->cpus[index])) {
+        (launch->cpus != NULL && !bench_sys_pin(launch->cpus[index]))) {
         _exit(2);
     }
     done = launch->body(launch->context, index);
     exit(done ? 0 : 1);
 }
 
-static bool start(const side_launch *launch, unsigned index,
-                  side_process *child)
+static bool start(side_group *group, const side_launch *launch, unsigned index)
 {
     int ends[2];
+    pid_t pid;
 
     if (pipe(ends) != 0) {
         return false;
     }
-    child->pid = fork();
-    if (child->pid == 0) {
+    pid = fork();
+    if (pid == 0) {
         close(ends[0]);
         live(launch, index);
     }
     close(ends[1]);
-    if (child->pid < 0) {
-        child->pid = 0;
+    if (pid < 0) {
         close(ends[0]);
         return false;
     }
-    child->alive = ends[0];
+    group->pids[index] = pid;
+    group->ends[index].fd = ends[0];
+    group->running++;
     return true;
 }
 
-static void reap(side_process *child)
+/* Returns the status of waitpid. */
+static int reap(side_group *group, unsigned index)
 {
-    while (waitpid(child->pid, &child->status, 0) < 0 && errno == EINTR) {
+    int status = 0;
+
+    while (waitpid(group->pids[index], &status, 0) < 0 && errno == EINTR) {
     }
-    child->pid = 0;
-    close(child->alive);
-    child->alive = -1;
+    close(group->ends[index].fd);
+    group->ends[index].fd = -1;
+    group->pids[index] = 0;
+    group->running--;
+    return status;
 }
 
-static void end(side_process *child)
+/* What the end of a side means; DONE: the others may still work. */
+static bench_sys_result judge(int status, int *signal)
 {
-    if (child->pid != 0) {
-        kill(child->pid, SIGKILL);
-        reap(child);
-    }
-}
-
-/* What the end of this side means; DONE: the other one may still work. */
-static bench_sys_result judge(const side_process *child, int *signal)
-{
-    if (WIFSIGNALED(child->status)) {
-        *signal = WTERMSIG(child->status);
+    if (WIFSIGNALED(status)) {
+        *signal = WTERMSIG(status);
         return BENCH_SYS_KILLED;
     }
-    return WEXITSTATUS(child->status) == 0 ? BENCH_SYS_DONE : BENCH_SYS_FAILED;
+    return WEXITSTATUS(status) == 0 ? BENCH_SYS_DONE : BENCH_SYS_FAILED;
 }
 
-/* Waits for both, or for the first that fails, or for a stall. */
-static bench_sys_result watch(side_process children[2],
-                              const side_launch *launch,
+/* Reaps those that have ended. One that was killed may have felled others. */
+static bench_sys_result reap_ended(side_group *group, int *signal)
+{
+    bench_sys_result result = BENCH_SYS_DONE;
+
+    for (unsigned i = 0; i < group->count; i++) {
+        if (group->ends[i].revents != 0) {
+            bench_sys_result one = judge(reap(group, i), signal);
+
+            group->ends[i].revents = 0;
+            result = one > result ? one : result;
+        }
+    }
+    return result;
+}
+
+/* Waits for all, or for the first that fails, or for a stall. */
+static bench_sys_result watch(side_group *group, const void *context,
                               bench_sys_progress *progress, uint64_t stall_ns,
                               int *signal)
 {
@@ -160,50 +179,97 @@ static bench_sys_result watch(side_process children[2],
     uint64_t before = UINT64_MAX;
     bench_sys_result result = BENCH_SYS_DONE;
 
-    while (result == BENCH_SYS_DONE &&
-           (children[0].pid != 0 || children[1].pid != 0)) {
-        struct pollfd ends[2] = {{.fd = children[0].alive},
-                                 {.fd = children[1].alive}};
-        int ready = poll(ends, 2, timeout_ms);
+    while (result == BENCH_SYS_DONE && group->running > 0) {
+        int ready = poll(group->ends, (nfds_t)group->count, timeout_ms);
 
-        if (ready < 0 && errno != EINTR) {
-            return BENCH_SYS_ERROR;
-        }
-        if (ready == 0) {
-            uint64_t now = progress(launch->context);
+        if (ready > 0) {
+            result = reap_ended(group, signal);
+        } else if (ready == 0) {
+            uint64_t now = progress(context);
 
             result = now == before ? BENCH_SYS_STALLED : BENCH_SYS_DONE;
             before = now;
-        }
-        for (int i = 0; i < 2 && ready > 0 && result == BENCH_SYS_DONE; i++) {
-            if (ends[i].revents != 0) {
-                reap(&children[i]);
-                result = judge(&children[i], signal);
-            }
+        } else if (errno != EINTR) {
+            return BENCH_SYS_ERROR;
         }
     }
     return result;
 }
 
+/*
+ * Descriptors for a pipe from each side, and in a server for each client. Where
+ * there are not so many, the call that finds none says so.
+ */
+static void allow_descriptors(unsigned count)
+{
+    rlim_t wanted = (rlim_t)count * DESCRIPTORS_EACH + DESCRIPTORS_OWN;
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < wanted) {
+        limit.rlim_cur = wanted < limit.rlim_max ? wanted : limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+static bench_sys_result run_group(side_group *group, const side_launch *launch,
+                                  bench_sys_progress *progress,
+                                  uint64_t stall_ns, int *signal)
+{
+    bench_sys_result result = BENCH_SYS_ERROR;
+    unsigned started = 0;
+    int cause;
+
+    for (unsigned i = 0; i < group->count; i++) {
+        group->ends[i].fd = -1;
+    }
+    while (started < group->count && start(group, launch, started)) {
+        started++;
+    }
+    if (started == group->count) {
+        result = watch(group, launch->context, progress, stall_ns, signal);
+    }
+    cause = errno;
+    for (unsigned i = 0; i < started; i++) {
+        if (group->pids[i] != 0) {
+            kill(group->pids[i], SIGKILL);
+        }
+    }
+    for (unsigned i = 0; i < started; i++) {
+        if (group->pids[i] != 0) {
+            (void)reap(group, i);
+        }
+    }
+    errno = cause;
+    return result;
+}
+
 bench_sys_result bench_sys_run(bench_sys_body *body, void *context,
-                               const unsigned cpus[2],
+                               unsigned count, const unsigned *cpus,
                                bench_sys_progress *progress, uint64_t stall_ns,
                                int *signal)
 {
     side_launch launch = {body, context, cpus, getpid()};
-    side_process children[2] = {{.alive = -1}, {.alive = -1}};
+    side_group group = {.count = count,
+                        .pids = calloc(count, sizeof(pid_t)),
+                        .ends = calloc(count, sizeof(struct pollfd))};
     bench_sys_result result = BENCH_SYS_ERROR;
     int cause;
 
     fflush(NULL);
-    if (start(&launch, 0, &children[0]) && start(&launch, 1, &children[1])) {
-        result = watch(children, &launch, progress, stall_ns, signal);
+    allow_descriptors(count);
+    if (group.pids != NULL && group.ends != NULL) {
+        result = run_group(&group, &launch, progress, stall_ns, signal);
     }
     cause = errno;
-    end(&children[0]);
-    end(&children[1]);
+    free(group.pids);
+    free(group.ends);
     errno = cause;
     return result;
+}
+
+uint64_t bench_sys_process(void)
+{
+    return (uint64_t)getpid();
 }
 
 /* ---------------------------------------------------------------- time --- */

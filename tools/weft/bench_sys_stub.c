@@ -62,17 +62,37 @@ void bench_sys_unshare(void *memory, size_t bytes)
 }
 
 bench_sys_result bench_sys_run(bench_sys_body *body, void *context,
-                               const unsigned cpus[2],
+                               unsigned count, const unsigned *cpus,
                                bench_sys_progress *progress, uint64_t stall_ns,
                                int *signal)
 {
     (void)body;
     (void)context;
+    (void)count;
     (void)cpus;
     (void)progress;
     (void)stall_ns;
     (void)signal;
     return BENCH_SYS_ERROR;
+}
+
+uint64_t bench_sys_process(void)
+{
+    return 0;
+}
+
+bool bench_sys_pss(uint64_t process, uint64_t *bytes)
+{
+    (void)process;
+    (void)bytes;
+    return false;
+}
+
+bool bench_sys_cpu_time(uint64_t process, uint64_t *ns)
+{
+    (void)process;
+    (void)ns;
+    return false;
 }
 
 uint64_t bench_sys_enlarge_pipe(int pipe)

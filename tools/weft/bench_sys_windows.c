@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * CPUs, shared memory and pinned processes on Windows.
+ * CPUs, shared memory and processes on Windows.
  *
  * A side is this program, started again with SIDE_ARGUMENT and the value of an
  * inherited section, its launch: what to run, and what memory to map at which
- * address. Both sides are in a job that ends them with this process.
+ * address. All sides are in a job that ends them with this process.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,8 +32,9 @@ typedef struct shared_memory {
 typedef struct side_launch {
     uintptr_t body; /* its number */
     void *context;
-    unsigned cpus[2];
     shared_memory shared[SHARED_MOST];
+    bool pinned;
+    unsigned cpus[]; /* one for each side, if they are pinned */
 } side_launch;
 
 const bool bench_sys_supported = true;
@@ -160,7 +161,8 @@ static bool prepare(const side_launch *launch, unsigned index)
             return false;
         }
     }
-    return SetProcessAffinityMask(GetCurrentProcess(),
+    return !launch->pinned ||
+           SetProcessAffinityMask(GetCurrentProcess(),
                                   (DWORD_PTR)1 << launch->cpus[index]) != 0;
 }
 
@@ -176,8 +178,8 @@ void bench_sys_begin(char **arguments)
         return;
     }
     launch = MapViewOfFile((HANDLE)(uintptr_t)strtoull(arguments[2], NULL, 10),
-                           FILE_MAP_READ, 0, 0, sizeof(*launch));
-    index = strcmp(arguments[3], "1") == 0;
+                           FILE_MAP_READ, 0, 0, 0);
+    index = (unsigned)strtoul(arguments[3], NULL, 10);
     if (launch == NULL || !prepare(launch, index)) {
         exit(2);
     }
@@ -250,40 +252,95 @@ static bench_sys_result judge(HANDLE side, int *signal)
     return code == EXIT_FAILED ? BENCH_SYS_FAILED : BENCH_SYS_KILLED;
 }
 
-/* Waits for both, or for the first that fails, or for a stall. */
-static bench_sys_result watch(HANDLE sides[2], const void *context,
+/* The sides as the parent sees them. */
+typedef struct side_group {
+    unsigned count;
+    unsigned running;
+    HANDLE ended;   /* set when a side has ended */
+    HANDLE *sides;  /* NULL: it has ended, or never was */
+    HANDLE *alerts; /* a thread of the system's waits for the side */
+} side_group;
+
+/* In one of those threads: there is no one wait for more than 64 handles. */
+static VOID CALLBACK tell(PVOID ended, BOOLEAN timed_out)
+{
+    (void)timed_out;
+    (void)SetEvent(ended);
+}
+
+static bool add_side(side_group *group, HANDLE job, HANDLE section,
+                     unsigned index)
+{
+    group->sides[index] = start(job, section, index);
+    if (group->sides[index] == NULL) {
+        return false;
+    }
+    group->running++;
+    return RegisterWaitForSingleObject(
+        &group->alerts[index], group->sides[index], tell, group->ended,
+        INFINITE, WT_EXECUTEONLYONCE | WT_EXECUTEINWAITTHREAD);
+}
+
+static void forget_side(side_group *group, unsigned index)
+{
+    if (group->alerts[index] != NULL) {
+        (void)UnregisterWaitEx(group->alerts[index], INVALID_HANDLE_VALUE);
+        group->alerts[index] = NULL;
+    }
+    (void)CloseHandle(group->sides[index]);
+    group->sides[index] = NULL;
+    group->running--;
+}
+
+/* Those that have ended. One that was killed may have felled others. */
+static bench_sys_result reap_ended(side_group *group, int *signal)
+{
+    bench_sys_result result = BENCH_SYS_DONE;
+
+    for (unsigned i = 0; i < group->count; i++) {
+        if (group->sides[i] != NULL &&
+            WaitForSingleObject(group->sides[i], 0) == WAIT_OBJECT_0) {
+            bench_sys_result one = judge(group->sides[i], signal);
+
+            forget_side(group, i);
+            result = one > result ? one : result;
+        }
+    }
+    return result;
+}
+
+/* Waits for all, or for the first that fails, or for a stall. */
+static bench_sys_result watch(side_group *group, const void *context,
                               bench_sys_progress *progress, uint64_t stall_ns,
                               int *signal)
 {
     DWORD timeout_ms = (DWORD)(stall_ns / 1000000);
-    HANDLE left[2] = {sides[0], sides[1]};
-    DWORD count = 2;
     uint64_t before = UINT64_MAX;
     bench_sys_result result = BENCH_SYS_DONE;
 
-    while (result == BENCH_SYS_DONE && count > 0) {
-        DWORD ended = WaitForMultipleObjects(count, left, FALSE, timeout_ms);
+    while (result == BENCH_SYS_DONE && group->running > 0) {
+        DWORD ended = WaitForSingleObject(group->ended, timeout_ms);
 
-        if (ended == WAIT_TIMEOUT) {
+        if (ended == WAIT_OBJECT_0) {
+            result = reap_ended(group, signal);
+        } else if (ended == WAIT_TIMEOUT) {
             uint64_t now = progress(context);
 
             result = now == before ? BENCH_SYS_STALLED : BENCH_SYS_DONE;
             before = now;
-        } else if (ended >= count) {
-            return BENCH_SYS_ERROR;
         } else {
-            result = judge(left[ended], signal);
-            left[ended] = left[--count];
+            return BENCH_SYS_ERROR;
         }
     }
     return result;
 }
 
 /* Fills in what the sides are told; NULL if there is no memory for it. */
-static HANDLE make_launch(bench_sys_body *body, void *context,
-                          const unsigned cpus[2])
+static HANDLE make_launch(bench_sys_body *body, void *context, unsigned count,
+                          const unsigned *cpus)
 {
-    HANDLE section = make_section(sizeof(side_launch));
+    size_t room = (size_t)count * sizeof(*cpus);
+    HANDLE section = make_section(sizeof(side_launch) + room);
     side_launch *launch;
 
     if (section == NULL) {
@@ -295,42 +352,113 @@ static HANDLE make_launch(bench_sys_body *body, void *context,
     }
     launch->body = bench_sys_number((const void *)(uintptr_t)body);
     launch->context = context;
-    memcpy(launch->cpus, cpus, sizeof(launch->cpus));
+    launch->pinned = cpus != NULL;
+    if (cpus != NULL) {
+        memcpy(launch->cpus, cpus, room);
+    }
     memcpy(launch->shared, shared, sizeof(shared));
     (void)UnmapViewOfFile(launch);
     return section;
 }
 
+/* With a job, which is closed here: this ends who is left. */
+static bench_sys_result run_group(side_group *group, HANDLE job, HANDLE section,
+                                  const void *context,
+                                  bench_sys_progress *progress,
+                                  uint64_t stall_ns, int *signal)
+{
+    bench_sys_result result = BENCH_SYS_ERROR;
+    unsigned started = 0;
+    DWORD cause;
+
+    while (started < group->count && add_side(group, job, section, started)) {
+        started++;
+    }
+    if (started == group->count) {
+        result = watch(group, context, progress, stall_ns, signal);
+    }
+    cause = GetLastError();
+    (void)CloseHandle(job);
+    for (unsigned i = 0; i < group->count; i++) {
+        if (group->sides[i] != NULL) {
+            (void)WaitForSingleObject(group->sides[i], INFINITE);
+            forget_side(group, i);
+        }
+    }
+    SetLastError(cause);
+    return result;
+}
+
 bench_sys_result bench_sys_run(bench_sys_body *body, void *context,
-                               const unsigned cpus[2],
+                               unsigned count, const unsigned *cpus,
                                bench_sys_progress *progress, uint64_t stall_ns,
                                int *signal)
 {
-    HANDLE section = make_launch(body, context, cpus);
-    HANDLE job = section == NULL ? NULL : make_job();
-    HANDLE sides[2] = {NULL, NULL};
+    HANDLE section = make_launch(body, context, count, cpus);
+    side_group group = {.count = count,
+                        .ended = CreateEventW(NULL, FALSE, FALSE, NULL),
+                        .sides = calloc(count, sizeof(HANDLE)),
+                        .alerts = calloc(count, sizeof(HANDLE))};
+    bool ready = section != NULL && group.ended != NULL &&
+                 group.sides != NULL && group.alerts != NULL;
+    HANDLE job = ready ? make_job() : NULL;
     bench_sys_result result = BENCH_SYS_ERROR;
     DWORD cause;
 
     fflush(NULL);
     if (job != NULL) {
-        sides[0] = start(job, section, 0);
-        sides[1] = sides[0] == NULL ? NULL : start(job, section, 1);
-    }
-    if (sides[1] != NULL) {
-        result = watch(sides, context, progress, stall_ns, signal);
+        result = run_group(&group, job, section, context, progress, stall_ns,
+                           signal);
     }
     cause = GetLastError();
-    (void)CloseHandle(job); /* this ends who is left */
-    for (int i = 0; i < 2; i++) {
-        if (sides[i] != NULL) {
-            (void)WaitForSingleObject(sides[i], INFINITE);
-            (void)CloseHandle(sides[i]);
-        }
+    free(group.sides);
+    free(group.alerts);
+    if (group.ended != NULL) {
+        (void)CloseHandle(group.ended);
     }
-    (void)CloseHandle(section);
+    if (section != NULL) {
+        (void)CloseHandle(section);
+    }
     SetLastError(cause);
     return result;
+}
+
+/* --------------------------------------------------- what processes use --- */
+
+uint64_t bench_sys_process(void)
+{
+    return GetCurrentProcessId();
+}
+
+/* Nobody is told how many processes share a page. */
+bool bench_sys_pss(uint64_t process, uint64_t *bytes)
+{
+    (void)process;
+    (void)bytes;
+    return false;
+}
+
+static uint64_t ticks(FILETIME time)
+{
+    return (uint64_t)time.dwHighDateTime << 32 | time.dwLowDateTime;
+}
+
+/* A tick is 100 ns. */
+bool bench_sys_cpu_time(uint64_t process, uint64_t *ns)
+{
+    HANDLE handle =
+        OpenProcess(PROCESS_QUERY_LIMITED_INFORMATION, FALSE, (DWORD)process);
+    FILETIME made, ended, kernel, user;
+    bool known = handle != NULL &&
+                 GetProcessTimes(handle, &made, &ended, &kernel, &user);
+
+    if (known) {
+        *ns = (ticks(kernel) + ticks(user)) * 100;
+    }
+    if (handle != NULL) {
+        (void)CloseHandle(handle);
+    }
+    return known;
 }
 
 /* ------------------------------------------------------------ the rest --- */
