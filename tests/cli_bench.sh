@@ -170,4 +170,66 @@ check '  as tables' is "$(grep -c '^weft ' "$work/out")" 6
 bench sync --help
 check 'help of its own' grep -q -e '--hold' "$work/out"
 
+# ------------------------------------------------- many clients of a server ---
+
+# fanin_keys CLIENTS IDLE: each line of out is an object of `weft bench fanin`;
+# IDLE says whether the idle server was measured.
+fanin_keys() {
+    python3 - "$1" "$2" "$work/out" <<'EOT'
+import json, sys
+clients, idle, path = sys.argv[1:]
+memory = {"server_pss_bytes", "client_pss_bytes", "server_more_pss_bytes",
+          "client_more_pss_bytes"}
+figures = ["calls_per_s", "p50_ns", "p99_ns", "connect_p50_ns"]
+for line in open(path):
+    found = json.loads(line)
+    missing = ({"bench", "transport", "clients", "size_bytes", "wait",
+                "rounds", "slowest_ratio"} | set(figures)) - set(found)
+    assert not missing, missing
+    assert found["bench"] == "fanin"
+    assert found["clients"] == int(clients)
+    assert all(found[key] > 0 for key in figures), found
+    assert found["p50_ns"] <= found["p99_ns"], found
+    assert 0 <= found["slowest_ratio"] <= 1, found
+    assert found["ratio_to_" + found["transport"]] == 1, found
+    assert ("count" in found) != ("duration_ns" in found), found
+    assert memory & set(found) in (set(), memory), found
+    assert ("idle_ns" in found) == (idle == "idle"), found
+    assert idle == "idle" or "idle_cpu_ms" not in found, found
+EOT
+}
+
+mistake "'fanin' comes before its options" --json fanin
+mistake "unexpected argument 'rtt'" fanin rtt
+mistake "'0' is too small" fanin --clients 0
+mistake "'4097' is too large" fanin --clients 4097
+mistake "'65K' is too large" fanin --size 65K
+mistake "'0' is too small" fanin --size 0
+mistake "'pipe' is not a transport of this benchmark" fanin --transport pipe
+mistake "'0s' is too small" fanin --duration 0s
+mistake "'1' is not a duration" fanin --idle 1
+mistake "either '--count' or '--duration', not both" fanin -n 1 -d 1s
+mistake "a server that spin need a CPU each" fanin -c 4096 --wait spin
+servers=2
+on_windows && servers=1
+bench fanin -c 3 -n 20 -r 2 --idle 10ms --json
+check 'fanin by count succeeds' is "$code" 0
+check '  with all transports' lines $servers
+check '  that have the keys' fanin_keys 3 idle
+bench fanin -c 2 -d 20ms -r 1 -t weft -s 5000 --wait block --json
+check 'fanin by time succeeds' is "$code" 0
+check '  with one object' lines 1
+check '  that has the keys' fanin_keys 2 none
+bench fanin -c 1 -n 1 -r 1 -s 3
+check 'one client, one call, three bytes' is "$code" 0
+check '  as a table' grep -q '^weft ' "$work/out"
+check '  on stdout alone' test ! -s "$work/out.err"
+# More processes than one wait of Windows takes, and more than have a spare
+# connection.
+bench fanin -c 70 -n 3 -r 1 -t weft --json
+check 'seventy clients' is "$code" 0
+check '  that have the keys' fanin_keys 70 none
+bench fanin --help
+check 'help of its own' grep -q -e '--idle' "$work/out"
+
 finish

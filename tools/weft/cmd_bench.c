@@ -385,8 +385,9 @@ static int check_values(const bench_values *values, const char *word,
                         bench_kind *kind)
 {
     if (!parse_kind(word, kind)) {
-        if (strcmp(word, "sync") == 0) {
-            return tool_usage_error("bench", "'sync' comes before its options");
+        if (strcmp(word, "sync") == 0 || strcmp(word, "fanin") == 0) {
+            return tool_usage_error("bench", "'%s' comes before its options",
+                                    word);
         }
         return tool_usage_error("bench", "'%s' is neither rtt nor throughput",
                                 word);

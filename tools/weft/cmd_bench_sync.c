@@ -207,7 +207,7 @@ static bool run_test(const sync_values *values, sync_test which)
     return done;
 }
 
-static int bench_sync(int argc, char **argv)
+int cmd_bench_sync(int argc, char **argv)
 {
     sync_values values = {.rounds = 5, .hold_ns = HOLD_DEFAULT};
     tool_operands operands;
@@ -231,13 +231,4 @@ static int bench_sync(int argc, char **argv)
         }
     }
     return TOOL_OK;
-}
-
-/* It has options of its own, so it comes before them. */
-int cmd_bench_any(int argc, char **argv)
-{
-    if (argc > 1 && strcmp(argv[1], "sync") == 0) {
-        return bench_sync(argc - 1, argv + 1);
-    }
-    return cmd_bench(argc, argv);
 }

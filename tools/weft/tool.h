@@ -55,8 +55,10 @@ tool_run cmd_recv;
 tool_run cmd_send;
 tool_run cmd_call;
 tool_run cmd_echo;
-tool_run cmd_bench;     /* of messages */
-tool_run cmd_bench_any; /* of those, or `weft bench sync` */
+tool_run cmd_bench; /* of messages */
+tool_run cmd_bench_sync;
+tool_run cmd_bench_fanin;
+tool_run cmd_bench_any; /* whichever of those its first argument says */
 tool_run cmd_doctor;
 tool_run cmd_version;
 tool_run cmd_help;
