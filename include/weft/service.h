@@ -136,7 +136,9 @@ WEFT_API weft_status weft_service_next(weft_service *service,
 /*
  * Answers a call, with `status` as the answer's own: WEFT_OK, or a failure,
  * for which there may be data too. Never blocks: what the client has no room
- * for waits until it has taken the rest.
+ * for waits until it has taken the rest. If the thread that calls
+ * weft_service_next answers, and other requests are waiting, a client that
+ * sleeps is woken together with others by the next weft_service_next.
  *
  * WEFT_OK: the reply is on its way. WEFT_ENOENT: there is no such call: it was
  * answered, or its client has gone. WEFT_ELIMIT: the client does not take its

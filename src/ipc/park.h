@@ -54,6 +54,8 @@ struct wefti_line {
     bool fences_remote;  /* both sides can */
     bool is_hub;         /* a server's: it waits for all clients elsewhere */
     bool hears_socket;   /* the peer is a hub: its socket is its bell */
+    bool defers;         /* a hub's: who rings for a commit only notes it */
+    bool owes_ring;      /* ... here; then the hub rings later */
     weft_wait wait;
     bool interruptible;
     /*

@@ -317,6 +317,7 @@ void wefti_service_remove(weft_service *service, struct wefti_guest *guest)
             break;
         }
     }
+    wefti_service_ring_owed(service);
     wefti_lock(&service->lock);
     service->guests[place_of(guest)] = NULL;
     wefti_unlock(&service->lock);
@@ -339,16 +340,61 @@ static weft_status enter(const weft_service *service,
     return weftos_process_token() == service->token ? WEFT_OK : WEFT_EFORKED;
 }
 
+uintptr_t wefti_service_this_thread(void)
+{
+    static _Thread_local char here;
+
+    return (uintptr_t)&here;
+}
+
+/*
+ * May the client's wake wait? Only where this thread is to come back for other
+ * requests, which are there already.
+ */
+static bool may_owe(const weft_service *service)
+{
+    return atomic_load_explicit(&service->thread, memory_order_relaxed) ==
+               wefti_service_this_thread() &&
+           service->owed_count < WEFTI_OWED_MOST &&
+           wefti_service_is_any_ready(service);
+}
+
+void wefti_service_ring_owed(weft_service *service)
+{
+    if (service->owed_count == 0) {
+        return;
+    }
+    wefti_lock(&service->lock);
+    for (unsigned i = 0; i < service->owed_count; i++) {
+        struct wefti_line *line = wefti_channel_line(service->owed[i]->channel);
+
+        line->owes_ring = false;
+        (void)wefti_line_ring(line, NULL);
+    }
+    service->owed_count = 0;
+    wefti_unlock(&service->lock);
+}
+
 /* Under the lock. */
-static weft_status send_to(struct wefti_guest *guest,
+static weft_status send_to(weft_service *service, struct wefti_guest *guest,
                            const weft_message *message, uint64_t tag)
 {
     static const weft_message nothing = {.bytes = 0};
+    struct wefti_line *line = wefti_channel_line(guest->channel);
     weft_message copy = message != NULL ? *message : nothing;
     weft_status status;
 
     copy.tag = tag;
-    status = wefti_guest_send(guest, &copy);
+    if (!line->owes_ring && may_owe(service)) {
+        line->defers = true;
+        status = wefti_guest_send(guest, &copy);
+        line->defers = false;
+        if (line->owes_ring) {
+            service->owed[service->owed_count++] = guest;
+        }
+    } else {
+        status = wefti_guest_send(guest, &copy);
+    }
     return status == WEFT_ECLOSED || status == WEFT_EPEERDIED ? WEFT_ENOENT
                                                               : status;
 }
@@ -371,7 +417,7 @@ weft_status weft_service_reply(weft_service *service, uint64_t client,
     guest = find_guest(service, client);
     status = WEFT_ENOENT;
     if (guest != NULL && wefti_guest_has_call(guest, call)) {
-        status = send_to(guest, message,
+        status = send_to(service, guest, message,
                          wefti_tag(WEFTI_REPLY, call) |
                              failure << WEFTI_FAILURE_SHIFT |
                              ((flags & WEFT_REPLY_MORE) != 0 ? WEFTI_MORE : 0));
@@ -394,8 +440,9 @@ weft_status weft_service_send(weft_service *service, uint64_t client,
     }
     wefti_lock(&service->lock);
     guest = find_guest(service, client);
-    status = guest != NULL ? send_to(guest, message, wefti_tag(WEFTI_NEWS, 0))
-                           : WEFT_ENOENT;
+    status = guest != NULL
+                 ? send_to(service, guest, message, wefti_tag(WEFTI_NEWS, 0))
+                 : WEFT_ENOENT;
     wefti_unlock(&service->lock);
     return status;
 }

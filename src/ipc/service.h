@@ -11,6 +11,9 @@
 #include "listener.h"
 #include "lock.h"
 
+/* So many at a time are woken together. */
+#define WEFTI_OWED_MOST 32
+
 struct weft_service {
     uint64_t token;
     weft_listener *listener;
@@ -31,6 +34,14 @@ struct weft_service {
     unsigned active_count;
     unsigned turn;
     uint64_t heard_ns; /* when the endpoint was last asked */
+    /*
+     * Who is asleep and has an answer, while others have something for us: a
+     * wake can take the CPU from us, so all are woken when there is nothing
+     * else to do.
+     */
+    struct wefti_guest *owed[WEFTI_OWED_MOST];
+    unsigned owed_count;
+    _Atomic uintptr_t thread; /* the one that waits for requests */
     uint32_t spin_us;
 
     void *room; /* where requests are received */
@@ -46,6 +57,15 @@ void wefti_service_remove(weft_service *service, struct wefti_guest *guest);
 
 /* A client that has come to its end is one less, though it is still here. */
 void wefti_service_note_end(weft_service *service, struct wefti_guest *guest);
+
+/* Wakes those who are owed a ring. */
+void wefti_service_ring_owed(weft_service *service);
+
+/* A number that only this thread has. */
+uintptr_t wefti_service_this_thread(void);
+
+/* Does one of the clients that are polled have something? */
+bool wefti_service_is_any_ready(const weft_service *service);
 
 /* Puts a client among those that are polled, or takes one out by its index. */
 void wefti_service_activate(weft_service *service, struct wefti_guest *guest);

@@ -408,10 +408,8 @@ static weft_status take_next(weft_service *service, weft_request *request)
     return WEFT_EAGAIN;
 }
 
-static bool is_any_ready(void *context)
+bool wefti_service_is_any_ready(const weft_service *service)
 {
-    const weft_service *service = context;
-
     for (unsigned i = 0; i < service->active_count; i++) {
         if (wefti_guest_is_ready(service->active[i])) {
             return true;
@@ -440,7 +438,7 @@ static bool spin(weft_service *service)
     }
     pauses = us * weftos_get_facts()->pauses_per_us / service->active_count;
     for (uint64_t i = 0; i < pauses; i++) {
-        if (is_any_ready(service)) {
+        if (wefti_service_is_any_ready(service)) {
             wefti_spin_learn(&service->spin_us, true);
             return true;
         }
@@ -469,7 +467,7 @@ static weft_status rest(weft_service *service, uint64_t deadline_ns,
         return status;
     }
     weftos_yield();
-    if (is_any_ready(service)) {
+    if (wefti_service_is_any_ready(service)) {
         return WEFT_OK;
     }
     arm_all(service);
@@ -507,8 +505,11 @@ static weft_status next(weft_service *service, weft_request *request,
         service->room = NULL;
         service->room_bytes = 0;
     }
+    atomic_store_explicit(&service->thread, wefti_service_this_thread(),
+                          memory_order_relaxed);
     if (service->active_count > 0 &&
         weftos_now_ns() - service->heard_ns >= HEAR_NS) {
+        wefti_service_ring_owed(service);
         status = hear_some(service, detail);
     }
     for (unsigned looks = 0; status == WEFT_OK; looks++) {
@@ -518,6 +519,7 @@ static weft_status next(weft_service *service, weft_request *request,
                        ? WEFT_OK
                        : wefti_fail(detail, status, "take a request");
         }
+        wefti_service_ring_owed(service);
         status = is_flooded(looks, deadline_ns)
                      ? wefti_fail(detail,
                                   deadline_ns == WEFT_NOW ? WEFT_EAGAIN

@@ -102,7 +102,9 @@ void wefti_tx_notice_mark(struct wefti_tx *tx, uint64_t from, uint64_t mark)
         fence_by_ourselves(tx);
         tx->stale = 0;
         tx->wakes++;
-        if (wefti_line_ring(tx->line, &tx->site.detail) != WEFT_OK) {
+        if (tx->line->defers) {
+            tx->line->owes_ring = true;
+        } else if (wefti_line_ring(tx->line, &tx->site.detail) != WEFT_OK) {
             (void)wefti_tx_fail(tx, tx->site.detail.status, "ring");
         }
     } else if (mark == WEFTI_GONE) {
