@@ -29,6 +29,11 @@ set(WEFT_IPC_SOURCES
     ipc/sync_rwlock.c
     ipc/sync_semaphore.c
     ipc/sync_shared.c
+    ipc/topic_control.c
+    ipc/topic_publisher.c
+    ipc/topic_read.c
+    ipc/topic_room.c
+    ipc/topic_subscriber.c
     ipc/tx.c
 )
 
@@ -45,6 +50,7 @@ set(WEFT_OS_POSIX_SOURCES
     os/posix/named.c
     os/posix/place.c
     os/posix/probe.c
+    os/posix/thread.c
     os/posix/watch.c
 )
 
@@ -123,6 +129,7 @@ set(WEFT_OS_WINDOWS_SOURCES
     os/windows/shm.c
     os/windows/socket.c
     os/windows/socket_wait.c
+    os/windows/thread.c
     os/windows/wait.c
     os/windows/watch.c
     os/windows/word.c
@@ -136,5 +143,6 @@ set(WEFT_OS_STUB_SOURCES
     os/stub/process.c
     os/stub/socket.c
     os/stub/system.c
+    os/stub/thread.c
     os/stub/waiter.c
 )

@@ -10,6 +10,7 @@
 #include <weft/service.h>
 #include <weft/sync.h>
 #include <weft/system.h>
+#include <weft/topic.h>
 #include <weft/version.h>
 
 #endif

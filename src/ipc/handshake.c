@@ -140,6 +140,7 @@ weft_status wefti_settings_init(struct wefti_settings *settings,
     settings->allow_context = copy.allow_context;
     settings->pattern = WEFTI_CHANNEL;
     settings->is_hub = false;
+    settings->topic_flags = 0;
     return WEFT_OK;
 }
 
@@ -236,6 +237,7 @@ weft_status wefti_offer_send(struct wefti_offer *offer, weft_handle socket,
     greeting.ring_max_bytes = settings->peer_ring_max_bytes;
     greeting.message_max_bytes = settings->message_max_bytes;
     greeting.pattern = (uint32_t)settings->pattern;
+    greeting.topic_flags = settings->topic_flags;
     handles[WEFTI_GREETING_HOME] = offer->object;
     handles[WEFTI_GREETING_BELL] = offer->ring;
     wefti_step("send greeting");
@@ -274,13 +276,15 @@ static weft_status check_pattern(const struct wefti_greeting *greeting,
                                  const struct wefti_settings *settings,
                                  weft_detail *detail)
 {
-    if (greeting->pattern == (uint32_t)settings->pattern) {
-        return WEFT_OK;
-    }
-    return wefti_fail(detail, WEFT_EPROTO,
-                      settings->pattern == WEFTI_SERVICE
-                          ? "find a service or its client at the other end"
-                          : "find a channel at the other end");
+    static const char *const steps[] = {
+        [WEFTI_CHANNEL] = "find a channel at the other end",
+        [WEFTI_SERVICE] = "find a service or its client at the other end",
+        [WEFTI_TOPIC] = "find a topic or its subscriber at the other end",
+    };
+
+    return greeting->pattern == (uint32_t)settings->pattern
+               ? WEFT_OK
+               : wefti_fail(detail, WEFT_EPROTO, steps[settings->pattern]);
 }
 
 static weft_status refusal(const struct wefti_greeting *greeting,
@@ -303,16 +307,24 @@ static weft_status refusal(const struct wefti_greeting *greeting,
     return wefti_fail(detail, WEFT_EPROTO, "read the peer's refusal");
 }
 
-static weft_status check_greeting(const struct wefti_greeting *greeting,
-                                  const weftos_received *received,
-                                  enum wefti_kind kind,
-                                  const struct wefti_settings *settings,
-                                  weft_detail *detail)
+weft_status wefti_greeting_read(struct wefti_greeting *greeting,
+                                const weftos_received *received,
+                                enum wefti_kind kind,
+                                const struct wefti_settings *settings,
+                                weft_detail *detail)
 {
+    size_t bytes = received->bytes < sizeof(*greeting) ? received->bytes
+                                                       : sizeof(*greeting);
     weft_status status;
-    bool is_hub;
-    bool sound;
 
+    memset(greeting, 0, sizeof(*greeting));
+    memcpy(greeting, received->data, bytes);
+    status = received->has_sender
+                 ? wefti_check_peer(settings, &received->sender, detail)
+                 : wefti_fail(detail, WEFT_EPROTO, "learn who the peer is");
+    if (status != WEFT_OK) {
+        return status;
+    }
     if (received->bytes < 8 || greeting->magic != WEFTI_MAGIC) {
         return wefti_fail(detail, WEFT_EPROTO, "recognise the peer's greeting");
     }
@@ -324,19 +336,32 @@ static weft_status check_greeting(const struct wefti_greeting *greeting,
         return refusal(greeting, settings, detail);
     }
     status = check_pattern(greeting, settings, detail);
-    if (status != WEFT_OK) {
-        return status;
+    if (status == WEFT_OK && (received->bytes != sizeof(*greeting) ||
+                              greeting->kind != (uint16_t)kind)) {
+        status = wefti_fail(detail, WEFT_EPROTO, "check the peer's greeting");
     }
-    is_hub = settings->pattern == WEFTI_SERVICE && kind == WEFTI_WELCOME;
-    sound = received->bytes == sizeof(*greeting) &&
-            greeting->kind == (uint16_t)kind && greeting->status == 0 &&
-            (greeting->capabilities & ~WEFTI_CAPABILITIES_KNOWN) == 0 &&
-            (greeting->reserved_0 | greeting->reserved[0] |
-             greeting->reserved[1]) == 0 &&
-            received->handle_count == handles_of(is_hub) &&
-            wefti_is_power_of_two((size_t)greeting->home_bytes) &&
-            greeting->home_bytes >= WEFTI_HOME_MIN &&
-            greeting->home_bytes <= WEFTI_HOME_MAX;
+    return status;
+}
+
+/* The rest, for greetings that bring a home. */
+static weft_status check_greeting(const struct wefti_greeting *greeting,
+                                  const weftos_received *received,
+                                  enum wefti_kind kind,
+                                  const struct wefti_settings *settings,
+                                  weft_detail *detail)
+{
+    bool is_hub = settings->pattern == WEFTI_SERVICE && kind == WEFTI_WELCOME;
+    uint32_t flags_known =
+        settings->pattern == WEFTI_TOPIC ? WEFTI_TOPIC_FLAGS_KNOWN : 0;
+    bool sound = greeting->status == 0 &&
+                 (greeting->capabilities & ~WEFTI_CAPABILITIES_KNOWN) == 0 &&
+                 (greeting->topic_flags & ~flags_known) == 0 &&
+                 (greeting->position | greeting->sequence) == 0 &&
+                 received->handle_count == handles_of(is_hub) &&
+                 wefti_is_power_of_two((size_t)greeting->home_bytes) &&
+                 greeting->home_bytes >= WEFTI_HOME_MIN &&
+                 greeting->home_bytes <= WEFTI_HOME_MAX;
+
     return sound ? WEFT_OK
                  : wefti_fail(detail, WEFT_EPROTO, "check the peer's greeting");
 }
@@ -368,6 +393,7 @@ static weft_status take_answer(struct wefti_answer *answer,
         received->handle_count = WEFTI_GREETING_BELL; /* it is used up */
     }
     answer->peer = received->sender.who;
+    answer->topic_flags = greeting->topic_flags;
     answer->ring_max_bytes = greeting->ring_max_bytes;
     answer->message_max_bytes = greeting->message_max_bytes;
     answer->can_fence_remote =
@@ -375,9 +401,9 @@ static weft_status take_answer(struct wefti_answer *answer,
     return status;
 }
 
-static weft_status receive(weft_handle socket, bool interruptible,
-                           uint64_t deadline_ns, weftos_received *received,
-                           weft_detail *detail)
+weft_status wefti_greeting_await(weft_handle socket, bool interruptible,
+                                 uint64_t deadline_ns,
+                                 weftos_received *received, weft_detail *detail)
 {
     for (bool has_waited = false;; has_waited = true) {
         weft_status status = weftos_socket_recv(socket, received, detail);
@@ -414,20 +440,14 @@ weft_status wefti_answer_receive(struct wefti_answer *answer,
     memset(answer, 0, sizeof(*answer));
     answer->process = WEFTOS_NONE;
     answer->bell.handle = WEFTOS_NONE;
-    status = receive(socket, settings->interruptible, deadline_ns, &received,
-                     detail);
+    status = wefti_greeting_await(socket, settings->interruptible, deadline_ns,
+                                  &received, detail);
     if (status != WEFT_OK) {
         return status;
     }
     wefti_step("received greeting");
     answer->was_received = true;
-    memset(&greeting, 0, sizeof(greeting));
-    memcpy(&greeting, received.data,
-           received.bytes < sizeof(greeting) ? received.bytes
-                                             : sizeof(greeting));
-    status = received.has_sender
-                 ? wefti_check_peer(settings, &received.sender, detail)
-                 : wefti_fail(detail, WEFT_EPROTO, "learn who the peer is");
+    status = wefti_greeting_read(&greeting, &received, kind, settings, detail);
     if (status == WEFT_OK) {
         status = check_greeting(&greeting, &received, kind, settings, detail);
     }

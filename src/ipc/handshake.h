@@ -28,7 +28,8 @@ struct wefti_settings {
     weft_peer_policy *allow;
     void *allow_context;
     enum wefti_pattern pattern;
-    bool is_hub; /* the server of a service */
+    bool is_hub;          /* the server of a service */
+    uint32_t topic_flags; /* of a subscriber */
 };
 
 /*
@@ -81,9 +82,26 @@ struct wefti_answer {
     weft_peer peer;
     uint64_t ring_max_bytes;
     uint64_t message_max_bytes;
+    uint32_t topic_flags;
     bool can_fence_remote;
     bool was_received; /* a greeting was taken, whatever came of it */
 };
+
+/* Waits for the first control message. WEFT_EPEERDIED: the peer hung up. */
+weft_status wefti_greeting_await(weft_handle socket, bool interruptible,
+                                 uint64_t deadline_ns,
+                                 weftos_received *received,
+                                 weft_detail *detail);
+
+/*
+ * Is this a greeting of the expected kind, from whom it may be, and of the
+ * same pattern? Otherwise, or if it is a refusal: why not.
+ */
+weft_status wefti_greeting_read(struct wefti_greeting *greeting,
+                                const weftos_received *received,
+                                enum wefti_kind kind,
+                                const struct wefti_settings *settings,
+                                weft_detail *detail);
 
 /*
  * Waits for the peer's greeting, checks it and maps what it brings.

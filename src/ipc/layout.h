@@ -223,10 +223,63 @@ static inline enum wefti_parcel wefti_tag_parcel(uint64_t tag)
     return (enum wefti_parcel)(tag >> WEFTI_PARCEL_SHIFT);
 }
 
+/* ---------------------------------------------------------------- topic --- */
+
+/*
+ * A publisher owns one segment: this head, and behind it its ring. All its
+ * subscribers map it. Each subscriber has a home, whose cursor counts the
+ * bytes that it has consumed since the position where it began, and is only
+ * read if the subscriber is reliable.
+ *
+ * home.space_at   The position that a reliable subscriber must reach before
+ *                 the publisher, waiting for room, goes on.
+ * home.closed_at  The final position; WEFTI_NONE while the topic is open.
+ * claim           What lies before claim - R may have been overwritten, with
+ *                 R the ring's size. Only grows, at least to the end of the
+ *                 next header before a record is written, in steps of R / 16.
+ *                 Release, because of tail, and followed by a release fence,
+ *                 because of the record. Readers load it after an acquire
+ *                 fence that follows their reading of the record.
+ * tail            The position after the last record. Release: the record.
+ * count           How many records there were. Relaxed, before tail.
+ *
+ * The tag of a record's header is its number, counted from 0.
+ */
+struct wefti_topic_head {
+    struct wefti_home home;
+
+    alignas(WEFTI_APART) weftos_word claim;
+
+    alignas(WEFTI_APART) weftos_word tail;
+    weftos_word count;
+};
+
+_Static_assert(offsetof(struct wefti_topic_head, claim) == 512, "layout");
+_Static_assert(offsetof(struct wefti_topic_head, tail) == 640, "layout");
+_Static_assert(offsetof(struct wefti_topic_head, count) == 648, "layout");
+_Static_assert(sizeof(struct wefti_topic_head) == 768, "layout");
+
+#define WEFTI_TOPIC_RING_MIN (UINT64_C(16) << 10)
+
+/*
+ * The publisher claims so much more of the ring than it needs. With M the
+ * largest record, 2M + 32 + this <= R, or what was just written would count as
+ * overwritten.
+ */
+static inline uint64_t wefti_claim_step(uint64_t ring_bytes)
+{
+    return ring_bytes / 16;
+}
+
+/* Flags of a subscriber's greeting. */
+#define WEFTI_TOPIC_RELIABLE 1u
+#define WEFTI_TOPIC_HISTORY 2u
+#define WEFTI_TOPIC_FLAGS_KNOWN 3u
+
 /* ------------------------------------------------------- control socket --- */
 
 /* Changes with every change of this file. */
-#define WEFTI_PROTOCOL 2
+#define WEFTI_PROTOCOL 3
 
 enum wefti_kind {
     WEFTI_HELLO = 1,   /* the connecting side's first word */
@@ -237,7 +290,8 @@ enum wefti_kind {
 /* What talks: only equals understand each other. */
 enum wefti_pattern {
     WEFTI_CHANNEL = 0,
-    WEFTI_SERVICE = 1 /* the side that accepts is the server */
+    WEFTI_SERVICE = 1, /* the side that accepts is the server */
+    WEFTI_TOPIC = 2    /* the side that accepts is the publisher */
 };
 
 #define WEFTI_CAN_FENCE_REMOTE 1u
@@ -253,12 +307,20 @@ struct wefti_greeting {
     uint64_t ring_max_bytes;    /* the largest ring the sender will map */
     uint64_t message_max_bytes; /* the largest message it will receive */
     uint32_t pattern;           /* enum wefti_pattern */
-    uint32_t reserved_0;        /* 0 */
-    uint64_t reserved[2];       /* 0 */
+    uint32_t topic_flags;       /* WEFTI_TOPIC_...; else 0 */
+    uint64_t position;          /* WELCOME of a topic; else 0 */
+    uint64_t sequence;          /* the same */
 };
 
 _Static_assert(sizeof(struct wefti_greeting) == 64, "layout");
 _Static_assert(offsetof(struct wefti_greeting, home_bytes) == 16, "layout");
+
+/*
+ * The WELCOME of a topic carries the publisher's segment alone: home_bytes is
+ * its size, ring_max_bytes that of its ring, message_max_bytes the largest
+ * message that will come. The subscriber begins at `position` with the record
+ * of the number `sequence`.
+ */
 
 /* The handles of a greeting, in this order. */
 #define WEFTI_GREETING_HOME 0
@@ -269,6 +331,11 @@ _Static_assert(offsetof(struct wefti_greeting, home_bytes) == 16, "layout");
  * Carries handles for the record at `position`; sent before its commit. A
  * server has no doorbell, but hears all its clients' sockets: a rider of type
  * WEFTI_RING rings, with position 0 and no handles.
+ *
+ * A subscriber sends WEFTI_PARK before it sleeps for the record at `position`:
+ * its doorbell is then rung once, when that record is there. WEFTI_RING tells
+ * a publisher that waits for room of a cursor. The publisher sends
+ * WEFTI_CUT_OFF, as its last word, to one that was too slow.
  */
 struct wefti_rider {
     uint32_t magic;
@@ -277,6 +344,8 @@ struct wefti_rider {
 };
 
 #define WEFTI_RING 255u
+#define WEFTI_PARK 254u
+#define WEFTI_CUT_OFF 253u
 
 _Static_assert(sizeof(struct wefti_rider) == 16, "layout");
 

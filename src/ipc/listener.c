@@ -203,8 +203,8 @@ static weft_status take_connection(weft_listener *listener, weft_detail *detail)
 }
 
 /* Our half of the handshake, when the peer's greeting is there. */
-static weft_status welcome(weft_listener *listener, weft_handle socket,
-                           weft_channel **out, weft_detail *detail)
+static weft_status make_channel(void *out, weft_listener *listener,
+                                weft_handle socket, weft_detail *detail)
 {
     const struct wefti_settings *settings = &listener->settings;
     struct wefti_answer answer;
@@ -223,7 +223,7 @@ static weft_status welcome(weft_listener *listener, weft_handle socket,
             wefti_offer_send(&offer, socket, WEFTI_WELCOME, settings, detail);
         if (status == WEFT_OK) {
             status = wefti_channel_create(socket, &offer, &answer, settings,
-                                          out, detail);
+                                          (weft_channel **)out, detail);
         }
         if (status != WEFT_OK) {
             wefti_offer_deinit(&offer, false);
@@ -234,6 +234,24 @@ static weft_status welcome(weft_listener *listener, weft_handle socket,
     }
     return status;
 }
+
+/* Or only the first part of it. */
+static weft_status make_newcomer(void *out, weft_listener *listener,
+                                 weft_handle socket, weft_detail *detail)
+{
+    struct wefti_newcomer *newcomer = out;
+
+    newcomer->socket = socket;
+    return wefti_answer_receive(&newcomer->answer, socket, WEFTI_HELLO,
+                                &listener->settings, WEFT_NOW, detail);
+}
+
+/* What is made of a peer that has something to say. */
+struct taker {
+    weft_status (*take)(void *to, weft_listener *listener, weft_handle socket,
+                        weft_detail *detail);
+    void *to;
+};
 
 /* Is this failure ours, and not the one peer's who was being let in? */
 static bool is_own_failure(weft_status status)
@@ -247,14 +265,15 @@ static bool is_own_failure(weft_status status)
  * turned away, or only seemed to have something.
  */
 static weft_status let_in(weft_listener *listener, struct pending *pending,
-                          weft_channel **out, weft_detail *detail)
+                          const struct taker *taker, weft_detail *detail)
 {
-    weft_status status = welcome(listener, pending->socket, out, detail);
+    weft_status status =
+        taker->take(taker->to, listener, pending->socket, detail);
 
     if (status == WEFT_OK) {
         weftos_endpoint_forget(listener->endpoint, place_of(listener, pending),
                                pending->socket, WEFTOS_NONE);
-        pending->socket = WEFTOS_NONE; /* it is the channel's */
+        pending->socket = WEFTOS_NONE; /* it is the taker's */
         return WEFT_OK;
     }
     if (status == WEFT_EAGAIN) {
@@ -282,9 +301,9 @@ static bool is_flooded(unsigned events, uint64_t deadline_ns)
 }
 
 static weft_status next(weft_listener *listener, uint64_t deadline_ns,
-                        weft_channel **out, uint64_t *id, weft_detail *detail)
+                        const struct taker *taker, uint64_t *id,
+                        weft_detail *detail)
 {
-    *out = NULL;
     for (unsigned events = 0;; events++) {
         uint64_t late_ns = drop_late(listener);
         weft_status status = weftos_endpoint_wait(
@@ -304,8 +323,9 @@ static weft_status next(weft_listener *listener, uint64_t deadline_ns,
         } else if (status == WEFT_OK && *id >= WEFTI_PENDING_MOST) {
             return WEFT_OK;
         } else if (status == WEFT_OK) {
-            status = let_in(listener, &listener->pending[*id], out, detail);
+            status = let_in(listener, &listener->pending[*id], taker, detail);
             if (status == WEFT_OK) {
+                *id = WEFTOS_NEW_CONNECTION;
                 return WEFT_OK;
             }
             status = status == WEFT_EAGAIN ? WEFT_OK : status;
@@ -320,9 +340,23 @@ weft_status wefti_listener_next(weft_listener *listener, uint64_t deadline_ns,
                                 weft_channel **out, uint64_t *id,
                                 weft_detail *detail)
 {
+    const struct taker taker = {make_channel, out};
     weft_detail found = {WEFT_OK, 0, NULL};
 
-    return wefti_pass(detail, next(listener, deadline_ns, out, id, &found),
+    *out = NULL;
+    return wefti_pass(detail, next(listener, deadline_ns, &taker, id, &found),
+                      &found);
+}
+
+weft_status wefti_listener_next_newcomer(weft_listener *listener,
+                                         uint64_t deadline_ns,
+                                         struct wefti_newcomer *newcomer,
+                                         uint64_t *id, weft_detail *detail)
+{
+    const struct taker taker = {make_newcomer, newcomer};
+    weft_detail found = {WEFT_OK, 0, NULL};
+
+    return wefti_pass(detail, next(listener, deadline_ns, &taker, id, &found),
                       &found);
 }
 

@@ -29,4 +29,19 @@ weft_status wefti_listener_next(weft_listener *listener, uint64_t deadline_ns,
                                 weft_channel **out, uint64_t *id,
                                 weft_detail *detail);
 
+/* A peer that has greeted, and waits for the answer. */
+struct wefti_newcomer {
+    weft_handle socket;
+    struct wefti_answer answer;
+};
+
+/*
+ * The same for who makes something else than a channel of those who come: takes
+ * the greeting of the next one, whose `*id` is WEFTOS_NEW_CONNECTION.
+ */
+weft_status wefti_listener_next_newcomer(weft_listener *listener,
+                                         uint64_t deadline_ns,
+                                         struct wefti_newcomer *newcomer,
+                                         uint64_t *id, weft_detail *detail);
+
 #endif

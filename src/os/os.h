@@ -151,6 +151,22 @@ weft_status weftos_word_wait(_Atomic uint32_t *word, uint32_t value,
 void weftos_word_wake(_Atomic uint32_t *word, uint32_t count,
                       const weftos_site *site);
 
+/* -------------------------------------------------------------- threads --- */
+
+/* A thread of the library's own. */
+typedef struct weftos_thread weftos_thread;
+typedef void weftos_thread_work(void *context);
+
+/* Starts one, in which all signals are blocked. */
+weft_status weftos_thread_start(weftos_thread_work *work, void *context,
+                                weftos_thread **out, weft_detail *detail);
+
+/*
+ * Waits until it has ended. NULL is allowed. In a forked child, which has no
+ * such thread: only frees.
+ */
+void weftos_thread_join(weftos_thread *thread, bool forked);
+
 /* -------------------------------------------------------- shared memory --- */
 
 /*

@@ -95,17 +95,17 @@ static void all_capabilities(struct hello *hello)
 
 static void reserved_first(struct hello *hello)
 {
-    hello->greeting.reserved[0] = 1;
+    hello->greeting.position = 1;
 }
 
 static void reserved_last(struct hello *hello)
 {
-    hello->greeting.reserved[1] = UINT64_C(1) << 63;
+    hello->greeting.sequence = UINT64_C(1) << 63;
 }
 
 static void reserved_between(struct hello *hello)
 {
-    hello->greeting.reserved_0 = 1;
+    hello->greeting.topic_flags = 1;
 }
 
 static void other_pattern(struct hello *hello)

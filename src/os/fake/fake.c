@@ -39,6 +39,7 @@ REAL(socket_pair);
 REAL(socket_recv);
 REAL(socket_send);
 REAL(socket_wait);
+REAL(thread_start);
 REAL(waiter_close);
 REAL(waiter_expose);
 REAL(waiter_open);
@@ -134,6 +135,10 @@ static const struct call {
                           {{WEFT_OK, FAKE_NO_CODE},
                            {WEFT_ENOMEM, FAKE_NO_MEMORY}},
                           2},
+    [FAKE_THREAD_START] = {"thread_start",
+                           {{WEFT_ELIMIT, FAKE_NOTHING_YET},
+                            {WEFT_ENOMEM, FAKE_NO_MEMORY}},
+                           2},
     [FAKE_WAITER_EXPOSE] = {"waiter_expose",
                             {{WEFT_ELIMIT, FAKE_NO_HANDLES},
                              {WEFT_ENOMEM, FAKE_NO_MEMORY}},
@@ -391,6 +396,16 @@ void weftos_word_wake(_Atomic uint32_t *word, uint32_t count,
 {
     announce("word_wake");
     weftreal_word_wake(word, count, site);
+}
+
+weft_status weftos_thread_start(weftos_thread_work *work, void *context,
+                                weftos_thread **out, weft_detail *detail)
+{
+    weft_status status;
+
+    return strikes(FAKE_THREAD_START, &status, detail)
+               ? status
+               : weftreal_thread_start(work, context, out, detail);
 }
 
 /* ---------------------------------------------------- processes, fences --- */

@@ -47,6 +47,7 @@
     X(SOCKET_RECV, "socket_recv")                                              \
     X(SOCKET_SEND, "socket_send")                                              \
     X(SOCKET_WAIT, "socket_wait")                                              \
+    X(THREAD_START, "thread_start")                                            \
     X(WAITER_EXPOSE, "waiter_expose")                                          \
     X(WAITER_OPEN, "waiter_open")                                              \
     X(WAITER_WAIT, "waiter_wait")                                              \

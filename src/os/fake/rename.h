@@ -33,6 +33,7 @@
 #define weftos_socket_recv weftreal_socket_recv
 #define weftos_socket_send weftreal_socket_send
 #define weftos_socket_wait weftreal_socket_wait
+#define weftos_thread_start weftreal_thread_start
 #define weftos_waiter_close weftreal_waiter_close
 #define weftos_waiter_expose weftreal_waiter_expose
 #define weftos_waiter_open weftreal_waiter_open

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * weft/topic.h - one publishes, any number subscribe.
+ *
+ * A publisher writes each message once, into a ring in memory that it owns.
+ * All its subscribers can read that ring, and none can write it, so a message
+ * costs the publisher the same for one of them and for a thousand. Each
+ * subscriber chooses to be
+ *
+ * - lossy (the default): the publisher never waits for it. What it is too
+ *   slow for is overwritten, and it is told exactly how many messages it lost.
+ *   It never sees a part of a message, or a message that is mixed up.
+ * - reliable: it gets every message. When the ring is full of what it has not
+ *   taken, the publisher waits for it; or lets go of it, after a time that the
+ *   publisher sets.
+ *
+ * A topic has one publisher at a time, so far: its name is the publisher's.
+ *
+ * Threads: a publisher is used by one thread at a time, and so is a
+ * subscriber. Different ones are independent. weft_publisher_open starts a
+ * thread, which lives until weft_publisher_close: it lets subscribers in, hears
+ * of their end, and wakes those that sleep, so that the publishing thread need
+ * not. All signals are blocked in it. The policy `allow` of a publisher is
+ * called in that thread.
+ *
+ * Fork: a publisher or subscriber belongs to the process that opened it. In a
+ * forked child every call on it returns WEFT_EFORKED, except for the two that
+ * close, which free the child's copy and tell nobody. The child does not have
+ * the publisher's thread.
+ *
+ * Signals and trust: as weft/channel.h says.
+ */
+#ifndef WEFT_TOPIC_H
+#define WEFT_TOPIC_H
+
+#include <stdint.h>
+
+#include <weft/base.h>
+#include <weft/channel.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ------------------------------------------------------------ publisher --- */
+
+typedef struct weft_publisher weft_publisher;
+
+/* As WEFT_CHANNEL_INTERRUPTIBLE. */
+#define WEFT_PUBLISHER_INTERRUPTIBLE 1u
+
+/* Set it up with WEFT_PUBLISHER_OPTIONS_INIT; zero means the default. */
+typedef struct weft_publisher_options {
+    size_t size; /* sizeof(weft_publisher_options) */
+    weft_wait wait;
+    unsigned flags; /* WEFT_PUBLISHER_... */
+    unsigned mode;  /* access mode of the socket; default 0600 */
+
+    /* Subscribers at a time. More are refused with WEFT_ELIMIT. Default 16384.
+     */
+    unsigned subscribers_max;
+
+    /*
+     * The ring: a power of two, 16 KiB to 1 GiB. Default 1 MiB. All of it is
+     * allocated at once. It is also the history that late ones can have.
+     */
+    size_t ring_bytes;
+
+    /*
+     * A reliable subscriber for which the publisher has had no room for so long
+     * is let go of. The default, 0: never.
+     */
+    uint64_t cut_off_ns;
+
+    uint64_t handshake_ns; /* as that of weft_channel_options */
+
+    weft_peer_policy *allow;
+    void *allow_context;
+} weft_publisher_options;
+
+#define WEFT_PUBLISHER_OPTIONS_INIT                                            \
+    {                                                                          \
+        sizeof(weft_publisher_options), WEFT_WAIT_DEFAULT, 0, 0, 0, 0, 0, 0,   \
+            0, 0                                                               \
+    }
+
+/*
+ * Takes the name, as weft_channel_listen does. `options` and `detail` may be
+ * NULL. On success the caller owns `*out`; on failure it is NULL. WEFT_EINUSE:
+ * somebody has the name, perhaps another publisher. WEFT_ELIMIT: no thread or
+ * descriptor is left. WEFT_ENAME, WEFT_EACCES, WEFT_EINVAL, WEFT_ENOMEM,
+ * WEFT_ENOTSUP, WEFT_EOS. Since 0.1.
+ */
+WEFT_API weft_status weft_publisher_open(const char *name,
+                                         const weft_publisher_options *options,
+                                         weft_publisher **out,
+                                         weft_detail *detail);
+
+/*
+ * Gives the name back. Subscribers take what they have not taken yet, and then
+ * find WEFT_ECLOSED; none is waited for. Waits for the publisher's thread to
+ * end. Sets `*publisher` to NULL, which is allowed before. Since 0.1.
+ */
+WEFT_API void weft_publisher_close(weft_publisher **publisher);
+
+/*
+ * Publishes a message. Waits only if the ring is full of what a reliable
+ * subscriber has not taken.
+ *
+ * WEFT_OK: it is in the ring, for all who have subscribed. WEFT_EMSGSIZE: it
+ * is larger than weft_publisher_message_max. WEFT_ETIMEDOUT, WEFT_EAGAIN
+ * (WEFT_NOW): there is no room; nothing was published. WEFT_EINTR: with
+ * WEFT_PUBLISHER_INTERRUPTIBLE, the same. WEFT_EOS: the subscribers can't be
+ * woken any more; this stays. WEFT_ENOMEM, WEFT_ELIMIT, WEFT_ENOTSUP: it can't
+ * wait. WEFT_EINVAL, WEFT_EFORKED. Since 0.1.
+ */
+WEFT_API weft_status weft_publisher_send(weft_publisher *publisher,
+                                         const void *data, size_t bytes,
+                                         uint64_t deadline_ns);
+
+/*
+ * The largest message that can be published: somewhat less than half of the
+ * ring. 0 for NULL. Since 0.1.
+ */
+WEFT_API size_t weft_publisher_message_max(const weft_publisher *publisher);
+
+/* A publisher, since it was opened. */
+typedef struct weft_publisher_stats {
+    size_t size;          /* sizeof(weft_publisher_stats), set by the caller */
+    uint64_t messages;    /* published */
+    uint64_t bytes;       /* of payload */
+    uint64_t full;        /* times there was no room at first */
+    uint64_t cut_off;     /* subscribers let go of because they were too slow */
+    uint64_t wakes;       /* times its thread was woken (a system call) */
+    unsigned subscribers; /* now */
+    unsigned reliable;    /* of them */
+} weft_publisher_stats;
+
+/*
+ * To be called by the thread that publishes. WEFT_EINVAL: `stats->size` is not
+ * that of this version. WEFT_EFORKED. Since 0.1.
+ */
+WEFT_API weft_status weft_publisher_get_stats(weft_publisher *publisher,
+                                              weft_publisher_stats *stats);
+
+/* ----------------------------------------------------------- subscriber --- */
+
+typedef struct weft_subscriber weft_subscriber;
+
+/* Get every message. */
+#define WEFT_SUBSCRIBER_RELIABLE 1u
+/*
+ * Begin with what is still in the ring; else with what is published after
+ * weft_subscriber_open has returned. As the ring goes round, whole sixteenths
+ * of it are forgotten at a time.
+ */
+#define WEFT_SUBSCRIBER_HISTORY 2u
+/* As those of weft_channel_options. */
+#define WEFT_SUBSCRIBER_INTERRUPTIBLE 4u
+#define WEFT_SUBSCRIBER_AWAIT_NAME 8u
+
+/* Set it up with WEFT_SUBSCRIBER_OPTIONS_INIT; zero means the default. */
+typedef struct weft_subscriber_options {
+    size_t size; /* sizeof(weft_subscriber_options) */
+    weft_wait wait;
+    unsigned flags; /* WEFT_SUBSCRIBER_... */
+    /* The largest ring of a publisher's to be mapped. Default 64 MiB. */
+    size_t ring_max_bytes;
+    uint64_t handshake_ns; /* as that of weft_channel_options */
+    weft_peer_policy *allow;
+    void *allow_context;
+} weft_subscriber_options;
+
+#define WEFT_SUBSCRIBER_OPTIONS_INIT                                           \
+    {                                                                          \
+        sizeof(weft_subscriber_options), WEFT_WAIT_DEFAULT, 0, 0, 0, 0, 0      \
+    }
+
+/*
+ * Connects to a topic, as weft_channel_connect does to a listener. WEFT_EPROTO:
+ * what listens there is no publisher, or its ring is too large. WEFT_ELIMIT:
+ * it has too many subscribers. Otherwise as weft_channel_connect. Since 0.1.
+ */
+WEFT_API weft_status weft_subscriber_open(
+    const char *name, const weft_subscriber_options *options,
+    uint64_t deadline_ns, weft_subscriber **out, weft_detail *detail);
+
+/* Leaves the topic. Sets `*subscriber` to NULL, which is allowed. Since 0.1. */
+WEFT_API void weft_subscriber_close(weft_subscriber **subscriber);
+
+/* A message of a topic. */
+typedef struct weft_publication {
+    void *data;        /* where to receive it */
+    size_t bytes;      /* the room there; then the message's length */
+    uint64_t sequence; /* its number; the publisher's first one is 0 */
+    uint64_t lost;     /* lossy: messages lost between this and the last one */
+} weft_publication;
+
+/*
+ * Receives the next message, in the order in which they were published. What
+ * is at `data` is undefined unless this returns WEFT_OK.
+ *
+ * WEFT_EMSGSIZE: `bytes` tells its length, and it stays. WEFT_ETIMEDOUT,
+ * WEFT_EAGAIN (WEFT_NOW): there is none. WEFT_EINTR: with
+ * WEFT_SUBSCRIBER_INTERRUPTIBLE. These stay: WEFT_ECLOSED, the publisher has
+ * closed and all was taken; WEFT_EPEERDIED, it has died and all that it had
+ * published was taken; WEFT_ELIMIT, this reliable subscriber was too slow and
+ * has been cut off; WEFT_ECORRUPT, WEFT_EPROTO, the publisher breaks the rules;
+ * WEFT_EOS. WEFT_ENOMEM: it can't sleep. WEFT_EINVAL, WEFT_EFORKED. Since 0.1.
+ */
+WEFT_API weft_status weft_subscriber_recv(weft_subscriber *subscriber,
+                                          weft_publication *publication,
+                                          uint64_t deadline_ns);
+
+/* The largest message that can come, as the publisher says. Since 0.1. */
+WEFT_API size_t weft_subscriber_message_max(const weft_subscriber *subscriber);
+
+/*
+ * A handle for poll, epoll, kqueue or WaitForMultipleObjects. It may be waited
+ * for only after weft_subscriber_recv has returned WEFT_EAGAIN to WEFT_NOW; it
+ * is ready, level-triggered, when the next call may not. The subscriber's own.
+ * Since 0.1.
+ */
+WEFT_API weft_status weft_subscriber_handle(weft_subscriber *subscriber,
+                                            weft_handle *handle);
+
+/* A subscriber, since it was opened. */
+typedef struct weft_subscriber_stats {
+    size_t size;       /* sizeof(weft_subscriber_stats), set by the caller */
+    uint64_t messages; /* received */
+    uint64_t bytes;    /* of payload */
+    /*
+     * Messages lost. After WEFT_ECLOSED or WEFT_EPEERDIED, with the messages
+     * received, all that were published since it began.
+     */
+    uint64_t lost;
+    uint64_t gaps;  /* places at which some were lost */
+    uint64_t parks; /* times it went to sleep */
+} weft_subscriber_stats;
+
+/* As weft_publisher_get_stats. Since 0.1. */
+WEFT_API weft_status weft_subscriber_get_stats(
+    const weft_subscriber *subscriber, weft_subscriber_stats *stats);
+
+/* The cause of the last failure. Since 0.1. */
+WEFT_API void weft_subscriber_detail(const weft_subscriber *subscriber,
+                                     weft_detail *detail);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
