@@ -14,17 +14,23 @@ size_t reader_bytes(uint64_t sequence, size_t most)
                     (most != 0 ? most + 1 : 201));
 }
 
+weft_status reader_send(weft_publisher *publisher, uint64_t sequence,
+                        size_t most, uint64_t deadline_ns)
+{
+    unsigned char data[READER_MOST];
+    size_t bytes = reader_bytes(sequence, most);
+
+    peer_fill(data, bytes, sequence);
+    return weft_publisher_send(publisher, data, bytes, deadline_ns);
+}
+
 weft_status reader_publish(weft_publisher *publisher, uint64_t from,
                            uint64_t count, size_t most)
 {
-    unsigned char data[READER_MOST];
     weft_status status = WEFT_OK;
 
     for (uint64_t i = from; i < from + count && status == WEFT_OK; i++) {
-        size_t bytes = reader_bytes(i, most);
-
-        peer_fill(data, bytes, i);
-        status = weft_publisher_send(publisher, data, bytes, peer_soon());
+        status = reader_send(publisher, i, most, peer_soon());
     }
     return status;
 }

@@ -44,6 +44,10 @@ struct reader {
 /* The length of a message by its number. */
 size_t reader_bytes(uint64_t sequence, size_t most);
 
+/* Publishes message number `sequence`. */
+weft_status reader_send(weft_publisher *publisher, uint64_t sequence,
+                        size_t most, uint64_t deadline_ns);
+
 /* Publishes `count` messages from number `from` on. */
 weft_status reader_publish(weft_publisher *publisher, uint64_t from,
                            uint64_t count, size_t most);

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A lossy subscriber that is ten times too slow: it counts what it lost to the
+ * message, never sees one that is mixed up, and the publisher does not wait.
+ */
+#include <string.h>
+
+#include "check.h"
+#include "reader.h"
+
+#define BYTES_MOST 2000
+#define PACE_NS 5000u
+
+static uint64_t run_ns(void)
+{
+    return 3 * PEER_S;
+}
+
+/* Publishes at a pace, for a time; says how many. */
+static uint64_t publish_at_pace(weft_publisher *publisher, uint64_t pace_ns,
+                                uint64_t *longest_ns)
+{
+    uint64_t until = weft_after_ns(run_ns());
+    uint64_t next_ns = weft_now_ns();
+    uint64_t count = 0;
+
+    *longest_ns = 0;
+    while (weft_now_ns() < until) {
+        unsigned char data[BYTES_MOST];
+        size_t bytes = reader_bytes(count, BYTES_MOST);
+        uint64_t began;
+        uint64_t took;
+
+        peer_fill(data, bytes, count);
+        began = weft_now_ns();
+        if (!CHECK_STATUS(weft_publisher_send(publisher, data, bytes, WEFT_NOW),
+                          WEFT_OK)) {
+            break;
+        }
+        took = weft_now_ns() - began;
+        *longest_ns = took > *longest_ns ? took : *longest_ns;
+        count++;
+        next_ns += pace_ns;
+        while (weft_now_ns() < next_ns) {
+        }
+    }
+    return count;
+}
+
+static void test_slow(size_t ring_bytes, uint64_t pace_ns, uint64_t slow_ns)
+{
+    weft_publisher_options options = WEFT_PUBLISHER_OPTIONS_INIT;
+    weft_publisher_stats stats = {.size = sizeof(stats)};
+    weft_publisher *publisher;
+    struct reader reader;
+    peer_process child;
+    uint64_t longest_ns;
+    uint64_t count;
+
+    reader_init(&reader, 1);
+    reader.slow_ns = slow_ns;
+    reader.bytes_most = BYTES_MOST;
+    child = reader_run(&reader, 0);
+    options.ring_bytes = ring_bytes;
+    publisher = reader_open(&options);
+    reader_await(&reader, 1);
+    count = publish_at_pace(publisher, pace_ns, &longest_ns);
+    CHECK_STATUS(weft_publisher_get_stats(publisher, &stats), WEFT_OK);
+    CHECK(stats.messages == count && stats.full == 0);
+    weft_publisher_close(&publisher);
+    CHECK(peer_ended_well(&child));
+    CHECK_STATUS((weft_status)reader.found->end, WEFT_ECLOSED);
+    CHECK(reader.found->messages > 0);
+    CHECK(slow_ns == 0 || reader.found->lost_in_all > count / 2);
+    CHECK(reader.found->messages + reader.found->lost_in_all == count);
+    reader_deinit(&reader, 1);
+}
+
+/* In one process: what was lost last, with no message after it, counts too. */
+static void test_last_lost(void)
+{
+    weft_publisher_options options = WEFT_PUBLISHER_OPTIONS_INIT;
+    weft_subscriber_stats stats = {.size = sizeof(stats)};
+    weft_publication publication;
+    unsigned char room[256];
+    weft_publisher *publisher;
+    weft_subscriber *subscriber = NULL;
+
+    options.ring_bytes = (size_t)16 << 10;
+    publisher = reader_open(&options);
+    REQUIRE(weft_subscriber_open(READER_TOPIC, NULL, peer_soon(), &subscriber,
+                                 NULL) == WEFT_OK);
+    publication = (weft_publication){.data = room, .bytes = sizeof(room)};
+    CHECK_STATUS(reader_publish(publisher, 0, 1000, 0), WEFT_OK);
+    CHECK_STATUS(weft_subscriber_recv(subscriber, &publication, WEFT_NOW),
+                 WEFT_EAGAIN);
+    CHECK_STATUS(reader_publish(publisher, 1000, 1, 0), WEFT_OK);
+    CHECK_STATUS(weft_subscriber_recv(subscriber, &publication, WEFT_NOW),
+                 WEFT_OK);
+    CHECK(publication.sequence == 1000 && publication.lost == 1000);
+    CHECK(reader_is_sound(&publication, 0));
+    CHECK_STATUS(reader_publish(publisher, 1001, 500, 0), WEFT_OK);
+    weft_publisher_close(&publisher);
+    CHECK_STATUS(weft_subscriber_recv(subscriber, &publication, peer_soon()),
+                 WEFT_ECLOSED);
+    CHECK_STATUS(weft_subscriber_get_stats(subscriber, &stats), WEFT_OK);
+    CHECK(stats.messages == 1 && stats.lost == 1500 && stats.gaps == 2);
+    weft_subscriber_close(&subscriber);
+}
+
+void test_main(void)
+{
+    peer_names_begin();
+    check_case("what was lost is counted, at the end too");
+    test_last_lost();
+    check_case("a subscriber ten times too slow counts what it lost");
+    test_slow((size_t)64 << 10, PACE_NS, 10 * PACE_NS);
+    check_case("a publisher at full speed laps its readers, who see no mix");
+    test_slow((size_t)16 << 10, 0, 0);
+    peer_names_end();
+}
