@@ -187,7 +187,7 @@ static void meet(const struct greeting_input *input, weft_handle socket)
         weftos_close(socket);
         return;
     }
-    require(wefti_offer_init(&offer, NULL) == WEFT_OK);
+    require(wefti_offer_init(&offer, false, NULL) == WEFT_OK);
     require(wefti_channel_create(socket, &offer, &answer, &settings, &channel,
                                  NULL) == WEFT_OK);
     use_channel(channel);
