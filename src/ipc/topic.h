@@ -102,7 +102,8 @@ struct weft_publisher {
     unsigned reliable_count;
     unsigned laggard; /* the place of the one that was last found behind */
     uint64_t cut_off;
-    bool has_gone; /* some readers have, and the control thread is to see */
+    bool is_broken; /* the control thread, who sets it, can't hear any more */
+    bool has_gone;  /* some readers have, and the control thread is to see */
     struct wefti_anchor anchors[WEFTI_ANCHORS];
     uint64_t anchor_count;
 
@@ -117,7 +118,6 @@ struct weft_publisher {
     weft_handle segment;
     struct wefti_reader *parked;
     unsigned last_place;
-    bool is_broken; /* the publishing thread can't be heard any more */
 };
 
 static inline struct wefti_header *

@@ -235,7 +235,11 @@ static void hear_poke(weft_publisher *publisher)
     if (status == WEFT_OK) {
         wefti_received_drop(&received);
     }
-    publisher->is_broken = status == WEFT_ECLOSED;
+    if (status == WEFT_ECLOSED) {
+        wefti_lock(&publisher->lock);
+        publisher->is_broken = true;
+        wefti_unlock(&publisher->lock);
+    }
     ring_parked(publisher);
 }
 

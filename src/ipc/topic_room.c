@@ -123,6 +123,9 @@ static weft_status claim(weft_publisher *publisher, uint64_t end)
     bool has_gone;
 
     wefti_lock(&publisher->lock);
+    if (publisher->is_broken) {
+        publisher->failed = WEFT_EOS;
+    }
     if (wefti_topic_has_room(publisher, end)) {
         uint64_t limit = limit_of(publisher);
         uint64_t wanted = end + wefti_claim_step(publisher->ring_bytes);

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Fails every call to the operating system that a topic makes, one at a time
+ * and in each of its ways: those of the publisher, of its own thread, and of a
+ * subscriber, all in this process. Whatever fails: nobody hangs, somebody is
+ * told or does without, all goes well when it is begun again, and nothing is
+ * kept.
+ */
+#include <string.h>
+
+#include "check.h"
+#include "os/fake/fake.h"
+#include "peer.h"
+#include "sides.h"
+
+#define NAME "fail"
+#define BYTES 1000
+/* What a wait that a failure has made hopeless may take. */
+#define PATIENCE_NS (WEFT_TEST_TIME_SCALE * 500 * PEER_MS)
+
+static weft_publisher *publisher;
+static weft_subscriber *subscriber;
+static uint64_t sent;
+static uint64_t received;
+
+static bool open_both(void)
+{
+    weft_publisher_options of_publisher = WEFT_PUBLISHER_OPTIONS_INIT;
+    weft_subscriber_options of_subscriber = WEFT_SUBSCRIBER_OPTIONS_INIT;
+    weft_detail detail = {WEFT_OK, 0, NULL};
+    weft_status status;
+
+    sent = 0;
+    received = 0;
+    of_publisher.ring_bytes = (size_t)16 << 10;
+    status = weft_publisher_open(NAME, &of_publisher, &publisher, &detail);
+    CHECK((publisher != NULL) == (status == WEFT_OK));
+    CHECK(status == WEFT_OK || detail.status == status);
+    if (status != WEFT_OK) {
+        return false;
+    }
+    of_subscriber.flags = WEFT_SUBSCRIBER_RELIABLE;
+    of_subscriber.wait = WEFT_WAIT_BLOCK;
+    status = weft_subscriber_open(
+        NAME, &of_subscriber, weft_after_ns(PATIENCE_NS), &subscriber, &detail);
+    CHECK((subscriber != NULL) == (status == WEFT_OK));
+    CHECK(status == WEFT_OK || detail.status == status);
+    return status == WEFT_OK;
+}
+
+static weft_status publish(uint64_t deadline_ns)
+{
+    unsigned char data[BYTES];
+    weft_status status;
+
+    sides_fill(data, sizeof(data), sent);
+    status = weft_publisher_send(publisher, data, sizeof(data), deadline_ns);
+    sent += status == WEFT_OK;
+    return status;
+}
+
+static weft_status receive(uint64_t deadline_ns)
+{
+    unsigned char data[BYTES];
+    weft_publication publication = {.data = data, .bytes = sizeof(data)};
+    weft_status status =
+        weft_subscriber_recv(subscriber, &publication, deadline_ns);
+
+    if (status == WEFT_OK) {
+        CHECK(publication.sequence == received && publication.lost == 0);
+        CHECK(sides_matches(data, publication.bytes, received));
+        received++;
+    }
+    return status;
+}
+
+/* Parks, is rung, and takes what has come. */
+static bool exchange(void)
+{
+    for (unsigned i = 0; i < 3; i++) {
+        if (receive(weft_after_ns(PEER_MS)) != WEFT_ETIMEDOUT ||
+            publish(weft_after_ns(PATIENCE_NS)) != WEFT_OK ||
+            receive(weft_after_ns(PATIENCE_NS)) != WEFT_OK) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool fill_and_drain(void)
+{
+    weft_status status = WEFT_OK;
+
+    /* Without its subscriber the ring is never full. */
+    for (unsigned i = 0; i < 100 && status == WEFT_OK; i++) {
+        status = publish(WEFT_NOW);
+    }
+    if (status != WEFT_EAGAIN ||
+        publish(weft_after_ns(PEER_MS)) != WEFT_ETIMEDOUT) {
+        return false;
+    }
+    while (received < sent) {
+        if (receive(weft_after_ns(PATIENCE_NS)) != WEFT_OK) {
+            return false;
+        }
+    }
+    return publish(weft_after_ns(PATIENCE_NS)) == WEFT_OK;
+}
+
+/* False: something has failed. */
+static bool go_through(void)
+{
+    bool is_through = open_both() && exchange() && fill_and_drain();
+
+    weft_publisher_close(&publisher);
+    if (is_through) {
+        is_through = receive(weft_after_ns(PATIENCE_NS)) == WEFT_OK &&
+                     receive(weft_after_ns(PATIENCE_NS)) == WEFT_ECLOSED;
+    }
+    weft_subscriber_close(&subscriber);
+    return is_through;
+}
+
+/* Returns how many ways the failed call has; 0: the script has ended before. */
+static unsigned fail(uint64_t number, unsigned variant)
+{
+    struct sides_holdings before = sides_hold();
+    int64_t live = fake_live_allocations();
+    unsigned variants;
+
+    fake_fail_at(number, variant);
+    if (!go_through()) {
+        CHECK(fake_failed_operation() != NULL);
+        CHECK(go_through());
+    }
+    variants = fake_failed_variants();
+    fake_reset();
+    CHECK(fake_live_allocations() == live);
+    sides_check_holdings(&before);
+    return variants;
+}
+
+void test_main(void)
+{
+    uint64_t number = 0;
+    unsigned variants;
+
+    check_case("each call of a topic fails once");
+    peer_names_begin();
+    CHECK(go_through()); /* what is made once is kept */
+    do {
+        variants = fail(++number, 0);
+        for (unsigned i = 1; i < variants; i++) {
+            (void)fail(number, i);
+        }
+    } while (variants != 0);
+    CHECK(number > 30);
+    peer_names_end();
+}
