@@ -55,6 +55,41 @@ check 'so does the one that it waits for' is $? 0
 check 'both have counted together' \
     is "$(lines "$work/first" "$work/second")" $'2000\n2000'
 
+# read_news N FILE: waits until a file has so many lines.
+read_news() {
+    local i
+
+    for ((i = 0; i < 200; i++)); do
+        [[ $(wc -l <"$2") -lt $1 ]] || return 0
+        sleep 0.05
+    done
+    return 1
+}
+
+if on_windows; then
+    skip 'topic_publish and topic_subscribe' 'topics were not tried there yet'
+else
+    : >"$work/news1"
+    : >"$work/news2"
+    "$(example topic_subscribe)" >"$work/news1" 2>"$work/news1.err" &
+    early=$!
+    mkfifo "$work/press"
+    exec 9<>"$work/press"
+    "$(example topic_publish)" <"$work/press" 2>"$work/press.err" 9>&- &
+    press=$!
+    printf 'one\n\nthree\n' >&9
+    check 'topic_subscribe prints it all' read_news 3 "$work/news1"
+    "$(example topic_subscribe)" >"$work/news2" 2>"$work/news2.err" 9>&- &
+    late=$!
+    check 'topic_subscribe prints what was before' read_news 3 "$work/news2"
+    exec 9>&-
+    wait "$press"
+    check 'topic_publish ends with its input' is $? 0
+    wait "$early" && wait "$late"
+    check 'topic_subscribe ends with the topic' is $? 0
+    check 'both have printed the same' cmp "$work/news1" "$work/news2"
+fi
+
 epoll_loop=$(example epoll_loop)
 if [[ -n $epoll_loop ]]; then
     mkfifo "$work/keep"

@@ -143,6 +143,30 @@ static void test_kind(const struct kind *kind)
     CHECK(weft_now_ns() >= deadline_ns);
 }
 
+static void look_at_mask(void *blocked)
+{
+    sigset_t mask;
+
+    CHECK(pthread_sigmask(SIG_SETMASK, NULL, &mask) == 0);
+    *(bool *)blocked =
+        sigismember(&mask, SIGUSR1) == 1 && sigismember(&mask, SIGTERM) == 1;
+}
+
+static void test_thread(void)
+{
+    weftos_thread *thread;
+    bool blocked = false;
+    sigset_t mask;
+
+    check_case("no signal is handled in a thread of the library's own");
+    CHECK_STATUS(weftos_thread_start(look_at_mask, &blocked, &thread, NULL),
+                 WEFT_OK);
+    weftos_thread_join(thread, false);
+    CHECK(blocked);
+    CHECK(pthread_sigmask(SIG_SETMASK, NULL, &mask) == 0);
+    CHECK(sigismember(&mask, SIGUSR1) == 0);
+}
+
 void test_main(void)
 {
     struct sigaction action = {.sa_handler = handle};
@@ -153,6 +177,7 @@ void test_main(void)
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
         test_kind(&kinds[i]);
     }
+    test_thread();
     weftos_close(ends[0]);
     weftos_close(ends[1]);
     peer_names_end();
