@@ -141,8 +141,8 @@ bool wefti_topic_has_room(weft_publisher *publisher, uint64_t end);
 void wefti_topic_give_up(weft_publisher *publisher, struct wefti_reader *reader,
                          weft_status why);
 
-/* Has the control thread look around. WEFT_EOS: it can't be reached. */
-weft_status wefti_topic_poke(weft_publisher *publisher);
+/* Has the control thread look around; the publisher fails if it can't. */
+void wefti_topic_poke(weft_publisher *publisher);
 
 /* Starts the control thread, on the name, and ends it. */
 weft_status wefti_topic_start(weft_publisher *publisher, const char *name,

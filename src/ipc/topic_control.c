@@ -251,6 +251,7 @@ static weft_status grow(weft_publisher *publisher)
     unsigned room =
         publisher->reader_room == 0 ? 8 : publisher->reader_room * 2;
     struct wefti_reader **readers;
+    struct wefti_reader **before;
 
     if (publisher->reader_count < publisher->reader_room) {
         return WEFT_OK;
@@ -264,10 +265,12 @@ static weft_status grow(weft_publisher *publisher)
         memcpy(readers, publisher->readers,
                publisher->reader_room * sizeof(struct wefti_reader *));
     }
-    free(publisher->readers);
+    /* In this order: a child that is forked meanwhile closes its copies. */
+    before = publisher->readers;
     publisher->readers = readers;
     publisher->reader_room = room;
     wefti_unlock(&publisher->lock);
+    free(before);
     return WEFT_OK;
 }
 
@@ -447,18 +450,17 @@ static void run(void *context)
     drop_all(publisher);
 }
 
-weft_status wefti_topic_poke(weft_publisher *publisher)
+void wefti_topic_poke(weft_publisher *publisher)
 {
     weft_status status =
         weftos_socket_send(publisher->pokes[1], "", 1, NULL, 0, NULL);
 
     /* EAGAIN: it is full of pokes that were not heard yet. */
-    if (status == WEFT_OK || status == WEFT_EAGAIN) {
-        return WEFT_OK;
+    if (status != WEFT_OK && status != WEFT_EAGAIN) {
+        publisher->failed = WEFT_EOS;
+        /* It hears this, and lets go of those that would sleep on. */
+        weftos_socket_hang_up(publisher->pokes[1]);
     }
-    /* It hears this, and lets go of those that would sleep on. */
-    weftos_socket_hang_up(publisher->pokes[1]);
-    return WEFT_EOS;
 }
 
 weft_status wefti_topic_start(weft_publisher *publisher, const char *name,

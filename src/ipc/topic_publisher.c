@@ -218,21 +218,21 @@ static weft_status make_room(weft_publisher *publisher, uint64_t record,
 }
 
 /* Does anybody sleep for what was committed since `from`? */
-static weft_status wake_readers(weft_publisher *publisher, uint64_t from)
+static void wake_readers(weft_publisher *publisher, uint64_t from)
 {
     uint64_t sleepers;
 
     weftos_fence_full(); /* topic.h */
     sleepers = weftos_load_relaxed(&publisher->sleepers);
     if (sleepers - from >= publisher->written - from) {
-        return WEFT_OK;
+        return;
     }
     wefti_step("poke");
     publisher->wakes++;
     /* So that who spins for us on our own CPU sees that it does. */
     weftos_store_relaxed(&publisher->head->home.cpu,
                          (uint64_t)weftos_cpu() + 1);
-    return wefti_topic_poke(publisher);
+    wefti_topic_poke(publisher);
 }
 
 static weft_status publish(weft_publisher *publisher, const void *data,
@@ -265,7 +265,7 @@ static weft_status publish(weft_publisher *publisher, const void *data,
     /* Release: who resumes here finds the record's header zeroed or done. */
     weftos_store_release(&publisher->head->tail, publisher->written);
     wefti_step("published");
-    publisher->failed = wake_readers(publisher, from);
+    wake_readers(publisher, from);
     return WEFT_OK;
 }
 

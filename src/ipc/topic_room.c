@@ -142,7 +142,7 @@ static weft_status claim(weft_publisher *publisher, uint64_t end)
     has_gone = publisher->has_gone;
     wefti_unlock(&publisher->lock);
     if (has_gone) {
-        publisher->failed = wefti_topic_poke(publisher);
+        wefti_topic_poke(publisher);
     }
     /* Release: before anything is overwritten; see layout.h. */
     atomic_thread_fence(memory_order_release);

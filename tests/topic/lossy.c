@@ -9,7 +9,7 @@
 #include "reader.h"
 
 #define BYTES_MOST 2000
-#define PACE_NS 5000u
+#define PACE_NS UINT64_C(5000)
 
 static uint64_t run_ns(void)
 {
