@@ -50,7 +50,8 @@ static void test_slow(weft_wait wait)
     CHECK_STATUS(reader_publish(publisher, 0, count, 0), WEFT_OK);
     CHECK_STATUS(weft_publisher_get_stats(publisher, &stats), WEFT_OK);
     CHECK(stats.full > 0 && stats.cut_off == 0);
-    CHECK(reader.found[1].messages > count / 2);
+    /* No more can be ahead of it than the ring holds of the least records. */
+    CHECK(reader.found[1].messages + options.ring_bytes / 32 >= count);
     weft_publisher_close(&publisher);
     for (unsigned i = 0; i < 2; i++) {
         CHECK(peer_ended_well(&children[i]));
