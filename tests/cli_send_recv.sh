@@ -7,14 +7,14 @@
 . "$(dirname "$0")/tap.bash"
 
 # move SEND_OPTIONS RECV_OPTIONS: moves $work/in to $work/out, and leaves the
-# exit codes in $sent and $received.
+# exit codes in $sent and $received. Neither waits for ever for the other one.
 move() {
     # The options are lists of words.
     # shellcheck disable=SC2086
-    "$WEFT" recv pipe $2 >"$work/out" 2>"$work/recv.err" &
+    "$WEFT" recv pipe --timeout 90s $2 >"$work/out" 2>"$work/recv.err" &
     local receiver=$!
     # shellcheck disable=SC2086
-    "$WEFT" send pipe --wait $1 <"$work/in" 2>"$work/send.err"
+    "$WEFT" send pipe --timeout 90s --wait $1 <"$work/in" 2>"$work/send.err"
     sent=$?
     wait "$receiver"
     received=$?
