@@ -65,7 +65,7 @@ static weft_status add(struct registry *registry, const weftos_process_id *who,
                        weft_detail *detail)
 {
     struct watched **bucket = bucket_of(registry, who->pid);
-    struct watched *added = malloc(sizeof(*added));
+    struct watched *added = calloc(1, sizeof(*added));
     weft_status status;
 
     if (added == NULL) {

@@ -246,7 +246,7 @@ static void *list_processes(void)
     ULONG bytes = LIST_SPARE_BYTES;
 
     for (int i = 0; query != NULL && i < LIST_TRIES; i++) {
-        void *list = malloc(bytes);
+        void *list = calloc(1, bytes);
         ULONG needed = 0;
 
         if (list == NULL ||
