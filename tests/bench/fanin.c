@@ -143,8 +143,8 @@ static bool connect_client(fanin_side *side)
 #define TOY(serve_toy, connect_toy, call_toy)                                  \
     {                                                                          \
         .name = "toy", .choose = choose, .forget = forget,                     \
-        .open = open_server, .serve = serve_toy, .close = close_end,           \
-        .prepare = prepare, .connect = connect_toy, .call = call_toy,          \
+        .open = open_server, .serve = (serve_toy), .close = close_end,         \
+        .prepare = prepare, .connect = (connect_toy), .call = (call_toy),      \
         .leave = close_end,                                                    \
     }
 

@@ -41,13 +41,13 @@ struct serve {
 };
 
 void serve_init(struct serve *serve);
-peer_process serve_run(const struct serve *serve);
+peer_process serve_run(const struct serve *plan);
 
 /* Connects, and waits for the name. */
 weft_client *serve_connect(void);
 
-/* A call whose answer is WEFT_OK; its bytes are compared if `answer`. */
-void serve_call(weft_client *client, const char *request, const char *answer);
+/* A call whose answer is WEFT_OK; its bytes are compared if `text`. */
+void serve_call(weft_client *client, const char *request, const char *text);
 
 /* Has the server end, and waits for that. */
 void serve_end(peer_process *server, weft_client **client);
