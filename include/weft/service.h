@@ -35,6 +35,14 @@ typedef struct weft_service weft_service;
 #define WEFT_SERVICE_TAKES_HANDLES 1u
 /* As WEFT_CHANNEL_INTERRUPTIBLE. */
 #define WEFT_SERVICE_INTERRUPTIBLE 2u
+/*
+ * While other requests wait, the clients that the serving thread has answered
+ * are woken together, 32 at most: a wake can take the CPU from the server. Many
+ * short answers are given faster so. A client that sleeps may be woken only
+ * after the next requests have been answered, so it is not for a server some of
+ * whose answers take long.
+ */
+#define WEFT_SERVICE_GATHERS_WAKES 4u
 
 /* Set it up with WEFT_SERVICE_OPTIONS_INIT; zero means the default. */
 typedef struct weft_service_options {
@@ -136,9 +144,7 @@ WEFT_API weft_status weft_service_next(weft_service *service,
 /*
  * Answers a call, with `status` as the answer's own: WEFT_OK, or a failure,
  * for which there may be data too. Never blocks: what the client has no room
- * for waits until it has taken the rest. If the thread that calls
- * weft_service_next answers, and other requests are waiting, a client that
- * sleeps is woken together with others by the next weft_service_next.
+ * for waits until it has taken the rest.
  *
  * WEFT_OK: the reply is on its way. WEFT_ENOENT: there is no such call: it was
  * answered, or its client has gone. WEFT_ELIMIT: the client does not take its

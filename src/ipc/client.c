@@ -10,8 +10,9 @@
 
 #include <weft/service.h>
 
-#include "grow.h"
+#include "calls.h"
 #include "handshake.h"
+#include "received.h"
 
 /* What is kept while a call waits for its own answer. */
 #define KEPT_MOST_BYTES (UINT64_C(64) << 20)
@@ -40,9 +41,7 @@ struct weft_client {
     weft_detail detail; /* of our own failures */
 
     uint64_t last_call;
-    uint64_t *calls; /* in flight, in no order */
-    size_t call_count;
-    size_t call_room;
+    struct wefti_calls calls; /* in flight */
 
     struct letter *first;
     struct letter *last;
@@ -107,10 +106,7 @@ weft_status weft_client_open(const char *name,
 
 static void drop_letter(struct letter *letter)
 {
-    for (unsigned i = 0; letter != NULL && i < letter->reply.handle_count;
-         i++) {
-        weftos_close(letter->reply.handles[i]);
-    }
+    wefti_close_handles(letter->reply.handles, letter->reply.handle_count);
     free(letter);
 }
 
@@ -149,7 +145,7 @@ void weft_client_close(weft_client **client_)
     weft_channel_close(&client->channel);
     end_show(client);
     drop_kept(client);
-    free(client->calls);
+    free(client->calls.numbers);
     free(client->room);
     free(client->name);
     free(client);
@@ -183,7 +179,7 @@ weft_status weft_client_reopen(weft_client *client, uint64_t deadline_ns,
     }
     weft_channel_close(&client->channel);
     client->channel = channel;
-    client->call_count = 0;
+    client->calls.count = 0;
     drop_kept(client);
     memset(&client->detail, 0, sizeof(client->detail));
     return WEFT_OK;
@@ -211,50 +207,16 @@ void weft_client_detail(const weft_client *client, weft_detail *detail)
 
 /* ---------------------------------------------------------------- calls --- */
 
-static size_t find_call(const weft_client *client, uint64_t call)
-{
-    size_t i = 0;
-
-    while (i < client->call_count && client->calls[i] != call) {
-        i++;
-    }
-    return i;
-}
-
-static bool has_call(const weft_client *client, uint64_t call)
-{
-    return find_call(client, call) < client->call_count;
-}
-
-static void end_call(weft_client *client, uint64_t call)
-{
-    size_t i = find_call(client, call);
-
-    if (i < client->call_count) {
-        client->calls[i] = client->calls[--client->call_count];
-    }
-}
-
 /* A number for a new call, which is noted. 0: no memory. */
 static uint64_t add_call(weft_client *client)
 {
-    if (client->call_count == client->call_room) {
-        size_t room = client->call_room == 0 ? 8 : client->call_room * 2;
-        uint64_t *calls =
-            wefti_grow(client->calls, client->call_count * sizeof(*calls),
-                       room * sizeof(*calls));
-
-        if (calls == NULL) {
-            return 0;
-        }
-        client->calls = calls;
-        client->call_room = room;
-    }
     do {
         client->last_call = (client->last_call + 1) & WEFTI_CALL_MASK;
-    } while (client->last_call == 0 || has_call(client, client->last_call));
-    client->calls[client->call_count++] = client->last_call;
-    return client->last_call;
+    } while (client->last_call == 0 ||
+             wefti_calls_have(&client->calls, client->last_call));
+    return wefti_calls_add(&client->calls, client->last_call)
+               ? client->last_call
+               : 0;
 }
 
 static weft_status send_parcel(weft_client *client, const weft_message *message,
@@ -307,7 +269,7 @@ weft_status weft_client_begin(weft_client *client, const weft_message *message,
     }
     status = send_call(client, message, *call, deadline_ns);
     if (status != WEFT_OK) {
-        end_call(client, *call);
+        wefti_calls_end(&client->calls, *call);
         *call = 0;
     }
     return status;
@@ -334,10 +296,10 @@ weft_status weft_client_cancel(weft_client *client, uint64_t call)
     if (status != WEFT_OK) {
         return status;
     }
-    if (!has_call(client, call)) {
+    if (!wefti_calls_have(&client->calls, call)) {
         return WEFT_ENOENT;
     }
-    end_call(client, call);
+    wefti_calls_end(&client->calls, call);
     /* A server that has not even room for this hears of it no earlier. */
     status = send_parcel(client, &nothing, WEFTI_CANCEL, call, WEFT_NOW);
     return status == WEFT_EAGAIN ? WEFT_OK : status;
@@ -396,13 +358,6 @@ static void show_message(weft_reply *reply, const weft_message *message)
            message->handle_count * sizeof(message->handles[0]));
 }
 
-static void close_handles(const weft_message *message)
-{
-    for (unsigned i = 0; i < message->handle_count; i++) {
-        weftos_close(message->handles[i]);
-    }
-}
-
 /* Receives the next answer to a call in flight, or event. */
 static weft_status take(weft_client *client, weft_reply *reply,
                         uint64_t deadline_ns)
@@ -419,16 +374,17 @@ static weft_status take(weft_client *client, weft_reply *reply,
         }
         show_message(reply, &message);
         parcel = wefti_tag_parcel(message.tag);
-        if (parcel == WEFTI_REPLY && has_call(client, reply->call)) {
+        if (parcel == WEFTI_REPLY &&
+            wefti_calls_have(&client->calls, reply->call)) {
             if ((reply->flags & WEFT_REPLY_MORE) == 0) {
-                end_call(client, reply->call);
+                wefti_calls_end(&client->calls, reply->call);
             }
             return WEFT_OK;
         }
         if (parcel == WEFTI_NEWS && message.tag == wefti_tag(parcel, 0)) {
             return WEFT_OK;
         }
-        close_handles(&message);
+        wefti_close_handles(message.handles, message.handle_count);
         if (parcel != WEFTI_REPLY) {
             return wefti_fail(&client->detail, WEFT_EPROTO, "read an answer");
         }
@@ -500,9 +456,7 @@ static weft_status await_answer(weft_client *client, uint64_t call,
         }
         status = keep(client, reply);
         if (status != WEFT_OK) {
-            for (unsigned i = 0; i < reply->handle_count; i++) {
-                weftos_close(reply->handles[i]);
-            }
+            wefti_close_handles(reply->handles, reply->handle_count);
             return wefti_fail(&client->detail, status, "keep an answer");
         }
     }

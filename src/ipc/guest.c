@@ -6,12 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "grow.h"
 #include "guest.h"
 #include "received.h"
-
-/* A list of calls begins with room for so many. */
-#define FIRST_CALLS 8
 
 struct wefti_guest *wefti_guest_create(weft_channel *channel,
                                        const struct wefti_quota *quota)
@@ -38,9 +34,6 @@ static void drop_first(struct wefti_guest *guest)
 
     guest->first = letter->next;
     guest->queued_bytes -= letter_bytes(letter);
-    for (unsigned i = 0; i < letter->message.handle_count; i++) {
-        weftos_close(letter->message.handles[i]);
-    }
     free(letter);
 }
 
@@ -50,72 +43,21 @@ void wefti_guest_close(struct wefti_guest *guest)
         drop_first(guest);
     }
     weft_channel_close(&guest->channel);
-    free(guest->calls);
+    free(guest->calls.numbers);
     free(guest);
 }
 
 /* ---------------------------------------------------------------- calls --- */
 
-static unsigned find_call(const struct wefti_guest *guest, uint64_t call)
-{
-    unsigned i = 0;
-
-    while (i < guest->call_count && guest->calls[i] != call) {
-        i++;
-    }
-    return i;
-}
-
-bool wefti_guest_has_call(const struct wefti_guest *guest, uint64_t call)
-{
-    return find_call(guest, call) < guest->call_count;
-}
-
-static weft_status make_room_for_call(struct wefti_guest *guest)
-{
-    unsigned room = guest->call_room == 0 ? FIRST_CALLS : guest->call_room * 2;
-    uint64_t *calls;
-
-    if (guest->call_count < guest->call_room) {
-        return WEFT_OK;
-    }
-    if (room > guest->quota->calls_max) {
-        room = guest->quota->calls_max;
-    }
-    calls = wefti_grow(guest->calls, guest->call_count * sizeof(*calls),
-                       room * sizeof(*calls));
-    if (calls == NULL) {
-        return WEFT_ENOMEM;
-    }
-    guest->calls = calls;
-    guest->call_room = room;
-    return WEFT_OK;
-}
-
 weft_status wefti_guest_add_call(struct wefti_guest *guest, uint64_t call)
 {
-    weft_status status;
-
-    if (wefti_guest_has_call(guest, call)) {
+    if (wefti_calls_have(&guest->calls, call)) {
         return WEFT_EPROTO;
     }
-    if (guest->call_count >= guest->quota->calls_max) {
+    if (guest->calls.count >= guest->quota->calls_max) {
         return WEFT_ELIMIT;
     }
-    status = make_room_for_call(guest);
-    if (status == WEFT_OK) {
-        guest->calls[guest->call_count++] = call;
-    }
-    return status;
-}
-
-void wefti_guest_end_call(struct wefti_guest *guest, uint64_t call)
-{
-    unsigned i = find_call(guest, call);
-
-    if (i < guest->call_count) {
-        guest->calls[i] = guest->calls[--guest->call_count];
-    }
+    return wefti_calls_add(&guest->calls, call) ? WEFT_OK : WEFT_ENOMEM;
 }
 
 /* -------------------------------------------------------------- sending --- */
@@ -126,7 +68,7 @@ static uint64_t bytes_behind_first(const struct wefti_guest *guest)
     return guest->queued_bytes - letter_bytes(guest->first);
 }
 
-/* A copy of what is left of a message; its handles are the letter's own. */
+/* A copy of what is left of a message. */
 static weft_status queue(struct wefti_guest *guest, const weft_message *message,
                          uint64_t sent)
 {

@@ -10,6 +10,7 @@
 
 #include <weft/service.h>
 
+#include "calls.h"
 #include "handshake.h"
 #include "rx.h"
 #include "tx.h"
@@ -48,9 +49,7 @@ struct wefti_guest {
     uint64_t due_ns;          /* of the call that comes next */
 
     /* Under the service's lock. */
-    uint64_t *calls; /* unanswered, in no order */
-    unsigned call_count;
-    unsigned call_room;
+    struct wefti_calls calls; /* unanswered */
     struct wefti_letter *first;
     struct wefti_letter *last;
     uint64_t queued_bytes;
@@ -65,8 +64,6 @@ void wefti_guest_close(struct wefti_guest *guest);
 
 /* Notes a call. WEFT_ELIMIT: too many; WEFT_EPROTO: it is open; WEFT_ENOMEM. */
 weft_status wefti_guest_add_call(struct wefti_guest *guest, uint64_t call);
-bool wefti_guest_has_call(const struct wefti_guest *guest, uint64_t call);
-void wefti_guest_end_call(struct wefti_guest *guest, uint64_t call);
 
 /* ---------------------------------------------- under the lock: sending --- */
 

@@ -25,8 +25,9 @@
 
 static const char *find_fault(const weft_service_options *options)
 {
-    const unsigned known =
-        WEFT_SERVICE_TAKES_HANDLES | WEFT_SERVICE_INTERRUPTIBLE;
+    const unsigned known = WEFT_SERVICE_TAKES_HANDLES |
+                           WEFT_SERVICE_INTERRUPTIBLE |
+                           WEFT_SERVICE_GATHERS_WAKES;
 
     if ((options->flags & ~known) != 0) {
         return "check the option flags";
@@ -100,6 +101,7 @@ static weft_status take_options(weft_service *service,
         copy.queue_max_bytes != 0 ? copy.queue_max_bytes : DEFAULT_QUEUE;
     service->quota.takes_handles =
         (copy.flags & WEFT_SERVICE_TAKES_HANDLES) != 0;
+    service->gathers_wakes = (copy.flags & WEFT_SERVICE_GATHERS_WAKES) != 0;
     return init_settings(&service->settings, &copy, detail);
 }
 
@@ -349,11 +351,14 @@ uintptr_t wefti_service_this_thread(void)
 
 /*
  * May the client's wake wait? Only where this thread is to come back for other
- * requests, which are there already.
+ * requests, which are there already. That the client sleeps is a guess here:
+ * one that falls asleep meanwhile is woken at once.
  */
-static bool may_owe(const weft_service *service)
+static bool may_owe(const weft_service *service, const struct wefti_line *line)
 {
-    return atomic_load_explicit(&service->thread, memory_order_relaxed) ==
+    return service->gathers_wakes && !line->owes_ring &&
+           weftos_load_relaxed(&line->peer->parked_at) != WEFTI_NONE &&
+           atomic_load_explicit(&service->thread, memory_order_relaxed) ==
                wefti_service_this_thread() &&
            service->owed_count < WEFTI_OWED_MOST &&
            wefti_service_is_any_ready(service);
@@ -385,7 +390,7 @@ static weft_status send_to(weft_service *service, struct wefti_guest *guest,
     weft_status status;
 
     copy.tag = tag;
-    if (!line->owes_ring && may_owe(service)) {
+    if (may_owe(service, line)) {
         line->defers = true;
         status = wefti_guest_send(guest, &copy);
         line->defers = false;
@@ -416,13 +421,13 @@ weft_status weft_service_reply(weft_service *service, uint64_t client,
     wefti_lock(&service->lock);
     guest = find_guest(service, client);
     status = WEFT_ENOENT;
-    if (guest != NULL && wefti_guest_has_call(guest, call)) {
+    if (guest != NULL && wefti_calls_have(&guest->calls, call)) {
         status = send_to(service, guest, message,
                          wefti_tag(WEFTI_REPLY, call) |
                              failure << WEFTI_FAILURE_SHIFT |
                              ((flags & WEFT_REPLY_MORE) != 0 ? WEFTI_MORE : 0));
         if (status == WEFT_OK && (flags & WEFT_REPLY_MORE) == 0) {
-            wefti_guest_end_call(guest, call);
+            wefti_calls_end(&guest->calls, call);
         }
     }
     wefti_unlock(&service->lock);

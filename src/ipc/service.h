@@ -20,6 +20,7 @@ struct weft_service {
     struct wefti_settings settings;
     struct wefti_quota quota;
     unsigned clients_max;
+    bool gathers_wakes;
 
     /* Guards what guest.h says, and `guests` against the repliers. */
     struct wefti_lock lock;

@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "received.h"
 #include "service.h"
 
 /* Messages of one client before it is the next one's turn. */
@@ -102,13 +103,6 @@ static void fill_request(weft_request *request, const struct wefti_guest *guest,
     request->peer = guest->peer;
 }
 
-static void close_handles(const weft_message *message)
-{
-    for (unsigned i = 0; i < message->handle_count; i++) {
-        weftos_close(message->handles[i]);
-    }
-}
-
 /* Answers a call by ourselves. */
 static void refuse_call(weft_service *service, struct wefti_guest *guest,
                         uint64_t call, weft_status why)
@@ -171,7 +165,7 @@ static bool take_call(weft_service *service, struct wefti_guest *guest,
         tell_message(request, message);
         return true;
     }
-    close_handles(message);
+    wefti_close_handles(message->handles, message->handle_count);
     return false;
 }
 
@@ -180,7 +174,7 @@ static bool take_one_way(const weft_service *service,
                          const weft_message *message, weft_request *request)
 {
     if (message->handle_count > 0 && !service->quota.takes_handles) {
-        close_handles(message);
+        wefti_close_handles(message->handles, message->handle_count);
         wefti_log(WEFT_LOG_WARNING,
                   "dropped a message of pid %lld: it carries handles",
                   (long long)guest->peer.pid);
@@ -197,8 +191,8 @@ static bool take_cancel(weft_service *service, struct wefti_guest *guest,
     bool was_open;
 
     wefti_lock(&service->lock);
-    was_open = wefti_guest_has_call(guest, call);
-    wefti_guest_end_call(guest, call);
+    was_open = wefti_calls_have(&guest->calls, call);
+    wefti_calls_end(&guest->calls, call);
     wefti_unlock(&service->lock);
     if (was_open) {
         fill_request(request, guest, WEFT_REQUEST_CANCEL);
@@ -236,7 +230,7 @@ static bool take_parcel(weft_service *service, struct wefti_guest *guest,
     case WEFTI_NEWS:
         break;
     }
-    close_handles(message);
+    wefti_close_handles(message->handles, message->handle_count);
     guest->gone = WEFT_EPROTO;
     return false;
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "channel/loop.h"
 #include "check.h"
 #include "serve.h"
 
@@ -263,6 +264,38 @@ static void test_slow_taker(void)
     end();
 }
 
+/* What a loop waits for; the other client has the first one answered. */
+static void test_client_handle(void)
+{
+    weft_client *other;
+    weft_handle handle;
+    weft_handle others;
+    weft_reply reply;
+    uint64_t call;
+
+    begin("a client's handle is ready when an answer is there",
+          WEFT_WAIT_ADAPTIVE);
+    other = serve_connect();
+    CHECK_STATUS(weft_client_handle(client, &handle), WEFT_OK);
+    CHECK_STATUS(weft_client_handle(other, &others), WEFT_OK);
+    CHECK_STATUS(weft_client_handle(client, NULL), WEFT_EINVAL);
+    CHECK_STATUS(weft_client_handle(NULL, &handle), WEFT_EINVAL);
+    CHECK_STATUS(weft_client_handle(client, &handle), WEFT_OK);
+    call = begin_call("d");
+    serve_call(client, "e", "e"); /* so the server has taken the first */
+    CHECK_STATUS(weft_client_next(client, &reply, WEFT_NOW), WEFT_EAGAIN);
+    loop_open(handle, others);
+    CHECK(!loop_is_ready(handle, 0));
+    serve_call(other, "a", "a");
+    CHECK(loop_is_ready(handle, 10000));
+    next_is(call, 0, "");
+    CHECK_STATUS(weft_client_next(client, &reply, WEFT_NOW), WEFT_EAGAIN);
+    CHECK(!loop_is_ready(handle, 0));
+    loop_close();
+    weft_client_close(&other);
+    end();
+}
+
 static void test_misuse(void)
 {
     weft_message message = {.data = NULL, .bytes = 1};
@@ -309,6 +342,7 @@ void test_main(void)
     test_deadline();
     test_handles();
     test_slow_taker();
+    test_client_handle();
     test_misuse();
     peer_names_end();
 }

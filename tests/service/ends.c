@@ -233,7 +233,7 @@ static void test_options(void)
     options.size = 3;
     refuse(options, "size");
     options = good;
-    options.flags = 4;
+    options.flags = 8;
     refuse(options, "flags");
     options = good;
     options.clients_max = UINT32_MAX;

@@ -51,7 +51,7 @@ static void call_often(void *context)
     weft_client_close(&client);
 }
 
-static void test_many(weft_wait wait)
+static void test_many(weft_wait wait, bool gathers_wakes)
 {
     struct load *load = peer_shared(sizeof(*load));
     peer_process children[CLIENTS];
@@ -62,6 +62,7 @@ static void test_many(weft_wait wait)
 
     serve_init(&plan);
     plan.wait = wait;
+    plan.gathers_wakes = gathers_wakes;
     server = serve_run(&plan);
     for (unsigned i = 0; i < clients; i++) {
         struct errand errand = {load, i};
@@ -82,8 +83,11 @@ void test_main(void)
 {
     peer_names_begin();
     check_case("many clients are answered, each its own calls");
-    test_many(WEFT_WAIT_ADAPTIVE);
+    test_many(WEFT_WAIT_ADAPTIVE, false);
     check_case("the same, of a server that never spins");
-    test_many(WEFT_WAIT_BLOCK);
+    test_many(WEFT_WAIT_BLOCK, false);
+    check_case("the same, of one that gathers its wakes");
+    test_many(WEFT_WAIT_BLOCK, true);
+    test_many(WEFT_WAIT_ADAPTIVE, true);
     peer_names_end();
 }

@@ -180,7 +180,8 @@ static void serve(void *context)
     options.calls_max = serve->calls_max;
     options.clients_max = serve->clients_max;
     options.queue_max_bytes = serve->queue_max_bytes;
-    options.flags = serve->takes_handles ? WEFT_SERVICE_TAKES_HANDLES : 0;
+    options.flags = (serve->takes_handles ? WEFT_SERVICE_TAKES_HANDLES : 0) |
+                    (serve->gathers_wakes ? WEFT_SERVICE_GATHERS_WAKES : 0);
     REQUIRE(weft_service_open(SERVE_NAME, &options, &service, NULL) == WEFT_OK);
     peer_gate_open(&serve->ready);
     do {

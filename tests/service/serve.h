@@ -36,6 +36,7 @@ struct serve {
     unsigned clients_max;
     uint64_t queue_max_bytes;
     bool takes_handles;
+    bool gathers_wakes;
     bool is_attacked; /* clients may go for any reason */
     peer_gate ready;
 };

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * weft in `weft bench fanin`: a service and its clients, through the public
- * headers only, with the default options but for those of the command line.
+ * headers only, with the default options but for those of the command line, and
+ * wakes that are gathered.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -68,6 +69,7 @@ static bool open_service(fanin_side *side)
         return bench_fail(&side->base, "out of memory");
     }
     options.wait = side->test->wait;
+    options.flags = WEFT_SERVICE_GATHERS_WAKES;
     return weft_service_open(side->address, &options, &state->service,
                              &detail) == WEFT_OK ||
            fail(side, "open a service", &detail);
