@@ -30,10 +30,13 @@ set(WEFT_IPC_SOURCES
     ipc/sync_semaphore.c
     ipc/sync_shared.c
     ipc/topic_control.c
+    ipc/topic_feed.c
+    ipc/topic_join.c
+    ipc/topic_place.c
     ipc/topic_publisher.c
-    ipc/topic_read.c
     ipc/topic_room.c
     ipc/topic_subscriber.c
+    ipc/topic_wait.c
     ipc/tx.c
 )
 
@@ -48,6 +51,7 @@ set(WEFT_OS_POSIX_SOURCES
     os/posix/map.c
     os/posix/misc.c
     os/posix/named.c
+    os/posix/numbers.c
     os/posix/place.c
     os/posix/probe.c
     os/posix/thread.c

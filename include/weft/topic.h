@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * weft/topic.h - one publishes, any number subscribe.
+ * weft/topic.h - some publish, any number subscribe.
  *
  * A publisher writes each message once, into a ring in memory that it owns.
  * All its subscribers can read that ring, and none can write it, so a message
@@ -14,7 +14,9 @@
  *   taken, the publisher waits for it; or lets go of it, after a time that the
  *   publisher sets.
  *
- * A topic has one publisher at a time, so far: its name is the publisher's.
+ * A topic is a name that publishers share, 64 of them at a time. No other
+ * process is needed for that. Whoever subscribes gets the messages of all,
+ * those of one publisher in their order, and of publishers that come later too.
  *
  * Threads: a publisher is used by one thread at a time, and so is a
  * subscriber. Different ones are independent. weft_publisher_open starts a
@@ -48,6 +50,8 @@ typedef struct weft_publisher weft_publisher;
 
 /* As WEFT_CHANNEL_INTERRUPTIBLE. */
 #define WEFT_PUBLISHER_INTERRUPTIBLE 1u
+/* Share the name with no other publisher. */
+#define WEFT_PUBLISHER_SOLE 2u
 
 /* Set it up with WEFT_PUBLISHER_OPTIONS_INIT; zero means the default. */
 typedef struct weft_publisher_options {
@@ -85,11 +89,15 @@ typedef struct weft_publisher_options {
     }
 
 /*
- * Takes the name, as weft_channel_listen does. `options` and `detail` may be
- * NULL. On success the caller owns `*out`; on failure it is NULL. WEFT_EINUSE:
- * somebody has the name, perhaps another publisher. WEFT_ELIMIT: no thread or
- * descriptor is left. WEFT_ENAME, WEFT_EACCES, WEFT_EINVAL, WEFT_ENOMEM,
- * WEFT_ENOTSUP, WEFT_EOS. Since 0.1.
+ * Takes the name, as weft_channel_listen does, or shares it with the publishers
+ * that have it: those are told, and asked, one after the other, for
+ * `handshake_ns` each at most. `options` and `detail` may be NULL. On success
+ * the caller owns `*out`; on failure it is NULL. WEFT_EINUSE: what has the name
+ * is no publisher, or one of the two will not share it. WEFT_ELIMIT: no thread
+ * or descriptor is left, or 64 publishers have the name. WEFT_ETIMEDOUT: who
+ * has the name does not answer. WEFT_EVERSION: it speaks another protocol.
+ * WEFT_ENAME,
+ * WEFT_EACCES, WEFT_EINVAL, WEFT_ENOMEM, WEFT_ENOTSUP, WEFT_EOS. Since 0.1.
  */
 WEFT_API weft_status weft_publisher_open(const char *name,
                                          const weft_publisher_options *options,
@@ -158,6 +166,11 @@ typedef struct weft_subscriber weft_subscriber;
 /* As those of weft_channel_options. */
 #define WEFT_SUBSCRIBER_INTERRUPTIBLE 4u
 #define WEFT_SUBSCRIBER_AWAIT_NAME 8u
+/*
+ * Go on when there is no publisher, at first or any more: whoever begins next
+ * is waited for. weft_subscriber_handle answers WEFT_ENOTSUP then.
+ */
+#define WEFT_SUBSCRIBER_STAYS 16u
 
 /* Set it up with WEFT_SUBSCRIBER_OPTIONS_INIT; zero means the default. */
 typedef struct weft_subscriber_options {
@@ -166,8 +179,8 @@ typedef struct weft_subscriber_options {
     unsigned flags; /* WEFT_SUBSCRIBER_... */
     /* The largest ring of a publisher's to be mapped. Default 64 MiB. */
     size_t ring_max_bytes;
-    uint64_t handshake_ns; /* as that of weft_channel_options */
-    weft_peer_policy *allow;
+    uint64_t handshake_ns;   /* as that of weft_channel_options */
+    weft_peer_policy *allow; /* asked of each publisher */
     void *allow_context;
 } weft_subscriber_options;
 
@@ -177,9 +190,11 @@ typedef struct weft_subscriber_options {
     }
 
 /*
- * Connects to a topic, as weft_channel_connect does to a listener. WEFT_EPROTO:
- * what listens there is no publisher, or its ring is too large. WEFT_ELIMIT:
- * it has too many subscribers. Otherwise as weft_channel_connect. Since 0.1.
+ * Joins all publishers of a topic, as weft_channel_connect connects to a
+ * listener. It is enough that one lets us in; the others' refusals are logged.
+ * Otherwise the last failure is told. WEFT_EPROTO: what has the name is no
+ * publisher, or its ring is too large. WEFT_ELIMIT: it has too many
+ * subscribers. Otherwise as weft_channel_connect. Since 0.1.
  */
 WEFT_API weft_status weft_subscriber_open(
     const char *name, const weft_subscriber_options *options,
@@ -190,36 +205,52 @@ WEFT_API void weft_subscriber_close(weft_subscriber **subscriber);
 
 /* A message of a topic. */
 typedef struct weft_publication {
-    void *data;        /* where to receive it */
-    size_t bytes;      /* the room there; then the message's length */
+    void *data;   /* where to receive it */
+    size_t bytes; /* the room there; then the message's length */
+    uint64_t
+        publisher;     /* whose it is: a number for as long as that one is in */
     uint64_t sequence; /* its number; the publisher's first one is 0 */
-    uint64_t lost;     /* lossy: messages lost between this and the last one */
+    /*
+     * The publisher's messages that were lost between this and the last one:
+     * lossy, or the first ones of a publisher that came later and was too fast
+     * to be joined before its ring went round.
+     */
+    uint64_t lost;
 } weft_publication;
 
 /*
- * Receives the next message, in the order in which they were published. What
- * is at `data` is undefined unless this returns WEFT_OK.
+ * Receives the next message, each publisher's in the order in which they were
+ * published. What is at `data` is undefined unless this returns WEFT_OK.
  *
  * WEFT_EMSGSIZE: `bytes` tells its length, and it stays. WEFT_ETIMEDOUT,
  * WEFT_EAGAIN (WEFT_NOW): there is none. WEFT_EINTR: with
- * WEFT_SUBSCRIBER_INTERRUPTIBLE. These stay: WEFT_ECLOSED, the publisher has
- * closed and all was taken; WEFT_EPEERDIED, it has died and all that it had
- * published was taken; WEFT_ELIMIT, this reliable subscriber was too slow and
- * has been cut off; WEFT_ECORRUPT, WEFT_EPROTO, the publisher breaks the rules;
- * WEFT_EOS. WEFT_ENOMEM: it can't sleep. WEFT_EINVAL, WEFT_EFORKED. Since 0.1.
+ * WEFT_SUBSCRIBER_INTERRUPTIBLE.
+ *
+ * How a publisher ends is told once, when all that it had published was taken:
+ * WEFT_EPEERDIED, it has died; WEFT_ELIMIT, this reliable subscriber was too
+ * slow for it and has been cut off; WEFT_ECORRUPT, WEFT_EPROTO, it breaks the
+ * rules; WEFT_EOS. One that has failed us so is not joined again. WEFT_ECLOSED,
+ * it has closed, is only told of the last one. While there are others, or with
+ * WEFT_SUBSCRIBER_STAYS, the next call goes on; else the status stays.
+ *
+ * WEFT_ENOMEM, WEFT_ELIMIT, WEFT_EOS: it can't sleep. WEFT_EINVAL,
+ * WEFT_EFORKED. Since 0.1.
  */
 WEFT_API weft_status weft_subscriber_recv(weft_subscriber *subscriber,
                                           weft_publication *publication,
                                           uint64_t deadline_ns);
 
-/* The largest message that can come, as the publisher says. Since 0.1. */
+/*
+ * The largest message that can come, as those publishers say that are in; one
+ * that comes later may send larger ones. 0: there are none. Since 0.1.
+ */
 WEFT_API size_t weft_subscriber_message_max(const weft_subscriber *subscriber);
 
 /*
  * A handle for poll, epoll, kqueue or WaitForMultipleObjects. It may be waited
  * for only after weft_subscriber_recv has returned WEFT_EAGAIN to WEFT_NOW; it
  * is ready, level-triggered, when the next call may not. The subscriber's own.
- * Since 0.1.
+ * WEFT_ENOTSUP: it has WEFT_SUBSCRIBER_STAYS. Since 0.1.
  */
 WEFT_API weft_status weft_subscriber_handle(weft_subscriber *subscriber,
                                             weft_handle *handle);
@@ -234,8 +265,9 @@ typedef struct weft_subscriber_stats {
      * received, all that were published since it began.
      */
     uint64_t lost;
-    uint64_t gaps;  /* places at which some were lost */
-    uint64_t parks; /* times it went to sleep */
+    uint64_t gaps;       /* places at which some were lost */
+    uint64_t parks;      /* times it went to sleep */
+    unsigned publishers; /* now */
 } weft_subscriber_stats;
 
 /* As weft_publisher_get_stats. Since 0.1. */

@@ -197,8 +197,11 @@ weft_status wefti_channel_connect(const char *name,
     weft_detail found = {WEFT_OK, 0, NULL};
     struct wefti_offer offer;
     weft_handle socket;
-    weft_status status = wefti_offer_init(&offer, false, detail);
+    weft_status status = wefti_check_name(name, detail);
 
+    if (status == WEFT_OK) {
+        status = wefti_offer_init(&offer, false, detail);
+    }
     if (status != WEFT_OK) {
         return status;
     }

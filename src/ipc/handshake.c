@@ -144,6 +144,13 @@ weft_status wefti_settings_init(struct wefti_settings *settings,
     return WEFT_OK;
 }
 
+weft_status wefti_check_name(const char *name, weft_detail *detail)
+{
+    return strpbrk(name, "/\\") != NULL || strchr(name, '+') == NULL
+               ? WEFT_OK
+               : wefti_fail(detail, WEFT_ENAME, "check the name");
+}
+
 weft_status wefti_check_peer(const struct wefti_settings *settings,
                              const weftos_peer *peer, weft_detail *detail)
 {
@@ -291,8 +298,9 @@ static weft_status refusal(const struct wefti_greeting *greeting,
                            const struct wefti_settings *settings,
                            weft_detail *detail)
 {
-    static const weft_status known[] = {WEFT_EACCES, WEFT_EVERSION, WEFT_ENOMEM,
-                                        WEFT_ELIMIT, WEFT_EPROTO};
+    static const weft_status known[] = {WEFT_EACCES, WEFT_EVERSION,
+                                        WEFT_ENOMEM, WEFT_ELIMIT,
+                                        WEFT_EPROTO, WEFT_EINUSE};
     weft_status status = check_pattern(greeting, settings, detail);
 
     if (status != WEFT_OK) {
@@ -350,17 +358,25 @@ static weft_status check_greeting(const struct wefti_greeting *greeting,
                                   const struct wefti_settings *settings,
                                   weft_detail *detail)
 {
-    bool is_hub = settings->pattern == WEFTI_SERVICE && kind == WEFTI_WELCOME;
+    bool is_hub = settings->pattern == WEFTI_TOPIC ||
+                  (settings->pattern == WEFTI_SERVICE && kind == WEFTI_WELCOME);
     uint32_t flags_known =
         settings->pattern == WEFTI_TOPIC ? WEFTI_TOPIC_FLAGS_KNOWN : 0;
+    bool brings_home = (greeting->topic_flags & WEFTI_TOPIC_JOIN) == 0;
     bool sound = greeting->status == 0 &&
                  (greeting->capabilities & ~WEFTI_CAPABILITIES_KNOWN) == 0 &&
                  (greeting->topic_flags & ~flags_known) == 0 &&
-                 (greeting->position | greeting->sequence) == 0 &&
-                 received->handle_count == handles_of(is_hub) &&
-                 wefti_is_power_of_two((size_t)greeting->home_bytes) &&
-                 greeting->home_bytes >= WEFTI_HOME_MIN &&
-                 greeting->home_bytes <= WEFTI_HOME_MAX;
+                 (greeting->position | greeting->sequence) == 0;
+
+    if (brings_home) {
+        sound = sound && received->handle_count == handles_of(is_hub) &&
+                wefti_is_power_of_two((size_t)greeting->home_bytes) &&
+                greeting->home_bytes >= WEFTI_HOME_MIN &&
+                greeting->home_bytes <= WEFTI_HOME_MAX;
+    } else {
+        sound =
+            sound && received->handle_count == 0 && greeting->home_bytes == 0;
+    }
 
     return sound ? WEFT_OK
                  : wefti_fail(detail, WEFT_EPROTO, "check the peer's greeting");
@@ -373,6 +389,11 @@ static weft_status take_answer(struct wefti_answer *answer,
     const void *home = NULL;
     weft_status status;
 
+    answer->peer = received->sender.who;
+    answer->topic_flags = greeting->topic_flags;
+    if ((answer->topic_flags & WEFTI_TOPIC_JOIN) != 0) {
+        return WEFT_OK;
+    }
     /* Where it can't be watched, the socket's hang-up has to do. */
     answer->process = received->process;
     received->process = WEFTOS_NONE;
@@ -392,8 +413,6 @@ static weft_status take_answer(struct wefti_answer *answer,
                                    &answer->bell, detail);
         received->handle_count = WEFTI_GREETING_BELL; /* it is used up */
     }
-    answer->peer = received->sender.who;
-    answer->topic_flags = greeting->topic_flags;
     answer->ring_max_bytes = greeting->ring_max_bytes;
     answer->message_max_bytes = greeting->message_max_bytes;
     answer->can_fence_remote =

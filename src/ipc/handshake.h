@@ -45,6 +45,12 @@ weft_status wefti_settings_init(struct wefti_settings *settings,
                                 const weft_channel_options *options,
                                 weft_detail *detail);
 
+/*
+ * A plain name of the caller's has no number: those are for who shares it.
+ * Whether it is a good name otherwise, the system's own code says.
+ */
+weft_status wefti_check_name(const char *name, weft_detail *detail);
+
 /* Is this peer allowed? WEFT_EACCES if not. */
 weft_status wefti_check_peer(const struct wefti_settings *settings,
                              const weftos_peer *peer, weft_detail *detail);

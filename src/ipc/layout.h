@@ -274,12 +274,13 @@ static inline uint64_t wefti_claim_step(uint64_t ring_bytes)
 /* Flags of a subscriber's greeting. */
 #define WEFTI_TOPIC_RELIABLE 1u
 #define WEFTI_TOPIC_HISTORY 2u
-#define WEFTI_TOPIC_FLAGS_KNOWN 3u
+#define WEFTI_TOPIC_JOIN 4u /* it is no subscriber, but a publisher too */
+#define WEFTI_TOPIC_FLAGS_KNOWN 7u
 
 /* ------------------------------------------------------- control socket --- */
 
 /* Changes with every change of this file. */
-#define WEFTI_PROTOCOL 3
+#define WEFTI_PROTOCOL 4
 
 enum wefti_kind {
     WEFTI_HELLO = 1,   /* the connecting side's first word */
@@ -322,6 +323,13 @@ _Static_assert(offsetof(struct wefti_greeting, home_bytes) == 16, "layout");
  * of the number `sequence`.
  */
 
+/*
+ * Publishers that share a name greet each other once, when one of them begins:
+ * a HELLO with WEFTI_TOPIC_JOIN and without a home or handles. The WELCOME, or
+ * REFUSE, brings as little, and ends the connection. Who welcomes another one
+ * tells its subscribers, by WEFTI_JOIN.
+ */
+
 /* The handles of a greeting, in this order. */
 #define WEFTI_GREETING_HOME 0
 #define WEFTI_GREETING_BELL 1
@@ -332,10 +340,11 @@ _Static_assert(offsetof(struct wefti_greeting, home_bytes) == 16, "layout");
  * server has no doorbell, but hears all its clients' sockets: a rider of type
  * WEFTI_RING rings, with position 0 and no handles.
  *
- * A subscriber sends WEFTI_PARK before it sleeps for the record at `position`:
- * its doorbell is then rung once, when that record is there. WEFTI_RING tells
- * a publisher that waits for room of a cursor. The publisher sends
- * WEFTI_CUT_OFF, as its last word, to one that was too slow.
+ * A subscriber, which hears several publishers, has no doorbell either. It
+ * sends WEFTI_PARK before it sleeps for the record at `position`: it is then
+ * rung once, when that record is there. WEFTI_RING tells a publisher that waits
+ * for room of a cursor. The publisher sends WEFTI_CUT_OFF, as its last word, to
+ * one that was too slow, and WEFTI_JOIN when another publisher has begun.
  */
 struct wefti_rider {
     uint32_t magic;
@@ -346,6 +355,7 @@ struct wefti_rider {
 #define WEFTI_RING 255u
 #define WEFTI_PARK 254u
 #define WEFTI_CUT_OFF 253u
+#define WEFTI_JOIN 252u
 
 _Static_assert(sizeof(struct wefti_rider) == 16, "layout");
 

@@ -70,6 +70,9 @@ weft_status weft_channel_listen(const char *name,
     }
     *out = NULL;
     status = wefti_settings_init(&settings, options, detail);
+    if (status == WEFT_OK) {
+        status = wefti_check_name(name, detail);
+    }
     return status != WEFT_OK
                ? status
                : wefti_listener_open(name, &settings, out, detail);

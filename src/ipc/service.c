@@ -126,6 +126,9 @@ weft_status weft_service_open(const char *name,
     service->spin_us = WEFTI_SPIN_MOST_US;
     status = take_options(service, options, detail);
     if (status == WEFT_OK) {
+        status = wefti_check_name(name, detail);
+    }
+    if (status == WEFT_OK) {
         status = wefti_listener_open(name, &service->settings,
                                      &service->listener, detail);
     }

@@ -2,12 +2,22 @@
  *
  * topic.h - what the files of a topic share. topic_publisher.c writes records,
  * topic_room.c claims room for them, topic_control.c has the publisher's own
- * thread; topic_subscriber.c subscribes, topic_read.c reads records.
+ * thread, topic_place.c finds it a place among those who share the name;
+ * topic_subscriber.c subscribes, topic_join.c joins publishers, topic_wait.c
+ * waits for them, topic_feed.c reads the records of one.
+ *
+ * Publishers. Each takes the first free place of the name, and greets those who
+ * have the others; they tell their subscribers that somebody has begun. So no
+ * daemon is needed, and nobody has to poll: a subscriber with one publisher
+ * learns of all. It looks at the places itself when it begins, when it is told,
+ * and when a publisher has left, as the next one may have taken its place. One
+ * that has a place above the first, and finds nobody in another, tries again:
+ * so whoever waits for the first publisher need only wait for the first place.
  *
  * Waiting. A subscriber that wants to sleep says for which position, by a PARK
- * on its socket. The control thread keeps the sleepers, and the least of their
- * positions in one word, which the publishing thread compares with what it has
- * just committed:
+ * on the socket of each publisher, and waits for all the sockets. The control
+ * thread keeps the sleepers, and the least of their positions in one word,
+ * which the publishing thread compares with what it has just committed:
  *
  *      control thread                 publishing thread
  *      store sleepers                 store record, tail
@@ -118,6 +128,7 @@ struct weft_publisher {
     weft_handle segment;
     struct wefti_reader *parked;
     unsigned last_place;
+    bool is_sole;
 };
 
 static inline struct wefti_header *
@@ -144,14 +155,24 @@ void wefti_topic_give_up(weft_publisher *publisher, struct wefti_reader *reader,
 /* Has the control thread look around; the publisher fails if it can't. */
 void wefti_topic_poke(weft_publisher *publisher);
 
-/* Starts the control thread, on the name, and ends it. */
-weft_status wefti_topic_start(weft_publisher *publisher, const char *name,
-                              weft_detail *detail);
+/* Starts the control thread, on the listener, and ends both. */
+weft_status wefti_topic_start(weft_publisher *publisher, weft_detail *detail);
 void wefti_topic_stop(weft_publisher *publisher, bool forked);
+
+/*
+ * Takes a place of the name, starts the control thread there, and greets the
+ * other publishers.
+ */
+weft_status wefti_topic_enter(weft_publisher *publisher, const char *name,
+                              weft_detail *detail);
 
 /* ----------------------------------------------------------- subscriber --- */
 
-struct weft_subscriber {
+/*
+ * One publisher, as a subscriber has it. Of `id` to `is_watched` the subscriber
+ * takes care, of the rest the reading.
+ */
+struct wefti_feed {
     const unsigned char *ring;
     uint64_t mask;
     uint64_t ring_bytes;
@@ -159,28 +180,135 @@ struct weft_subscriber {
     uint64_t expected; /* its number */
     uint64_t record_max;
     const struct wefti_topic_head *head;
-    bool is_reliable;
-    weft_status failed;
-
     uint64_t start;      /* the position that our cursor counts from */
     uint64_t published;  /* the position of our cursor */
     uint64_t batch;      /* of bytes, before it is published again */
     uint64_t parked_for; /* the last position that we sent a PARK for */
-    uint64_t waited_at;  /* the position of the last wait */
-    unsigned empties;    /* empty-handed looks with WEFT_NOW, in a row */
+    uint64_t missed;     /* messages before the first one, not told yet */
+    weft_subscriber *subscriber;
+
+    uint64_t id;     /* of the hub, and for the caller */
+    unsigned number; /* its place of the name */
+    int64_t pid;
+    bool is_late;      /* it began after the subscriber */
+    bool has_welcomed; /* else all below is not there yet ... */
+    uint64_t due_ns;   /* ... and this is when we give it up */
+    bool has_hung_up;
+    bool has_cut_off;
+    bool is_watched;
+    unsigned rings_in_vain;
+    weft_status gone; /* WEFT_OK, or why nothing more comes */
+
+    struct wefti_line line;
+    struct wefti_offer offer;
+    const void *segment;
+    uint64_t segment_bytes;
+};
+
+struct weft_subscriber {
+    struct wefti_feed **feeds;
+    size_t feed_count;
+    size_t feed_room;
+    size_t turn;      /* whose message is the next */
+    unsigned streak;  /* how many of his were taken in a row */
+    unsigned unheard; /* messages since the hub was asked */
+    bool is_reliable;
+    bool stays;
+    bool is_open;
+    weft_status failed; /* no publisher is left, and none is waited for */
+    uint64_t token;
+
     uint64_t messages;
     uint64_t messages_when_empty;
     uint64_t bytes;
     uint64_t lost;
     uint64_t gaps;
-    uint64_t token;
+    uint64_t parks;
+    unsigned empties; /* empty-handed looks with WEFT_NOW, in a row */
 
-    struct wefti_line line;
-    struct wefti_site site;
+    weftos_endpoint *hub; /* hears all of them */
+    weft_handle handle;   /* the hub's */
+    bool is_exposed;
+    weft_handle pokes[2]; /* have the hub ready; opened when needed */
+    bool is_poked;
+    uint64_t last_id;
+
+    /* Others may have begun: at this time they are looked for; or never. */
+    uint64_t look_at_ns;
+    /* By place: the process of one that has failed us; 0: none. */
+    int64_t banned[WEFTOS_NUMBERS];
+
+    struct wefti_site site; /* for spinning only */
     struct wefti_settings settings;
-    struct wefti_offer offer;
-    const void *segment;
-    uint64_t segment_bytes;
+    char *name;
+    weft_status last_end; /* of the one that left last */
+    weft_detail detail;
 };
+
+/* ---- topic_feed.c: reading one publisher's ring */
+
+/* Is there a record, or a gap? */
+bool wefti_feed_is_ready(const struct wefti_feed *feed);
+
+/*
+ * Takes what is at our position. WEFT_EAGAIN: nothing. WEFT_OK, and not done:
+ * that was no message; look again. Other failures but WEFT_EMSGSIZE are the
+ * feed's end, and are in `gone`.
+ */
+weft_status wefti_feed_take(struct wefti_feed *feed,
+                            weft_publication *publication, bool *done);
+
+/*
+ * Nothing to read, and the publisher has closed or gone? The caller found
+ * nothing *before* it learnt that, so it is looked at once more. Sets `gone`.
+ */
+void wefti_feed_look_for_end(struct wefti_feed *feed);
+
+/* Ends it, with the cause in the subscriber's detail. */
+weft_status wefti_feed_fail(struct wefti_feed *feed, weft_status status,
+                            const char *operation);
+
+/* ---- topic_join.c: the publishers of a subscriber */
+
+/*
+ * Looks for publishers that are not joined yet, and greets them; waits for
+ * none of their answers, and until the deadline at most for a place in their
+ * queues. If none is joined or greeted then: the failure of the last one, or
+ * WEFT_ENOENT.
+ */
+weft_status wefti_topic_look(weft_subscriber *subscriber, uint64_t deadline_ns);
+
+/* Waits for one to begin, when there is none, and greets it. */
+weft_status wefti_topic_await(weft_subscriber *subscriber,
+                              uint64_t deadline_ns);
+
+/* The publisher's answer, in what was received. */
+weft_status wefti_topic_take_welcome(struct wefti_feed *feed,
+                                     weftos_received *received);
+
+/* Leaves a publisher. */
+void wefti_topic_leave(weft_subscriber *subscriber, struct wefti_feed *feed,
+                       bool forked);
+
+/* ---- topic_wait.c */
+
+/* What has happened so far; never waits. */
+weft_status wefti_topic_hear(weft_subscriber *subscriber);
+
+/* Something is there, perhaps. WEFT_EAGAIN, WEFT_ETIMEDOUT: no. */
+weft_status wefti_topic_wait(weft_subscriber *subscriber, uint64_t deadline_ns);
+
+/* Waits until all that were greeted have answered. */
+weft_status wefti_topic_await_welcomes(weft_subscriber *subscriber,
+                                       uint64_t deadline_ns);
+
+/* Has the hub be ready, if anybody waits for its handle. */
+weft_status wefti_topic_poke_hub(weft_subscriber *subscriber);
+void wefti_topic_close_pokes(weft_subscriber *subscriber, bool forked);
+
+/* ---- topic_place.c: places of a name */
+
+/* `name` for 0, else `name+number`. NULL: no memory. For free(). */
+char *wefti_topic_place(const char *name, unsigned number);
 
 #endif

@@ -114,6 +114,22 @@ static void drop_gone(weft_publisher *publisher)
 
 /* -------------------------------------------------------------- ringing --- */
 
+/*
+ * A socket that is full of rings needs no more; one that is closed will say so
+ * itself.
+ */
+static void ring(weft_publisher *publisher, struct wefti_reader *reader,
+                 uint32_t why)
+{
+    const struct wefti_rider rider = {WEFTI_MAGIC, why, 0};
+    weft_status status = weftos_socket_send(reader->socket, &rider,
+                                            sizeof(rider), NULL, 0, NULL);
+
+    if (status != WEFT_OK && status != WEFT_EAGAIN && status != WEFT_ECLOSED) {
+        drop(publisher, reader, WEFT_EOS);
+    }
+}
+
 /* Rings those that sleep for what is there by now; the others' least. */
 static uint64_t ring_before(weft_publisher *publisher, uint64_t tail)
 {
@@ -126,9 +142,7 @@ static uint64_t ring_before(weft_publisher *publisher, uint64_t tail)
         if (reader->parked_at < tail) {
             wefti_step("ring");
             unpark(publisher, reader);
-            if (weftos_bell_ring(&reader->answer.bell, NULL) != WEFT_OK) {
-                drop(publisher, reader, WEFT_EOS);
-            }
+            ring(publisher, reader, WEFTI_RING);
         } else if (reader->parked_at < least) {
             least = reader->parked_at;
         }
@@ -379,11 +393,40 @@ static void refuse(const weft_publisher *publisher,
     weftos_close(newcomer->socket);
 }
 
+/* Another publisher has begun: the subscribers look for it. */
+static void meet(weft_publisher *publisher, struct wefti_newcomer *newcomer)
+{
+    struct wefti_greeting greeting;
+
+    if (publisher->is_sole) {
+        refuse(publisher, newcomer, WEFT_EINUSE);
+        return;
+    }
+    for (unsigned i = 0; i < publisher->reader_room; i++) {
+        if (publisher->readers[i] != NULL) {
+            ring(publisher, publisher->readers[i], WEFTI_JOIN);
+        }
+    }
+    memset(&greeting, 0, sizeof(greeting));
+    greeting.magic = WEFTI_MAGIC;
+    greeting.protocol = WEFTI_PROTOCOL;
+    greeting.kind = WEFTI_WELCOME;
+    greeting.pattern = WEFTI_TOPIC;
+    (void)weftos_socket_send(newcomer->socket, &greeting, sizeof(greeting),
+                             NULL, 0, NULL);
+    weftos_close(newcomer->socket);
+}
+
 static void admit(weft_publisher *publisher, struct wefti_newcomer *newcomer)
 {
     struct wefti_reader *reader;
     struct wefti_anchor start;
     weft_status status;
+
+    if ((newcomer->answer.topic_flags & WEFTI_TOPIC_JOIN) != 0) {
+        meet(publisher, newcomer);
+        return;
+    }
 
     if (publisher->reader_count >= publisher->readers_max) {
         refuse(publisher, newcomer, WEFT_ELIMIT);
@@ -463,32 +506,35 @@ void wefti_topic_poke(weft_publisher *publisher)
     }
 }
 
-weft_status wefti_topic_start(weft_publisher *publisher, const char *name,
-                              weft_detail *detail)
+/* The control thread's ear, on an endpoint that is there. */
+static weft_status open_pokes(weft_publisher *publisher, weft_detail *detail)
 {
-    weftos_endpoint *endpoint;
+    weftos_endpoint *endpoint = wefti_listener_endpoint(publisher->listener);
     weft_status status = weftos_socket_pair(publisher->pokes, detail);
 
-    if (status == WEFT_OK) {
-        status = weftos_socket_adopt(publisher->pokes[1], detail);
-    }
-    if (status == WEFT_OK) {
-        status = wefti_listener_open(name, &publisher->settings,
-                                     &publisher->listener, detail);
-    }
     if (status != WEFT_OK) {
+        publisher->pokes[0] = WEFTOS_NONE;
+        publisher->pokes[1] = WEFTOS_NONE;
         return status;
     }
-    endpoint = wefti_listener_endpoint(publisher->listener);
-    status = weftos_endpoint_watch(endpoint, POKE_ID, publisher->pokes[0],
-                                   WEFTOS_NONE, detail);
+    status = weftos_socket_adopt(publisher->pokes[1], detail);
+    return status == WEFT_OK
+               ? weftos_endpoint_watch(endpoint, POKE_ID, publisher->pokes[0],
+                                       WEFTOS_NONE, detail)
+               : status;
+}
+
+weft_status wefti_topic_start(weft_publisher *publisher, weft_detail *detail)
+{
+    weft_status status = open_pokes(publisher, detail);
+
     if (status != WEFT_OK) {
         return status;
     }
     status = weftos_thread_start(run, publisher, &publisher->thread, detail);
     if (status != WEFT_OK) {
-        weftos_endpoint_forget(endpoint, POKE_ID, publisher->pokes[0],
-                               WEFTOS_NONE);
+        weftos_endpoint_forget(wefti_listener_endpoint(publisher->listener),
+                               POKE_ID, publisher->pokes[0], WEFTOS_NONE);
     }
     return status;
 }

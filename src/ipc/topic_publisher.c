@@ -21,7 +21,9 @@
 
 static const char *find_fault(const weft_publisher_options *options)
 {
-    if ((options->flags & ~WEFT_PUBLISHER_INTERRUPTIBLE) != 0) {
+    const unsigned known = WEFT_PUBLISHER_INTERRUPTIBLE | WEFT_PUBLISHER_SOLE;
+
+    if ((options->flags & ~known) != 0) {
         return "check the option flags";
     }
     if (options->subscribers_max > LARGEST_SUBSCRIBERS) {
@@ -75,6 +77,7 @@ static weft_status take_options(weft_publisher *publisher,
         copy.subscribers_max != 0 ? copy.subscribers_max : DEFAULT_SUBSCRIBERS;
     publisher->cut_off_ns = copy.cut_off_ns;
     publisher->interruptible = (copy.flags & WEFT_PUBLISHER_INTERRUPTIBLE) != 0;
+    publisher->is_sole = (copy.flags & WEFT_PUBLISHER_SOLE) != 0;
     return init_settings(&publisher->settings, &copy, detail);
 }
 
@@ -125,6 +128,9 @@ weft_status weft_publisher_open(const char *name,
     weftos_store_relaxed(&publisher->sleepers, WEFTI_NONE);
     status = take_options(publisher, options, detail);
     if (status == WEFT_OK) {
+        status = wefti_check_name(name, detail);
+    }
+    if (status == WEFT_OK) {
         status = weftos_process_mark(NULL, NULL, detail);
     }
     publisher->token = weftos_process_token();
@@ -132,7 +138,7 @@ weft_status weft_publisher_open(const char *name,
         status = make_segment(publisher, detail);
     }
     if (status == WEFT_OK) {
-        status = wefti_topic_start(publisher, name, detail);
+        status = wefti_topic_enter(publisher, name, detail);
     }
     if (status != WEFT_OK) {
         weft_publisher_close(&publisher);

@@ -1,14 +1,23 @@
 /* SPDX-License-Identifier: MIT
  *
- * A subscriber: connects to a publisher, checks what that brings, and leaves
- * again. topic_read.c has the reading.
+ * A subscriber: the public calls, and how it deals with its publishers. Each is
+ * read in turn; one that leaves is told of, unless it has only closed while
+ * there are others.
  */
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/checked.h"
-#include "received.h"
+#include "base/log.h"
 #include "topic.h"
+
+/* Messages of one publisher before it is the next one's turn. */
+#define STREAK_MOST 64
+
+/* After so many messages in a row the kernel is asked for news. */
+#define UNHEARD_MOST 256
+
+/* Times that a look with WEFT_NOW goes on at the tail. */
+#define OVERTAKEN_MOST 64
 
 /* -------------------------------------------------------------- options --- */
 
@@ -18,7 +27,7 @@ static weft_status take_options(weft_subscriber *subscriber,
 {
     const unsigned known = WEFT_SUBSCRIBER_RELIABLE | WEFT_SUBSCRIBER_HISTORY |
                            WEFT_SUBSCRIBER_INTERRUPTIBLE |
-                           WEFT_SUBSCRIBER_AWAIT_NAME;
+                           WEFT_SUBSCRIBER_AWAIT_NAME | WEFT_SUBSCRIBER_STAYS;
     weft_subscriber_options copy = WEFT_SUBSCRIBER_OPTIONS_INIT;
     weft_channel_options of_channel = WEFT_CHANNEL_OPTIONS_INIT;
     struct wefti_settings *settings = &subscriber->settings;
@@ -42,145 +51,79 @@ static weft_status take_options(weft_subscriber *subscriber,
         return status;
     }
     settings->pattern = WEFTI_TOPIC;
+    settings->is_hub = true;
     settings->interruptible = (copy.flags & WEFT_SUBSCRIBER_INTERRUPTIBLE) != 0;
     settings->await_name = (copy.flags & WEFT_SUBSCRIBER_AWAIT_NAME) != 0;
     subscriber->is_reliable = (copy.flags & WEFT_SUBSCRIBER_RELIABLE) != 0;
+    subscriber->stays = (copy.flags & WEFT_SUBSCRIBER_STAYS) != 0;
     settings->topic_flags =
         (subscriber->is_reliable ? WEFTI_TOPIC_RELIABLE : 0) |
         ((copy.flags & WEFT_SUBSCRIBER_HISTORY) != 0 ? WEFTI_TOPIC_HISTORY : 0);
     return WEFT_OK;
 }
 
-/* ------------------------------------------------------------- greeting --- */
-
-/* Is this what a publisher says of its segment, and can we use it? */
-static weft_status check_welcome(const struct wefti_greeting *greeting,
-                                 const weftos_received *received,
-                                 const struct wefti_settings *settings,
-                                 weft_detail *detail)
-{
-    uint64_t ring = greeting->ring_max_bytes;
-    uint64_t head = greeting->home_bytes - ring;
-    bool sound =
-        greeting->status == 0 && greeting->capabilities == 0 &&
-        greeting->topic_flags == 0 && received->handle_count == 1 &&
-        wefti_is_power_of_two((size_t)ring) && ring >= WEFTI_TOPIC_RING_MIN &&
-        head >= WEFTI_HOME_MIN && head <= WEFTI_HOME_MAX &&
-        head % WEFTI_HOME_MIN == 0 && greeting->position % WEFTI_HEADER == 0 &&
-        greeting->message_max_bytes == wefti_record_max(ring) - WEFTI_HEADER;
-
-    if (!sound) {
-        return wefti_fail(detail, WEFT_EPROTO, "check the publisher's ring");
-    }
-    return ring <= settings->peer_ring_max_bytes
-               ? WEFT_OK
-               : wefti_fail(detail, WEFT_EPROTO,
-                            "accept the size of the publisher's ring");
-}
-
-static void enter_ring(weft_subscriber *subscriber,
-                       const struct wefti_greeting *greeting)
-{
-    uint64_t ring = greeting->ring_max_bytes;
-
-    subscriber->head = subscriber->segment;
-    subscriber->ring = (const unsigned char *)subscriber->segment +
-                       (greeting->home_bytes - ring);
-    subscriber->ring_bytes = ring;
-    subscriber->mask = ring - 1;
-    subscriber->record_max = wefti_record_max(ring);
-    subscriber->batch = wefti_batch(ring);
-    subscriber->start = greeting->position;
-    subscriber->read = greeting->position;
-    subscriber->published = greeting->position;
-    subscriber->expected = greeting->sequence;
-    subscriber->parked_for = WEFTI_NONE;
-    subscriber->waited_at = WEFTI_NONE;
-}
-
-/* Takes what the publisher brings; what is left in `received` is dropped. */
-static weft_status take_welcome(weft_subscriber *subscriber,
-                                const struct wefti_greeting *greeting,
-                                weftos_received *received, weft_detail *detail)
-{
-    struct wefti_line *line = &subscriber->line;
-    weft_status status =
-        check_welcome(greeting, received, &subscriber->settings, detail);
-
-    if (status == WEFT_OK) {
-        wefti_step("map ring");
-        status = weftos_shm_attach(received->handles[0],
-                                   (size_t)greeting->home_bytes,
-                                   &subscriber->segment, detail);
-    }
-    if (status != WEFT_OK) {
-        return status;
-    }
-    subscriber->segment_bytes = greeting->home_bytes;
-    enter_ring(subscriber, greeting);
-    if (subscriber->head->home.magic != WEFTI_MAGIC) {
-        return wefti_fail(detail, WEFT_EPROTO, "recognise the peer's memory");
-    }
-    line->process = received->process;
-    received->process = WEFTOS_NONE;
-    line->own = subscriber->offer.home;
-    line->peer = &subscriber->head->home;
-    line->hear = subscriber->offer.hear;
-    line->wait = subscriber->settings.wait;
-    line->interruptible = subscriber->settings.interruptible;
-    line->hears_socket = true;
-    wefti_site_init(&subscriber->site, line, &line->own->parked_at, NULL);
-    return WEFT_OK;
-}
-
-static weft_status greet(weft_subscriber *subscriber, uint64_t deadline_ns,
-                         weft_detail *detail)
-{
-    const struct wefti_settings *settings = &subscriber->settings;
-    weft_handle socket = subscriber->line.socket;
-    struct wefti_greeting greeting;
-    weftos_received received;
-    weft_status status = wefti_offer_send(&subscriber->offer, socket,
-                                          WEFTI_HELLO, settings, detail);
-
-    /* Who turned us away before this still left its answer. */
-    if (status != WEFT_OK && status != WEFT_EPEERDIED) {
-        return status;
-    }
-    status = wefti_greeting_await(
-        socket, settings->interruptible,
-        wefti_within(deadline_ns, settings->handshake_ns), &received, detail);
-    if (status != WEFT_OK) {
-        return status;
-    }
-    wefti_step("received greeting");
-    status = wefti_greeting_read(&greeting, &received, WEFTI_WELCOME, settings,
-                                 detail);
-    if (status == WEFT_OK) {
-        status = take_welcome(subscriber, &greeting, &received, detail);
-    }
-    wefti_received_drop(&received);
-    return status;
-}
-
-static weft_status connect(weft_subscriber *subscriber, const char *name,
-                           uint64_t deadline_ns, weft_detail *detail)
-{
-    const struct wefti_settings *settings = &subscriber->settings;
-    weftos_peer peer;
-    weft_status status = weftos_endpoint_connect(
-        name, settings->await_name, deadline_ns, settings->interruptible,
-        &subscriber->line.socket, &peer, detail);
-
-    if (status != WEFT_OK) {
-        subscriber->line.socket = WEFTOS_NONE;
-        return status;
-    }
-    status = wefti_check_peer(settings, &peer, detail);
-    return status == WEFT_OK ? greet(subscriber, deadline_ns, detail) : status;
-}
-
 /* ---------------------------------------------------------- open, close --- */
+
+/* Waits for the answers, and lets go of those that turn us away. */
+static weft_status settle(weft_subscriber *subscriber, uint64_t deadline_ns)
+{
+    weft_status status = wefti_topic_await_welcomes(subscriber, deadline_ns);
+    weft_status found = WEFT_ENOENT;
+    bool is_welcome = false;
+
+    for (size_t i = subscriber->feed_count; i-- > 0;) {
+        struct wefti_feed *feed = subscriber->feeds[i];
+
+        is_welcome = is_welcome || feed->has_welcomed;
+        if (feed->gone != WEFT_OK && !feed->has_welcomed) {
+            found = feed->gone;
+            wefti_topic_leave(subscriber, feed, false);
+        }
+    }
+    if (is_welcome) {
+        return WEFT_OK;
+    }
+    return status != WEFT_OK ? status : found;
+}
+
+/* Joins the publishers that there are. */
+static weft_status enter(weft_subscriber *subscriber, uint64_t deadline_ns)
+{
+    weft_status status = wefti_topic_look(subscriber, deadline_ns);
+
+    if (status == WEFT_ENOENT && subscriber->settings.await_name) {
+        status = wefti_topic_await(subscriber, deadline_ns);
+    }
+    if (status == WEFT_OK) {
+        status = settle(subscriber, deadline_ns);
+    }
+    subscriber->is_open = true;
+    return status == WEFT_ENOENT && subscriber->stays ? WEFT_OK : status;
+}
+
+static weft_status init(weft_subscriber *subscriber, const char *name,
+                        const weft_subscriber_options *options,
+                        weft_detail *detail)
+{
+    weft_status status = take_options(subscriber, options, detail);
+
+    if (status == WEFT_OK) {
+        status = wefti_check_name(name, detail);
+    }
+    if (status == WEFT_OK) {
+        status = weftos_process_mark(NULL, NULL, detail);
+    }
+    if (status != WEFT_OK) {
+        return status;
+    }
+    subscriber->token = weftos_process_token();
+    subscriber->name = wefti_topic_place(name, 0);
+    if (subscriber->name == NULL) {
+        return wefti_fail(detail, WEFT_ENOMEM, "allocate a subscriber");
+    }
+    return weftos_endpoint_open(NULL, 0, &subscriber->hub, &subscriber->handle,
+                                detail);
+}
 
 weft_status weft_subscriber_open(const char *name,
                                  const weft_subscriber_options *options,
@@ -198,19 +141,15 @@ weft_status weft_subscriber_open(const char *name,
     if (subscriber == NULL) {
         return wefti_fail(detail, WEFT_ENOMEM, "allocate a subscriber");
     }
-    subscriber->line.socket = WEFTOS_NONE;
-    subscriber->line.process = WEFTOS_NONE;
-    subscriber->line.bell.handle = WEFTOS_NONE;
-    status = take_options(subscriber, options, detail);
+    subscriber->pokes[0] = WEFTOS_NONE;
+    subscriber->pokes[1] = WEFTOS_NONE;
+    subscriber->look_at_ns = WEFT_FOREVER;
+    wefti_site_init(&subscriber->site, NULL, NULL, NULL);
+    status = init(subscriber, name, options, detail);
     if (status == WEFT_OK) {
-        status = wefti_offer_init(&subscriber->offer, false, detail);
+        status = enter(subscriber, deadline_ns);
+        (void)wefti_pass(detail, status, &subscriber->detail);
     }
-    if (status != WEFT_OK) {
-        free(subscriber);
-        return status;
-    }
-    subscriber->token = weftos_process_token();
-    status = connect(subscriber, name, deadline_ns, detail);
     if (status != WEFT_OK) {
         weft_subscriber_close(&subscriber);
     }
@@ -229,23 +168,179 @@ void weft_subscriber_close(weft_subscriber **subscriber_)
     subscriber = *subscriber_;
     *subscriber_ = NULL;
     forked = weftos_process_token() != subscriber->token;
-    wefti_site_deinit(&subscriber->site);
-    wefti_offer_deinit(&subscriber->offer, forked);
-    if (!forked) {
-        weftos_shm_unmap(subscriber->segment,
-                         (size_t)subscriber->segment_bytes);
+    while (subscriber->feed_count > 0) {
+        wefti_topic_leave(subscriber, subscriber->feeds[0], forked);
     }
-    weftos_close(subscriber->line.process);
-    weftos_close(subscriber->line.socket);
+    wefti_topic_close_pokes(subscriber, forked);
+    weftos_endpoint_close(subscriber->hub, forked);
+    free(subscriber->feeds);
+    free(subscriber->name);
     free(subscriber);
+}
+
+/* -------------------------------------------------------------- receive --- */
+
+/*
+ * A publisher has left, or never let us in. WEFT_OK: there are others, or will
+ * be, and nothing was lost.
+ */
+static weft_status end_feed(weft_subscriber *subscriber,
+                            struct wefti_feed *feed)
+{
+    weft_status why = feed->gone;
+    bool was_in = feed->has_welcomed;
+
+    if (was_in) {
+        subscriber->last_end = why;
+        if (why != WEFT_ECLOSED && why != WEFT_EPEERDIED) {
+            subscriber->banned[feed->number] = feed->pid;
+        }
+    } else {
+        /* One that hangs up was about to close. */
+        wefti_log(why == WEFT_EPEERDIED ? WEFT_LOG_INFO : WEFT_LOG_WARNING,
+                  "could not join a publisher of %s: %s", subscriber->name,
+                  weft_status_text(why));
+    }
+    wefti_topic_leave(subscriber, feed, false);
+    if (was_in) {
+        /* Whoever comes next may have taken its place, unseen. */
+        (void)wefti_topic_look(subscriber, WEFT_NOW);
+    }
+    if (subscriber->feed_count == 0 && !subscriber->stays) {
+        subscriber->failed = subscriber->last_end;
+        (void)wefti_topic_poke_hub(subscriber);
+        return subscriber->failed;
+    }
+    return was_in && why != WEFT_ECLOSED ? why : WEFT_OK;
+}
+
+/* Asks the kernel for news now and then, and looks for publishers in time. */
+static weft_status keep_up(weft_subscriber *subscriber)
+{
+    weft_status status = WEFT_OK;
+
+    if (++subscriber->unheard >= UNHEARD_MOST) {
+        status = wefti_topic_hear(subscriber);
+        if (status == WEFT_OK) {
+            status = wefti_topic_poke_hub(subscriber);
+        }
+    }
+    if (subscriber->look_at_ns != WEFT_FOREVER &&
+        weftos_now_ns() >= subscriber->look_at_ns) {
+        (void)wefti_topic_look(subscriber, WEFT_NOW);
+    }
+    return status;
+}
+
+/*
+ * Takes what one publisher has. WEFT_OK, and not done: that was no message, so
+ * the caller is to look again.
+ */
+static weft_status take_of(weft_subscriber *subscriber, struct wefti_feed *feed,
+                           weft_publication *publication, bool *done)
+{
+    weft_status status = WEFT_EAGAIN;
+
+    if (feed->has_welcomed && feed->gone == WEFT_OK) {
+        status = wefti_feed_take(feed, publication, done);
+    }
+    return feed->gone != WEFT_OK ? end_feed(subscriber, feed) : status;
+}
+
+/* Goes once around. WEFT_EAGAIN: nobody has anything. */
+static weft_status take_next(weft_subscriber *subscriber,
+                             weft_publication *publication, bool *done)
+{
+    for (size_t left = subscriber->feed_count; left > 0; left--) {
+        weft_status status;
+
+        if (subscriber->turn >= subscriber->feed_count) {
+            subscriber->turn = 0;
+        }
+        status = take_of(subscriber, subscriber->feeds[subscriber->turn],
+                         publication, done);
+        if (status == WEFT_OK && *done && ++subscriber->streak < STREAK_MOST) {
+            return WEFT_OK;
+        }
+        if (status != WEFT_OK && status != WEFT_EAGAIN) {
+            return status;
+        }
+        if (status == WEFT_EAGAIN || *done) {
+            subscriber->streak = 0;
+            subscriber->turn++;
+        }
+        if (status == WEFT_OK) {
+            return WEFT_OK;
+        }
+    }
+    return WEFT_EAGAIN;
+}
+
+static weft_status await(weft_subscriber *subscriber, uint64_t deadline_ns)
+{
+    return subscriber->feed_count > 0
+               ? wefti_topic_wait(subscriber, deadline_ns)
+               : wefti_topic_await(subscriber, deadline_ns);
+}
+
+/* It is overtaken again and again, or what it reads does not end. */
+static bool is_too_late(unsigned looks, uint64_t deadline_ns)
+{
+    if (looks == 0 || deadline_ns == WEFT_FOREVER) {
+        return false;
+    }
+    return deadline_ns == WEFT_NOW ? looks >= OVERTAKEN_MOST
+                                   : weftos_now_ns() >= deadline_ns;
+}
+
+weft_status weft_subscriber_recv(weft_subscriber *subscriber,
+                                 weft_publication *publication,
+                                 uint64_t deadline_ns)
+{
+    bool done = false;
+
+    if (subscriber == NULL || publication == NULL ||
+        (publication->data == NULL && publication->bytes > 0)) {
+        return WEFT_EINVAL;
+    }
+    if (weftos_process_token() != subscriber->token) {
+        return WEFT_EFORKED;
+    }
+    if (subscriber->failed != WEFT_OK) {
+        return subscriber->failed;
+    }
+    for (unsigned looks = 0;; looks++) {
+        weft_status status = keep_up(subscriber);
+
+        if (status == WEFT_OK) {
+            status = take_next(subscriber, publication, &done);
+        }
+        if (status == WEFT_EAGAIN) {
+            status = await(subscriber, deadline_ns);
+        }
+        if (status != WEFT_OK || done) {
+            return status;
+        }
+        if (is_too_late(looks, deadline_ns)) {
+            return deadline_ns == WEFT_NOW ? WEFT_EAGAIN : WEFT_ETIMEDOUT;
+        }
+    }
 }
 
 /* ----------------------------------------------------------- inspection --- */
 
 size_t weft_subscriber_message_max(const weft_subscriber *subscriber)
 {
-    return subscriber != NULL ? (size_t)(subscriber->record_max - WEFTI_HEADER)
-                              : 0;
+    uint64_t most = 0;
+
+    for (size_t i = 0; subscriber != NULL && i < subscriber->feed_count; i++) {
+        const struct wefti_feed *feed = subscriber->feeds[i];
+
+        if (feed->has_welcomed && feed->record_max - WEFTI_HEADER > most) {
+            most = feed->record_max - WEFTI_HEADER;
+        }
+    }
+    return (size_t)most;
 }
 
 weft_status weft_subscriber_handle(weft_subscriber *subscriber,
@@ -257,9 +352,15 @@ weft_status weft_subscriber_handle(weft_subscriber *subscriber,
     if (subscriber == NULL || handle == NULL) {
         return WEFT_EINVAL;
     }
-    return weftos_process_token() == subscriber->token
-               ? wefti_site_expose(&subscriber->site, handle)
-               : WEFT_EFORKED;
+    if (weftos_process_token() != subscriber->token) {
+        return WEFT_EFORKED;
+    }
+    if (subscriber->stays) {
+        return WEFT_ENOTSUP;
+    }
+    subscriber->is_exposed = true;
+    *handle = subscriber->handle;
+    return WEFT_OK;
 }
 
 weft_status weft_subscriber_get_stats(const weft_subscriber *subscriber,
@@ -275,7 +376,11 @@ weft_status weft_subscriber_get_stats(const weft_subscriber *subscriber,
     stats->bytes = subscriber->bytes;
     stats->lost = subscriber->lost;
     stats->gaps = subscriber->gaps;
-    stats->parks = subscriber->site.parks;
+    stats->parks = subscriber->parks;
+    stats->publishers = 0;
+    for (size_t i = 0; i < subscriber->feed_count; i++) {
+        stats->publishers += subscriber->feeds[i]->has_welcomed;
+    }
     return WEFT_OK;
 }
 
@@ -283,6 +388,6 @@ void weft_subscriber_detail(const weft_subscriber *subscriber,
                             weft_detail *detail)
 {
     if (subscriber != NULL && detail != NULL) {
-        *detail = subscriber->site.detail;
+        *detail = subscriber->detail;
     }
 }

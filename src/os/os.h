@@ -306,8 +306,22 @@ weft_status weftos_socket_wait(weft_handle socket, bool room,
 typedef struct weftos_endpoint weftos_endpoint;
 
 /*
- * Binds the name, as weft_channel_listen says. `*handle`, the endpoint's own,
- * is ready, level-triggered, while weftos_endpoint_wait would return at once.
+ * A plain name may end here in a number, `name+1` to `name+63`, and so may a
+ * path: they are the places of those who share the name.
+ */
+#define WEFTOS_NUMBERS 64
+
+/*
+ * Which places of a name somebody seems to have: bit 0 is the name itself. One
+ * that has died may still be among them. Nobody is asked, and nothing changed.
+ */
+weft_status weftos_endpoint_numbers(const char *name, uint64_t *numbers,
+                                    weft_detail *detail);
+
+/*
+ * Binds the name, as weft_channel_listen says. Without a name, NULL, it only
+ * watches. `*handle`, the endpoint's own, is ready, level-triggered, while
+ * weftos_endpoint_wait would return at once.
  */
 weft_status weftos_endpoint_open(const char *name, unsigned mode,
                                  weftos_endpoint **out, weft_handle *handle,

@@ -39,7 +39,7 @@ static void init_settings(struct wefti_settings *settings)
 static weft_status greet(struct attacker *attacker,
                          const struct wefti_greeting *greeting, size_t handles)
 {
-    const weft_handle both[] = {attacker->offer.object, attacker->offer.ring};
+    const weft_handle both[] = {attacker->offer.object, attacker->offer.object};
     struct wefti_settings settings;
     struct wefti_greeting answer;
     weftos_received received;
@@ -65,7 +65,7 @@ static void visit(struct attacker *attacker, struct wefti_greeting *greeting)
     memset(attacker, 0, sizeof(*attacker));
     attacker->answer.process = WEFTOS_NONE;
     attacker->answer.bell.handle = WEFTOS_NONE;
-    REQUIRE(wefti_offer_init(&attacker->offer, false, NULL) == WEFT_OK);
+    REQUIRE(wefti_offer_init(&attacker->offer, true, NULL) == WEFT_OK);
     REQUIRE(weftos_endpoint_connect(TOPIC, false, peer_soon(), false,
                                     &attacker->socket, &peer, NULL) == WEFT_OK);
     attacker_greeting(attacker, WEFTI_HELLO, greeting);
@@ -183,7 +183,7 @@ static void run_plan(const void *argument)
     REQUIRE(weft_subscriber_open(TOPIC, &options, peer_soon(), &honest, NULL) ==
             WEFT_OK);
     visit(&attacker, &greeting);
-    CHECK_STATUS(greet(&attacker, &greeting, 2), WEFT_OK);
+    CHECK_STATUS(greet(&attacker, &greeting, 1), WEFT_OK);
     plan->attack(&attacker);
     serve_honest(publisher, honest);
     do {
@@ -205,12 +205,12 @@ static void run_greetings(const void *argument)
     struct attacker attacker;
 
     (void)argument;
-    for (unsigned i = 0; i < 4; i++) {
+    for (unsigned i = 0; i < 5; i++) {
         visit(&attacker, &greeting);
-        greeting.topic_flags = i == 0 ? 4 : 0;
+        greeting.topic_flags = i == 0 ? 8 : i == 4 ? WEFTI_TOPIC_JOIN : 0;
         greeting.position = i == 1 ? 16 : 0;
         greeting.sequence = i == 2 ? 1 : 0;
-        CHECK_STATUS(greet(&attacker, &greeting, i == 3 ? 1 : 2), WEFT_EPROTO);
+        CHECK_STATUS(greet(&attacker, &greeting, i == 3 ? 2 : 1), WEFT_EPROTO);
         attacker_leave(&attacker);
     }
     weft_publisher_close(&publisher);
@@ -226,7 +226,7 @@ struct lie {
     unsigned flags;
 };
 
-/* The attacker's segment, and where it waits. */
+/* The attacker's segment, and where it waits; it lets in one at most. */
 struct press {
     const struct lie *lie;
     weftos_endpoint *endpoint;
@@ -298,6 +298,8 @@ static void *welcome(void *context)
     }
     REQUIRE(attacker_send(attacker->socket, &greeting, sizeof(greeting),
                           &press->segment, 1));
+    weftos_endpoint_close(press->endpoint, false);
+    press->endpoint = NULL;
     return NULL;
 }
 

@@ -192,6 +192,12 @@ static void test_bad_names(void)
         ".hidden",
         "two words",
         "a\nb",
+        "a+",
+        "a+0",
+        "a+01",
+        "a+64",
+        "a+1+1",
+        "+1",
         "0123456789012345678901234567890123456789012345678901234567890123",
     };
     weft_handle handle;
@@ -241,7 +247,61 @@ static void test_good_names(void)
     }
 }
 
+static void test_numbers(void)
+{
+    static const char *const places[] = {NAME "+1", NAME "+10", NAME "+63",
+                                         NAME "1", NAME "x+2"};
+    enum { PLACES = sizeof(places) / sizeof(places[0]) };
+    weftos_endpoint *endpoints[PLACES];
+    uint64_t numbers;
+
+    check_case("the places of a name that are taken are found");
+    CHECK_STATUS(weftos_endpoint_numbers(NAME, &numbers, NULL), WEFT_OK);
+    CHECK(numbers == 0);
+    for (size_t i = 0; i < PLACES; i++) {
+        REQUIRE(weftos_endpoint_open(places[i], 0600, &endpoints[i], &ready,
+                                     NULL) == WEFT_OK);
+    }
+    CHECK_STATUS(weftos_endpoint_numbers(NAME, &numbers, NULL), WEFT_OK);
+    CHECK(numbers ==
+          (UINT64_C(1) << 1 | UINT64_C(1) << 10 | UINT64_C(1) << 63));
+    begin();
+    CHECK_STATUS(weftos_endpoint_numbers(NAME, &numbers, NULL), WEFT_OK);
+    CHECK((numbers & 1) != 0);
+    end();
+    for (size_t i = 0; i < PLACES; i++) {
+        weftos_endpoint_close(endpoints[i], false);
+    }
+    CHECK_STATUS(weftos_endpoint_numbers(NAME, &numbers, NULL), WEFT_OK);
+    CHECK(numbers == 0);
+    CHECK_STATUS(weftos_endpoint_numbers("two words", &numbers, NULL),
+                 WEFT_ENAME);
+}
+
 /* ---------------------------------------------------------- connections --- */
+
+/* One that listens nowhere. */
+static void test_nameless(void)
+{
+    weft_handle pair[2];
+    uint64_t id = 0;
+
+    check_case("without a name it only watches");
+    REQUIRE(weftos_endpoint_open(NULL, 0, &endpoint, &ready, NULL) == WEFT_OK);
+    CHECK_STATUS(wait_for_id(WEFT_NOW, &id), WEFT_EAGAIN);
+    REQUIRE(weftos_socket_pair(pair, NULL) == WEFT_OK);
+    REQUIRE(weftos_socket_adopt(pair[1], NULL) == WEFT_OK);
+    REQUIRE(weftos_endpoint_watch(endpoint, 5, pair[0], WEFTOS_NONE, NULL) ==
+            WEFT_OK);
+    CHECK_STATUS(wait_for_id(weft_after_ns(PEER_MS), &id), WEFT_ETIMEDOUT);
+    CHECK_STATUS(weftos_socket_send(pair[1], "x", 1, NULL, 0, NULL), WEFT_OK);
+    CHECK_STATUS(wait_for_id(peer_soon(), &id), WEFT_OK);
+    CHECK(id == 5);
+    weftos_endpoint_forget(endpoint, 5, pair[0], WEFTOS_NONE);
+    weftos_close(pair[0]);
+    weftos_close(pair[1]);
+    end();
+}
 
 static void test_both_ends(void)
 {
@@ -596,6 +656,8 @@ void test_main(void)
     test_fork();
     test_bad_names();
     test_good_names();
+    test_numbers();
+    test_nameless();
     test_both_ends();
     test_child();
     test_none();

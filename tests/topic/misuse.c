@@ -24,7 +24,7 @@ static void test_publisher_options(void)
     weft_publisher_options options = start;
     weft_publisher *publisher;
 
-    options.flags = 2;
+    options.flags = 4;
     refuse_publisher(&options);
     options = start;
     options.ring_bytes = 8192;
@@ -61,7 +61,7 @@ static void test_subscriber_options(void)
     weft_publisher *publisher = reader_open(NULL);
     weft_subscriber *subscriber;
 
-    options.flags = 16;
+    options.flags = 32;
     CHECK_STATUS(weft_subscriber_open(READER_TOPIC, &options, peer_soon(),
                                       &subscriber, NULL),
                  WEFT_EINVAL);

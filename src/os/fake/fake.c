@@ -24,6 +24,7 @@ REAL(endpoint_accept);
 REAL(endpoint_close);
 REAL(endpoint_connect);
 REAL(endpoint_forget);
+REAL(endpoint_numbers);
 REAL(endpoint_open);
 REAL(endpoint_wait);
 REAL(endpoint_watch);
@@ -74,6 +75,10 @@ static const struct call {
                                 {WEFT_EACCES, FAKE_DENIED},
                                 {WEFT_ELIMIT, FAKE_NO_HANDLES}},
                                3},
+    [FAKE_ENDPOINT_NUMBERS] = {"endpoint_numbers",
+                               {{WEFT_EACCES, FAKE_DENIED},
+                                {WEFT_ELIMIT, FAKE_NO_HANDLES}},
+                               2},
     [FAKE_ENDPOINT_OPEN] = {"endpoint_open",
                             {{WEFT_EINUSE, FAKE_IN_USE},
                              {WEFT_EACCES, FAKE_DENIED},
@@ -511,6 +516,16 @@ weft_status weftos_socket_wait(weft_handle socket, bool room,
 }
 
 /* ------------------------------------------------------------ endpoints --- */
+
+weft_status weftos_endpoint_numbers(const char *name, uint64_t *numbers,
+                                    weft_detail *detail)
+{
+    weft_status status;
+
+    return strikes(FAKE_ENDPOINT_NUMBERS, &status, detail)
+               ? status
+               : weftreal_endpoint_numbers(name, numbers, detail);
+}
 
 weft_status weftos_endpoint_open(const char *name, unsigned mode,
                                  weftos_endpoint **out, weft_handle *handle,

@@ -34,6 +34,7 @@
     X(BELL_RING, "bell_ring")                                                  \
     X(ENDPOINT_ACCEPT, "endpoint_accept")                                      \
     X(ENDPOINT_CONNECT, "endpoint_connect")                                    \
+    X(ENDPOINT_NUMBERS, "endpoint_numbers")                                    \
     X(ENDPOINT_OPEN, "endpoint_open")                                          \
     X(ENDPOINT_WAIT, "endpoint_wait")                                          \
     X(ENDPOINT_WATCH, "endpoint_watch")                                        \

@@ -18,6 +18,7 @@
 #define weftos_endpoint_close weftreal_endpoint_close
 #define weftos_endpoint_connect weftreal_endpoint_connect
 #define weftos_endpoint_forget weftreal_endpoint_forget
+#define weftos_endpoint_numbers weftreal_endpoint_numbers
 #define weftos_endpoint_open weftreal_endpoint_open
 #define weftos_endpoint_wait weftreal_endpoint_wait
 #define weftos_endpoint_watch weftreal_endpoint_watch

@@ -87,11 +87,21 @@ static weft_status bind_name(int fd, const struct weftos_place *place,
     return WEFT_OK;
 }
 
-static weft_status start(weftos_endpoint *endpoint,
-                         const struct weftos_place *place, unsigned mode,
-                         weft_detail *detail)
+static int watch(const weftos_endpoint *endpoint, uint64_t id,
+                 weft_handle handle, uint32_t events)
 {
     struct epoll_event event;
+
+    memset(&event, 0, sizeof(event));
+    event.events = events;
+    event.data.u64 = id;
+    return epoll_ctl(endpoint->epoll, EPOLL_CTL_ADD, (int)handle, &event);
+}
+
+static weft_status listen_at(weftos_endpoint *endpoint,
+                             const struct weftos_place *place, unsigned mode,
+                             weft_detail *detail)
+{
     weft_status status;
 
     endpoint->address = place->address;
@@ -100,12 +110,8 @@ static weft_status start(weftos_endpoint *endpoint,
     if (endpoint->socket < 0) {
         return weftos_fail_errno(detail, "socket");
     }
-    endpoint->epoll = epoll_create1(EPOLL_CLOEXEC);
-    memset(&event, 0, sizeof(event));
-    event.events = EPOLLIN;
-    event.data.u64 = WEFTOS_NEW_CONNECTION;
-    if (endpoint->epoll < 0 || epoll_ctl(endpoint->epoll, EPOLL_CTL_ADD,
-                                         endpoint->socket, &event) != 0) {
+    if (watch(endpoint, WEFTOS_NEW_CONNECTION, endpoint->socket, EPOLLIN) !=
+        0) {
         return weftos_fail_errno(detail, "epoll");
     }
     status = weftos_place_lock(place, detail);
@@ -121,37 +127,53 @@ static weft_status start(weftos_endpoint *endpoint,
     return status;
 }
 
-weft_status weftos_endpoint_open(const char *name, unsigned mode,
-                                 weftos_endpoint **out, weft_handle *handle,
-                                 weft_detail *detail)
+static weft_status start(weftos_endpoint *endpoint, const char *name,
+                         unsigned mode, weft_detail *detail)
 {
     struct weftos_place place;
-    weftos_endpoint *endpoint;
-    weft_status status = weftos_place_open(name, true, &place, detail);
+    weft_status status;
 
-    *out = NULL;
+    endpoint->epoll = epoll_create1(EPOLL_CLOEXEC);
+    if (endpoint->epoll < 0) {
+        return weftos_fail_errno(detail, "epoll");
+    }
+    if (name == NULL) {
+        return WEFT_OK;
+    }
+    status = weftos_place_open(name, true, &place, detail);
     if (status != WEFT_OK) {
         return status == WEFT_ENOENT
                    ? weftos_fail(detail, WEFT_ENAME, ENOENT,
                                  "open the directory of the name")
                    : status;
     }
-    endpoint = calloc(1, sizeof(*endpoint));
-    if (endpoint == NULL) {
-        status = weftos_fail(detail, WEFT_ENOMEM, 0, "allocate an endpoint");
-    } else {
-        endpoint->socket = -1;
-        endpoint->epoll = -1;
-        status = start(endpoint, &place, mode, detail);
-        if (status != WEFT_OK) {
-            weftos_endpoint_close(endpoint, true);
-            endpoint = NULL;
-        }
-    }
+    status = listen_at(endpoint, &place, mode, detail);
     weftos_close(place.directory);
-    *out = endpoint;
-    *handle = endpoint != NULL ? endpoint->epoll : WEFTOS_NONE;
     return status;
+}
+
+weft_status weftos_endpoint_open(const char *name, unsigned mode,
+                                 weftos_endpoint **out, weft_handle *handle,
+                                 weft_detail *detail)
+{
+    weftos_endpoint *endpoint = calloc(1, sizeof(*endpoint));
+    weft_status status;
+
+    *out = NULL;
+    *handle = WEFTOS_NONE;
+    if (endpoint == NULL) {
+        return weftos_fail(detail, WEFT_ENOMEM, 0, "allocate an endpoint");
+    }
+    endpoint->socket = -1;
+    endpoint->epoll = -1;
+    status = start(endpoint, name, mode, detail);
+    if (status != WEFT_OK) {
+        weftos_endpoint_close(endpoint, true);
+        return status;
+    }
+    *out = endpoint;
+    *handle = endpoint->epoll;
+    return WEFT_OK;
 }
 
 void weftos_endpoint_close(weftos_endpoint *endpoint, bool forked)
@@ -162,7 +184,8 @@ void weftos_endpoint_close(weftos_endpoint *endpoint, bool forked)
         return;
     }
     /* Only our own file: another owner may have replaced it by now. */
-    if (!forked && lstat(endpoint->address.sun_path, &found) == 0 &&
+    if (!forked && endpoint->socket >= 0 &&
+        lstat(endpoint->address.sun_path, &found) == 0 &&
         found.st_ino == endpoint->bound.st_ino &&
         found.st_dev == endpoint->bound.st_dev) {
         (void)unlink(endpoint->address.sun_path);
@@ -197,17 +220,6 @@ weft_status weftos_endpoint_wait(weftos_endpoint *endpoint,
     }
     *id = event.data.u64;
     return WEFT_OK;
-}
-
-static int watch(const weftos_endpoint *endpoint, uint64_t id,
-                 weft_handle handle, uint32_t events)
-{
-    struct epoll_event event;
-
-    memset(&event, 0, sizeof(event));
-    event.events = events;
-    event.data.u64 = id;
-    return epoll_ctl(endpoint->epoll, EPOLL_CTL_ADD, (int)handle, &event);
 }
 
 weft_status weftos_endpoint_watch(weftos_endpoint *endpoint, uint64_t id,

@@ -165,17 +165,14 @@ static int64_t find_backlog(void)
     return most;
 }
 
-static weft_status start(weftos_endpoint *endpoint,
-                         const struct weftos_place *place, unsigned mode,
-                         weft_detail *detail)
+static weft_status listen_at(weftos_endpoint *endpoint,
+                             const struct weftos_place *place, unsigned mode,
+                             weft_detail *detail)
 {
     weft_status status;
 
     endpoint->address = place->address;
     status = find_other_name(&place->address, &endpoint->other, detail);
-    if (status == WEFT_OK) {
-        status = weftos_queue_open(&endpoint->queue, detail);
-    }
     if (status != WEFT_OK) {
         return status;
     }
@@ -199,37 +196,49 @@ static weft_status start(weftos_endpoint *endpoint,
     return status;
 }
 
-weft_status weftos_endpoint_open(const char *name, unsigned mode,
-                                 weftos_endpoint **out, weft_handle *handle,
-                                 weft_detail *detail)
+static weft_status start(weftos_endpoint *endpoint, const char *name,
+                         unsigned mode, weft_detail *detail)
 {
     struct weftos_place place;
-    weftos_endpoint *endpoint;
-    weft_status status = weftos_place_open(name, true, &place, detail);
+    weft_status status = weftos_queue_open(&endpoint->queue, detail);
 
-    *out = NULL;
+    if (status != WEFT_OK || name == NULL) {
+        return status;
+    }
+    status = weftos_place_open(name, true, &place, detail);
     if (status != WEFT_OK) {
         return status == WEFT_ENOENT
                    ? weftos_fail(detail, WEFT_ENAME, ENOENT,
                                  "open the directory of the name")
                    : status;
     }
-    endpoint = calloc(1, sizeof(*endpoint));
-    if (endpoint == NULL) {
-        status = weftos_fail(detail, WEFT_ENOMEM, 0, "allocate an endpoint");
-    } else {
-        endpoint->socket = -1;
-        endpoint->queue.fd = -1;
-        status = start(endpoint, &place, mode, detail);
-        if (status != WEFT_OK) {
-            weftos_endpoint_close(endpoint, false);
-            endpoint = NULL;
-        }
-    }
+    status = listen_at(endpoint, &place, mode, detail);
     weftos_close(place.directory);
-    *out = endpoint;
-    *handle = endpoint != NULL ? endpoint->queue.fd : WEFTOS_NONE;
     return status;
+}
+
+weft_status weftos_endpoint_open(const char *name, unsigned mode,
+                                 weftos_endpoint **out, weft_handle *handle,
+                                 weft_detail *detail)
+{
+    weftos_endpoint *endpoint = calloc(1, sizeof(*endpoint));
+    weft_status status;
+
+    *out = NULL;
+    *handle = WEFTOS_NONE;
+    if (endpoint == NULL) {
+        return weftos_fail(detail, WEFT_ENOMEM, 0, "allocate an endpoint");
+    }
+    endpoint->socket = -1;
+    endpoint->queue.fd = -1;
+    status = start(endpoint, name, mode, detail);
+    if (status != WEFT_OK) {
+        weftos_endpoint_close(endpoint, true);
+        return status;
+    }
+    *out = endpoint;
+    *handle = endpoint->queue.fd;
+    return WEFT_OK;
 }
 
 void weftos_endpoint_close(weftos_endpoint *endpoint, bool forked)

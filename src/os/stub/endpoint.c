@@ -4,6 +4,14 @@
  */
 #include "stub.h"
 
+weft_status weftos_endpoint_numbers(const char *name, uint64_t *numbers,
+                                    weft_detail *detail)
+{
+    (void)name;
+    *numbers = 0;
+    return stub_refuse(detail, "look who shares a name");
+}
+
 weft_status weftos_endpoint_open(const char *name, unsigned mode,
                                  weftos_endpoint **out, weft_handle *handle,
                                  weft_detail *detail)

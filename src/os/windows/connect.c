@@ -238,3 +238,25 @@ weft_status weftos_endpoint_connect(const char *name, bool await,
                ? await_name(&place, deadline_ns, socket, peer, detail)
                : status;
 }
+
+weft_status weftos_endpoint_numbers(const char *name, uint64_t *numbers,
+                                    weft_detail *detail)
+{
+    struct weftos_place place;
+    weft_status status = weftos_place_name(name, &place, detail);
+    size_t length;
+
+    *numbers = 0;
+    if (status != WEFT_OK) {
+        return status;
+    }
+    length = wcslen(place.key);
+    for (unsigned i = 0; i < WEFTOS_NUMBERS; i++) {
+        if (i > 0 && _snwprintf(place.key + length, WEFTOS_PLACE_TEXT - length,
+                                L"+%u", i) < 0) {
+            break; /* nobody can have a name that is too long */
+        }
+        *numbers |= (uint64_t)is_claimed(&place) << i;
+    }
+    return WEFT_OK;
+}

@@ -117,11 +117,14 @@ static weft_status make_instance(weftos_endpoint *endpoint, DWORD open_mode,
     return status;
 }
 
-/* There may be none, if it could not be made when the last one was taken. */
+/*
+ * There may be none, if it could not be made when the last one was taken, or
+ * if there is no name.
+ */
 static weft_status ensure_instance(weftos_endpoint *endpoint,
                                    weft_detail *detail)
 {
-    return endpoint->pipe != INVALID_HANDLE_VALUE
+    return endpoint->pipe != INVALID_HANDLE_VALUE || endpoint->claim == NULL
                ? WEFT_OK
                : make_instance(endpoint, 0, detail);
 }
@@ -185,8 +188,8 @@ static weft_status claim_name(weftos_endpoint *endpoint, weft_detail *detail)
                : WEFT_OK;
 }
 
-static weft_status start(weftos_endpoint *endpoint, unsigned mode,
-                         weft_detail *detail)
+static weft_status listen_at(weftos_endpoint *endpoint, unsigned mode,
+                             weft_detail *detail)
 {
     weft_status status;
 
@@ -202,10 +205,6 @@ static weft_status start(weftos_endpoint *endpoint, unsigned mode,
     if (status != WEFT_OK) {
         return status;
     }
-    endpoint->watched.ready = CreateEventW(NULL, TRUE, FALSE, NULL);
-    if (endpoint->watched.ready == NULL) {
-        return weftos_fail_last(detail, "make an endpoint's event");
-    }
     status = make_instance(endpoint, FILE_FLAG_FIRST_PIPE_INSTANCE, detail);
     if (status == WEFT_EINUSE) {
         status = make_instance(endpoint, JOINS, detail);
@@ -215,6 +214,22 @@ static weft_status start(weftos_endpoint *endpoint, unsigned mode,
         weftos_announce(endpoint->place.key);
     }
     return status;
+}
+
+static weft_status start(weftos_endpoint *endpoint, const char *name,
+                         unsigned mode, weft_detail *detail)
+{
+    weft_status status;
+
+    endpoint->watched.ready = CreateEventW(NULL, TRUE, FALSE, NULL);
+    if (endpoint->watched.ready == NULL) {
+        return weftos_fail_last(detail, "make an endpoint's event");
+    }
+    if (name == NULL) {
+        return WEFT_OK;
+    }
+    status = weftos_place_name(name, &endpoint->place, detail);
+    return status == WEFT_OK ? listen_at(endpoint, mode, detail) : status;
 }
 
 weft_status weftos_endpoint_open(const char *name, unsigned mode,
@@ -229,10 +244,7 @@ weft_status weftos_endpoint_open(const char *name, unsigned mode,
         return weftos_fail(detail, WEFT_ENOMEM, 0, "allocate an endpoint");
     }
     endpoint->pipe = INVALID_HANDLE_VALUE;
-    status = weftos_place_name(name, &endpoint->place, detail);
-    if (status == WEFT_OK) {
-        status = start(endpoint, mode, detail);
-    }
+    status = start(endpoint, name, mode, detail);
     if (status != WEFT_OK) {
         weftos_endpoint_close(endpoint, false);
         return status;

@@ -28,7 +28,8 @@ static weft_status name_objects(struct opening *opening, const char *name,
                                 weft_detail *detail)
 {
     wchar_t key[WEFTOS_PLACE_TEXT];
-    weft_status status = weftos_place_key(name, key, WEFTOS_PLACE_TEXT, detail);
+    weft_status status =
+        weftos_place_key(name, false, key, WEFTOS_PLACE_TEXT, detail);
 
     if (status == WEFT_OK) {
         status = weftos_place_object(L"Local\\memory-", key,

@@ -21,15 +21,30 @@ static bool is_path(const char *name)
     return strpbrk(name, "/\\") != NULL;
 }
 
-static bool is_plain_name(const char *name)
+/* How long the plain name is that this begins with; 0: it is none. */
+static size_t plain_length(const char *name)
 {
     static const char allowed[] = "abcdefghijklmnopqrstuvwxyz"
                                   "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
                                   "0123456789._-";
-    size_t length = strlen(name);
+    size_t length = strspn(name, allowed);
 
-    return length > 0 && length <= WEFT_NAME_MAX && name[0] != '.' &&
-           strspn(name, allowed) == length;
+    return length <= WEFT_NAME_MAX && name[0] != '.' ? length : 0;
+}
+
+/* "+1" to "+63", as it ends the place of one who shares a name. */
+static bool is_number(const char *text)
+{
+    unsigned number = 0;
+
+    if (text[0] != '+' || text[1] == '0') {
+        return false;
+    }
+    for (text++; *text >= '0' && *text <= '9' && number < WEFTOS_NUMBERS;
+         text++) {
+        number = number * 10 + (unsigned)(*text - '0');
+    }
+    return *text == '\0' && number > 0 && number < WEFTOS_NUMBERS;
 }
 
 /* FNV-1a, for telling apart what the user's own environment says. */
@@ -63,15 +78,17 @@ static weft_status directory_part(wchar_t part[24], weft_detail *detail)
     return WEFT_OK;
 }
 
-weft_status weftos_place_key(const char *name, wchar_t *key, size_t room,
-                             weft_detail *detail)
+weft_status weftos_place_key(const char *name, bool numbered, wchar_t *key,
+                             size_t room, weft_detail *detail)
 {
     const struct weftos_self *self;
     wchar_t part[24];
     weft_status status;
+    size_t plain = plain_length(name);
     int length;
 
-    if (!is_plain_name(name)) {
+    if (plain == 0 ||
+        (name[plain] != '\0' && (!numbered || !is_number(name + plain)))) {
         return weftos_fail(detail, WEFT_ENAME, 0, "check the name");
     }
     self = weftos_get_self(detail);
@@ -150,7 +167,8 @@ weft_status weftos_place_name(const char *name, struct weftos_place *place,
     }
     (void)wcscpy(place->pipe, WEFTOS_PIPE_PREFIX);
     /* The whole name of a pipe has at most 256 characters. */
-    status = weftos_place_key(name, place->pipe + prefix, 257 - prefix, detail);
+    status = weftos_place_key(name, true, place->pipe + prefix, 257 - prefix,
+                              detail);
     return status == WEFT_OK ? fold(place->pipe + prefix, place, detail)
                              : status;
 }

@@ -34,8 +34,11 @@ weft_status weftos_place_object(const wchar_t *prefix, const wchar_t *key,
                                 wchar_t text[WEFTOS_PLACE_TEXT],
                                 weft_detail *detail);
 
-/* The key of a plain name: this user's, in this run-time directory. */
-weft_status weftos_place_key(const char *name, wchar_t *key, size_t room,
-                             weft_detail *detail);
+/*
+ * The key of a plain name: this user's, in this run-time directory. `numbered`:
+ * the name may end in a number.
+ */
+weft_status weftos_place_key(const char *name, bool numbered, wchar_t *key,
+                             size_t room, weft_detail *detail);
 
 #endif
