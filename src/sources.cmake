@@ -66,6 +66,7 @@ set(WEFT_OS_LINUX_SOURCES
     os/linux/fence.c
     os/linux/misc.c
     os/linux/process.c
+    os/linux/set.c
     os/linux/shm.c
     os/linux/socket.c
     os/linux/wait.c
@@ -83,6 +84,7 @@ set(WEFT_OS_MACOS_SOURCES
     os/macos/os_sync.c
     os/macos/process.c
     os/macos/queue.c
+    os/macos/set.c
     os/macos/shm.c
     os/macos/socket.c
     os/macos/wait.c
@@ -130,6 +132,7 @@ set(WEFT_OS_WINDOWS_SOURCES
     os/windows/place.c
     os/windows/proof.c
     os/windows/security.c
+    os/windows/set.c
     os/windows/shm.c
     os/windows/socket.c
     os/windows/socket_wait.c
@@ -145,6 +148,7 @@ set(WEFT_OS_STUB_SOURCES
     os/stub/endpoint.c
     os/stub/memory.c
     os/stub/process.c
+    os/stub/set.c
     os/stub/socket.c
     os/stub/system.c
     os/stub/thread.c

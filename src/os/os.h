@@ -443,6 +443,55 @@ weft_status weftos_waiter_wait(weftos_waiter *waiter, uint64_t deadline_ns,
 weft_status weftos_waiter_expose(weftos_waiter *waiter, bool ready,
                                  weft_handle *handle, weft_detail *detail);
 
+/* ----------------------------------------------------------------- sets --- */
+
+/* What is waited for at a handle. On Windows READ alone: it is signalled. */
+#define WEFTOS_READ 1u
+#define WEFTOS_WRITE 2u
+/*
+ * It may be told only once until it was not ready, and became so again: then
+ * who is busy with it is not told so over and over.
+ */
+#define WEFTOS_ONCE 4u
+
+/* A wait for many handles, each of which has an id. */
+typedef struct weftos_set weftos_set;
+
+/* What has happened at a handle: what was asked for, or an end or error. */
+typedef struct weftos_news {
+    uint64_t id;
+    unsigned events;
+} weftos_news;
+
+weft_status weftos_set_open(weftos_set **out, weft_detail *detail);
+
+/* NULL is allowed. In a forked child it changes nothing for the parent. */
+void weftos_set_close(weftos_set *set);
+
+/*
+ * Adds a handle that is not in the set; it must be removed, with the same
+ * values, before it is closed. WEFT_ENOTSUP: it can't be waited for.
+ */
+weft_status weftos_set_add(weftos_set *set, weft_handle handle, unsigned events,
+                           uint64_t id, weft_detail *detail);
+void weftos_set_remove(weftos_set *set, weft_handle handle, unsigned events,
+                       uint64_t id);
+
+/*
+ * Waits until something has happened. Handles are level-triggered, but for
+ * WEFTOS_ONCE: what is still ready is told again by the next wait, in turn if
+ * `room` is too small.
+ * An id may come twice, with one event each. WEFT_OK with `*count` 0: a wake,
+ * or for no reason. WEFT_ETIMEDOUT, or WEFT_EAGAIN with WEFT_NOW. WEFT_EINTR
+ * only if `interruptible`.
+ */
+weft_status weftos_set_wait(weftos_set *set, uint64_t deadline_ns,
+                            bool interruptible, weftos_news *news, size_t room,
+                            size_t *count, weft_detail *detail);
+
+/* Ends the wait in progress, or else the next one. From any thread. */
+void weftos_set_wake(weftos_set *set);
+
 /* ------------------------------------------------------------- features --- */
 
 /* The work of weft_system_features. */

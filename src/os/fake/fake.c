@@ -31,6 +31,12 @@ REAL(endpoint_watch);
 REAL(fence_remote);
 REAL(now_ns);
 REAL(process_mark);
+REAL(set_add);
+REAL(set_close);
+REAL(set_open);
+REAL(set_remove);
+REAL(set_wait);
+REAL(set_wake);
 REAL(shm_attach);
 REAL(shm_create);
 REAL(shm_open);
@@ -99,6 +105,19 @@ static const struct call {
                            {{WEFT_ENOMEM, FAKE_NO_MEMORY},
                             {WEFT_ENOTSUP, FAKE_UNSUPPORTED}},
                            2},
+    [FAKE_SET_ADD] = {"set_add",
+                      {{WEFT_ENOMEM, FAKE_NO_MEMORY},
+                       {WEFT_ELIMIT, FAKE_NO_HANDLES}},
+                      2},
+    [FAKE_SET_OPEN] = {"set_open",
+                       {{WEFT_ENOMEM, FAKE_NO_MEMORY},
+                        {WEFT_ELIMIT, FAKE_NO_HANDLES}},
+                       2},
+    [FAKE_SET_WAIT] = {"set_wait",
+                       {{WEFT_OK, FAKE_NO_CODE},
+                        {WEFT_ENOMEM, FAKE_NO_MEMORY},
+                        {WEFT_EOS, FAKE_BAD_IO}},
+                       3},
     [FAKE_SHM_ATTACH] = {"shm_attach",
                          {{WEFT_EPROTO, FAKE_NO_CODE},
                           {WEFT_ENOMEM, FAKE_NO_MEMORY}},
@@ -696,4 +715,63 @@ weft_status weftos_waiter_expose(weftos_waiter *waiter, bool ready,
         return status;
     }
     return weftreal_waiter_expose(waiter, ready, handle, detail);
+}
+
+/* ----------------------------------------------------------------- sets --- */
+
+weft_status weftos_set_open(weftos_set **out, weft_detail *detail)
+{
+    weft_status status;
+
+    return strikes(FAKE_SET_OPEN, &status, detail)
+               ? status
+               : weftreal_set_open(out, detail);
+}
+
+void weftos_set_close(weftos_set *set)
+{
+    announce("set_close");
+    weftreal_set_close(set);
+}
+
+weft_status weftos_set_add(weftos_set *set, weft_handle handle, unsigned events,
+                           uint64_t id, weft_detail *detail)
+{
+    weft_status status;
+
+    return strikes(FAKE_SET_ADD, &status, detail)
+               ? status
+               : weftreal_set_add(set, handle, events, id, detail);
+}
+
+void weftos_set_remove(weftos_set *set, weft_handle handle, unsigned events,
+                       uint64_t id)
+{
+    announce("set_remove");
+    weftreal_set_remove(set, handle, events, id);
+}
+
+weft_status weftos_set_wait(weftos_set *set, uint64_t deadline_ns,
+                            bool interruptible, weftos_news *news, size_t room,
+                            size_t *count, weft_detail *detail)
+{
+    weft_status status;
+
+    if (strikes(FAKE_SET_WAIT, &status, detail)) {
+        *count = 0;
+        return status;
+    }
+    if (skips(deadline_ns)) {
+        status = weftreal_set_wait(set, WEFT_NOW, interruptible, news, room,
+                                   count, detail);
+        return skip_wait(status, deadline_ns, detail);
+    }
+    return weftreal_set_wait(set, deadline_ns, interruptible, news, room, count,
+                             detail);
+}
+
+void weftos_set_wake(weftos_set *set)
+{
+    announce("set_wake");
+    weftreal_set_wake(set);
 }

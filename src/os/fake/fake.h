@@ -40,6 +40,9 @@
     X(ENDPOINT_WATCH, "endpoint_watch")                                        \
     X(FENCE_REMOTE, "fence_remote")                                            \
     X(PROCESS_MARK, "process_mark")                                            \
+    X(SET_ADD, "set_add")                                                      \
+    X(SET_OPEN, "set_open")                                                    \
+    X(SET_WAIT, "set_wait")                                                    \
     X(SHM_ATTACH, "shm_attach")                                                \
     X(SHM_CREATE, "shm_create")                                                \
     X(SHM_OPEN, "shm_open")                                                    \

@@ -25,6 +25,12 @@
 #define weftos_fence_remote weftreal_fence_remote
 #define weftos_now_ns weftreal_now_ns
 #define weftos_process_mark weftreal_process_mark
+#define weftos_set_add weftreal_set_add
+#define weftos_set_close weftreal_set_close
+#define weftos_set_open weftreal_set_open
+#define weftos_set_remove weftreal_set_remove
+#define weftos_set_wait weftreal_set_wait
+#define weftos_set_wake weftreal_set_wake
 #define weftos_shm_attach weftreal_shm_attach
 #define weftos_shm_create weftreal_shm_create
 #define weftos_shm_open weftreal_shm_open
