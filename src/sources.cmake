@@ -17,6 +17,8 @@ set(WEFT_IPC_SOURCES
     ipc/listener.c
     ipc/message.c
     ipc/park.c
+    ipc/poll.c
+    ipc/poll_sources.c
     ipc/room.c
     ipc/rx.c
     ipc/service.c

@@ -193,7 +193,8 @@ WEFT_API weft_status weft_client_open(const char *name,
 /*
  * Connects again after WEFT_ECLOSED, WEFT_EPEERDIED or another failure that
  * stays. The calls in flight are lost, and what was not taken yet is dropped.
- * If this fails the client is as before. Since 0.1.
+ * If this fails the client is as before. WEFT_EINUSE: it is in a poll set,
+ * from which it must be removed first. Since 0.1.
  */
 WEFT_API weft_status weft_client_reopen(weft_client *client,
                                         uint64_t deadline_ns,

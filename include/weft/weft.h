@@ -7,6 +7,7 @@
 
 #include <weft/base.h>
 #include <weft/channel.h>
+#include <weft/poll.h>
 #include <weft/service.h>
 #include <weft/sync.h>
 #include <weft/system.h>

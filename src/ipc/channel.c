@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "handshake.h"
+#include "poll.h"
 #include "received.h"
 #include "rx.h"
 #include "tx.h"
@@ -720,6 +721,7 @@ void weft_channel_close(weft_channel **channel_)
     forked = weftos_process_token() != channel->token;
     if (atomic_load(&channel->phase) == READY) {
         if (!forked) {
+            wefti_source_leave(channel->rx.site.source);
             wefti_tx_end(&channel->tx);
             wefti_rx_leave(&channel->rx);
             /* Wakes the peer, even if a forked child holds the socket too. */

@@ -5,14 +5,15 @@
  * Answers that come for another call than the one that is waited for are kept.
  * Those to calls that were given up are dropped when they come.
  */
+#include "client.h"
+
 #include <stdlib.h>
 #include <string.h>
-
-#include <weft/service.h>
 
 #include "calls.h"
 #include "handshake.h"
 #include "received.h"
+#include "rx.h"
 
 /* What is kept while a call waits for its own answer. */
 #define KEPT_MOST_BYTES (UINT64_C(64) << 20)
@@ -169,6 +170,10 @@ weft_status weft_client_reopen(weft_client *client, uint64_t deadline_ns,
     weft_channel *channel;
     weft_status status = enter(client);
 
+    if (status == WEFT_OK &&
+        wefti_channel_rx(client->channel)->site.source != NULL) {
+        status = WEFT_EINUSE; /* by its poll set */
+    }
     if (status != WEFT_OK) {
         return wefti_fail(detail, status, "check the client");
     }
@@ -192,6 +197,16 @@ weft_status weft_client_handle(weft_client *client, weft_handle *handle)
     }
     return client != NULL ? weft_channel_recv_handle(client->channel, handle)
                           : WEFT_EINVAL;
+}
+
+weft_channel *wefti_client_channel(const weft_client *client)
+{
+    return client->channel;
+}
+
+bool wefti_client_has_kept(const weft_client *client)
+{
+    return client->first != NULL;
 }
 
 void weft_client_detail(const weft_client *client, weft_detail *detail)

@@ -86,6 +86,7 @@ struct wefti_site {
     weftos_waiter *waiter; /* opened by the first wait */
     weft_handle exposed;   /* WEFTOS_NONE until somebody polls */
     bool poked;
+    struct wefti_source *source;   /* in a poll set, which arms; or NULL */
     uint32_t arms;                 /* since the waiter was last asked */
     const weftos_word *fence_mode; /* the peer's; NULL: always remote */
     bool hung_up;                  /* the kernel says that the peer is gone */

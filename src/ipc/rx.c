@@ -113,6 +113,12 @@ static bool is_closed_here(const struct wefti_rx *rx)
     return weftos_load_acquire(&rx->peer->closed_at) == rx->read;
 }
 
+bool wefti_rx_is_ready(const struct wefti_rx *rx)
+{
+    return wefti_rx_word(rx) != 0 || rx->failed != WEFT_OK ||
+           rx->site.hung_up || is_closed_here(rx);
+}
+
 /*
  * Nothing to read, and the peer has closed or gone? The caller found the ring
  * empty *before* it learnt that, so the ring is looked at once more.
@@ -136,12 +142,12 @@ void wefti_rx_wake_peer(struct wefti_rx *rx)
     (void)wefti_line_ring(rx->line, &rx->site.detail);
 }
 
-/* With WEFT_NOW: leaves the mark set if somebody polls for records. */
-static weft_status look_for_record(struct wefti_rx *rx)
+/* Looks without waiting, and leaves the mark set if somebody is to poll. */
+static weft_status look_for_record(struct wefti_rx *rx, bool is_polled)
 {
     weft_status status = WEFT_OK;
 
-    if (rx->site.exposed != WEFTOS_NONE) {
+    if (is_polled) {
         wefti_site_poke(&rx->site, false);
         status = wefti_site_sleep(&rx->site, WEFT_NOW);
         if (status == WEFT_OK) {
@@ -149,6 +155,8 @@ static weft_status look_for_record(struct wefti_rx *rx)
         }
     } else if (++rx->empties % EMPTY_LOOKS == 0) {
         status = wefti_site_sleep(&rx->site, WEFT_NOW);
+        /* A poll set that has armed us must look again: poll.h. */
+        wefti_site_poke(&rx->site, true);
     }
     if (status == WEFT_OK && !has_record(rx)) {
         status = look_for_end(rx);
@@ -226,6 +234,14 @@ static weft_status sleep_or_look(struct wefti_rx *rx, uint64_t deadline_ns)
     return status;
 }
 
+/* These are told by all later calls too. */
+static weft_status keep_failure(struct wefti_rx *rx, weft_status status)
+{
+    return status == WEFT_EPROTO || status == WEFT_EOS
+               ? wefti_rx_fail(rx, status, "wait for a message")
+               : status;
+}
+
 weft_status wefti_rx_await(struct wefti_rx *rx, uint64_t deadline_ns)
 {
     weft_status status = WEFT_OK;
@@ -235,7 +251,9 @@ weft_status wefti_rx_await(struct wefti_rx *rx, uint64_t deadline_ns)
         wefti_line_advance(rx->line);
     }
     if (deadline_ns == WEFT_NOW) {
-        status = look_for_record(rx);
+        /* In a poll set it is armed before the set sleeps, not by each look. */
+        status = look_for_record(rx, rx->site.exposed != WEFTOS_NONE &&
+                                         rx->site.source == NULL);
     } else {
         linger(rx);
         if (!spin(rx)) {
@@ -243,10 +261,19 @@ weft_status wefti_rx_await(struct wefti_rx *rx, uint64_t deadline_ns)
         }
         wefti_site_poke(&rx->site, true);
     }
-    if (status == WEFT_EPROTO || status == WEFT_EOS) {
-        return wefti_rx_fail(rx, status, "wait for a message");
+    return keep_failure(rx, status);
+}
+
+weft_status wefti_rx_arm(struct wefti_rx *rx)
+{
+    if (wefti_rx_is_ready(rx)) {
+        return WEFT_OK;
     }
-    return status;
+    if (rx->waited_at != rx->read) {
+        rx->waited_at = rx->read;
+        wefti_line_advance(rx->line);
+    }
+    return keep_failure(rx, look_for_record(rx, true));
 }
 
 /* -------------------------------------------------------------- records --- */

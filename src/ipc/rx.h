@@ -35,6 +35,14 @@ bool wefti_is_ring(const weftos_received *received);
 /* Wakes the producer, which sleeps for some of the room up to rx->read. */
 void wefti_rx_wake_peer(struct wefti_rx *rx);
 
+/*
+ * For a poll set: is there a record, or an end or failure to tell of? And has
+ * the peer ring for what comes next: with WEFT_EAGAIN the exposed handle will
+ * be ready then.
+ */
+bool wefti_rx_is_ready(const struct wefti_rx *rx);
+weft_status wefti_rx_arm(struct wefti_rx *rx);
+
 /* Waits for a record; WEFT_OK may come early. */
 weft_status wefti_rx_await(struct wefti_rx *rx, uint64_t deadline_ns);
 

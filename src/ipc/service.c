@@ -172,6 +172,9 @@ void weft_service_close(weft_service **service_)
     service = *service_;
     *service_ = NULL;
     forked = weftos_process_token() != service->token;
+    if (!forked) {
+        wefti_source_leave(service->source);
+    }
     for (unsigned i = 0; i < service->guest_room; i++) {
         if (service->guests[i] != NULL) {
             if (!forked) {

@@ -10,6 +10,7 @@
 #include "guest.h"
 #include "listener.h"
 #include "lock.h"
+#include "poll.h"
 
 /* So many at a time are woken together. */
 #define WEFTI_OWED_MOST 32
@@ -45,6 +46,8 @@ struct weft_service {
     _Atomic uintptr_t thread; /* the one that waits for requests */
     uint32_t spin_us;
 
+    struct wefti_source *source; /* in a poll set, or NULL */
+
     void *room; /* where requests are received */
     size_t room_bytes;
 };
@@ -67,6 +70,13 @@ uintptr_t wefti_service_this_thread(void);
 
 /* Does one of the clients that are polled have something? */
 bool wefti_service_is_any_ready(const weft_service *service);
+
+/*
+ * For a poll set: is there a client to take something from? And has all of them
+ * ring: with WEFT_EAGAIN the handle will be ready when one has something.
+ */
+bool wefti_service_is_ready(const weft_service *service);
+weft_status wefti_service_arm(weft_service *service);
 
 /* Puts a client among those that are polled, or takes one out by its index. */
 void wefti_service_activate(weft_service *service, struct wefti_guest *guest);

@@ -524,6 +524,42 @@ static weft_status next(weft_service *service, weft_request *request,
     return status;
 }
 
+/* ------------------------------------------------------------ poll sets --- */
+
+/* A client that has just come has itself to tell of. */
+bool wefti_service_is_ready(const weft_service *service)
+{
+    for (unsigned i = 0; i < service->active_count; i++) {
+        const struct wefti_guest *guest = service->active[i];
+
+        if (!guest->is_announced || wefti_guest_is_ready(guest)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+weft_status wefti_service_arm(weft_service *service)
+{
+    weft_status status = WEFT_OK;
+
+    for (unsigned i = 0; i < HEAR_MOST && status == WEFT_OK; i++) {
+        if (wefti_service_is_ready(service)) {
+            return WEFT_OK;
+        }
+        wefti_service_ring_owed(service);
+        arm_all(service);
+        if (service->active_count > 0) {
+            return WEFT_OK;
+        }
+        status = hear(service, WEFT_NOW, NULL);
+        service->heard_ns = weftos_now_ns();
+    }
+    return status;
+}
+
+/* ----------------------------------------------------------------- next --- */
+
 weft_status weft_service_next(weft_service *service, weft_request *request,
                               uint64_t deadline_ns, weft_detail *detail)
 {
@@ -535,6 +571,7 @@ weft_status weft_service_next(weft_service *service, weft_request *request,
     if (weftos_process_token() != service->token) {
         return wefti_fail(detail, WEFT_EFORKED, "wait for clients");
     }
+    wefti_source_touch(service->source); /* what is armed will not stay so */
     return wefti_pass(detail, next(service, request, deadline_ns, &found),
                       &found);
 }

@@ -229,7 +229,8 @@ struct weft_subscriber {
     weftos_endpoint *hub; /* hears all of them */
     weft_handle handle;   /* the hub's */
     bool is_exposed;
-    weft_handle pokes[2]; /* have the hub ready; opened when needed */
+    struct wefti_source *source; /* in a poll set, or NULL */
+    weft_handle pokes[2];        /* have the hub ready; opened when needed */
     bool is_poked;
     uint64_t last_id;
 
@@ -301,6 +302,14 @@ weft_status wefti_topic_wait(weft_subscriber *subscriber, uint64_t deadline_ns);
 /* Waits until all that were greeted have answered. */
 weft_status wefti_topic_await_welcomes(weft_subscriber *subscriber,
                                        uint64_t deadline_ns);
+
+/*
+ * For a poll set: has the next receive something to tell, or to look for? And a
+ * look that takes nothing: with WEFT_EAGAIN the handle will be ready when it
+ * has.
+ */
+bool wefti_subscriber_is_ready(const weft_subscriber *subscriber);
+weft_status wefti_subscriber_arm(weft_subscriber *subscriber);
 
 /* Has the hub be ready, if anybody waits for its handle. */
 weft_status wefti_topic_poke_hub(weft_subscriber *subscriber);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "poll.h"
 #include "topic.h"
 
 /* Messages of one publisher before it is the next one's turn. */
@@ -168,6 +169,9 @@ void weft_subscriber_close(weft_subscriber **subscriber_)
     subscriber = *subscriber_;
     *subscriber_ = NULL;
     forked = weftos_process_token() != subscriber->token;
+    if (!forked) {
+        wefti_source_leave(subscriber->source);
+    }
     while (subscriber->feed_count > 0) {
         wefti_topic_leave(subscriber, subscriber->feeds[0], forked);
     }

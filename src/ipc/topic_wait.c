@@ -212,10 +212,8 @@ weft_status wefti_topic_hear(weft_subscriber *subscriber)
 
 /* -------------------------------------------------------------- looking --- */
 
-static bool is_ready(void *context)
+static bool has_news(const weft_subscriber *subscriber)
 {
-    const weft_subscriber *subscriber = context;
-
     for (size_t i = 0; i < subscriber->feed_count; i++) {
         const struct wefti_feed *feed = subscriber->feeds[i];
 
@@ -225,6 +223,11 @@ static bool is_ready(void *context)
         }
     }
     return false;
+}
+
+static bool is_ready(void *context)
+{
+    return has_news(context);
 }
 
 /* Has one ended, or does it not answer? True: the caller is to take note. */
@@ -441,6 +444,19 @@ weft_status wefti_topic_wait(weft_subscriber *subscriber, uint64_t deadline_ns)
     }
     /* Its rings were heard, and yet it may be what a loop waits for. */
     return status == WEFT_OK ? wefti_topic_poke_hub(subscriber) : status;
+}
+
+bool wefti_subscriber_is_ready(const weft_subscriber *subscriber)
+{
+    return subscriber->failed != WEFT_OK || subscriber->feed_count == 0 ||
+           subscriber->look_at_ns != WEFT_FOREVER || has_news(subscriber);
+}
+
+weft_status wefti_subscriber_arm(weft_subscriber *subscriber)
+{
+    return wefti_subscriber_is_ready(subscriber)
+               ? WEFT_OK
+               : wefti_topic_wait(subscriber, WEFT_NOW);
 }
 
 weft_status wefti_topic_await_welcomes(weft_subscriber *subscriber,
