@@ -86,23 +86,58 @@ wait "$early" && wait "$late"
 check 'topic_subscribe ends with the topic' is $? 0
 check 'both have printed the same' cmp "$work/news1" "$work/news2"
 
-epoll_loop=$(example epoll_loop)
-if [[ -n $epoll_loop ]]; then
+# loop_test NAME WHY: a loop that ends with its input, or why it is not here.
+loop_test() {
+    local name=$1 path loop word
+
+    path=$(example "$name")
+    if [[ -z $path ]]; then
+        skip "$name" "$2"
+        return
+    fi
+    rm -f "$work/keep"
     mkfifo "$work/keep"
     exec 9<>"$work/keep"
-    "$epoll_loop" <"$work/keep" >"$work/out" 2>"$work/loop.err" 9>&- &
+    "$path" <"$work/keep" >"$work/out" 2>"$work/loop.err" 9>&- &
     loop=$!
     for word in one two three; do
         echo "$word" | "$WEFT" send loop --wait 2>"$work/send.err"
-        check "epoll_loop takes '$word'" is $? 0
+        check "$name takes '$word'" is $? 0
     done
     # The loop ends when the last writer of its input is gone.
     exec 9>&-
     wait "$loop"
-    check 'epoll_loop ends with its input' is $? 0
-    check 'epoll_loop prints what came' is "$(tr '\n' ' ' <"$work/out")" \
+    check "$name ends with its input" is $? 0
+    check "$name prints what came" is "$(tr '\n' ' ' <"$work/out")" \
         'one two three '
+}
+
+loop_test epoll_loop 'Linux only'
+loop_test libuv_loop 'libuv is not here'
+
+windows_loop=$(example windows_loop)
+if [[ -n $windows_loop ]]; then
+    "$windows_loop" 3 >"$work/out" 2>"$work/loop.err" &
+    loop=$!
+    for word in one two three; do
+        echo "$word" | "$WEFT" send loop --wait 2>"$work/send.err"
+        check "windows_loop takes '$word'" is $? 0
+    done
+    wait "$loop"
+    check 'windows_loop ends with the third sender' is $? 0
+    check 'windows_loop prints what came' \
+        is "$(lines "$work/out" | tr '\n' ' ')" 'one two three '
 else
-    skip 'epoll_loop' 'Linux only'
+    skip 'windows_loop' 'Windows only'
 fi
+
+"$(example poll_set)" >"$work/out" 2>"$work/set.err" &
+set=$!
+echo 'a letter' | "$WEFT" send desk-mail --wait 2>"$work/send.err"
+check 'poll_set takes what is sent' is $? 0
+check 'poll_set answers a call' is "$("$WEFT" call desk hello)" 'hello'
+check 'poll_set answers the last call' is "$("$WEFT" call desk quit)" 'quit'
+wait "$set"
+check 'poll_set ends with it' is $? 0
+check 'poll_set prints what was sent' is "$(lines "$work/out")" 'a letter'
 finish
