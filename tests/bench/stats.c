@@ -77,6 +77,33 @@ static void check_medians(void)
     CHECK(near(bench_paired_ratio(values, bases, 3, room), 3));
 }
 
+/* What a benchmark has for each round. */
+typedef struct round_figures {
+    double rate;
+    double memory;
+} round_figures;
+
+static void check_rounds(void)
+{
+    static const round_figures ones[] = {
+        {10, 5}, {300, BENCH_UNKNOWN}, {40, 7}};
+    static const round_figures others[] = {
+        {5, BENCH_UNKNOWN}, {100, 1}, {10, 0}};
+    bench_rounds rounds = {ones, sizeof(ones[0]), 3};
+    bench_rounds bases = {others, sizeof(others[0]), 3};
+    size_t rate = offsetof(round_figures, rate);
+    size_t memory = offsetof(round_figures, memory);
+    double room[9];
+
+    check_case("a figure of rounds is the median of those that know it");
+    CHECK(near(bench_rounds_median(&rounds, rate, room), 40));
+    CHECK(near(bench_rounds_median(&rounds, memory, room), 6));
+    CHECK(near(bench_rounds_least(&rounds, rate), 10));
+    check_case("a ratio is that of rounds of which both know it, and not 0");
+    CHECK(near(bench_rounds_ratio(&rounds, &bases, rate, room), 3));
+    CHECK(bench_rounds_ratio(&rounds, &bases, memory, room) <= BENCH_UNKNOWN);
+}
+
 /* Each single wrong byte of each length is found, and told where it is. */
 static bool finds_wrong_bytes(size_t bytes)
 {
@@ -128,5 +155,6 @@ void test_main(void)
     check_percentiles();
     check_steps();
     check_medians();
+    check_rounds();
     check_pattern();
 }

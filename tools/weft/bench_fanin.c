@@ -108,7 +108,7 @@ static double growth(uint64_t before, uint64_t after, unsigned count)
     return ((double)after - (double)before) / count;
 }
 
-static void read_usage(const fanin_board *board, fanin_result *result)
+static void read_pss(const fanin_board *board, fanin_result *result)
 {
     const fanin_memory *none = &board->pss[FANIN_NONE];
     const fanin_memory *first = &board->pss[FANIN_FIRST];
@@ -116,15 +116,25 @@ static void read_usage(const fanin_board *board, fanin_result *result)
     unsigned clients = board->test.clients;
     unsigned spares = fanin_connections(&board->test) - clients;
 
-    result->has_pss = board->has_pss;
     result->server_pss_bytes = growth(none->server, first->server, clients);
     result->client_pss_bytes = growth(none->clients, first->clients, clients);
     result->server_more_pss_bytes =
         growth(first->server, spare->server, spares);
     result->client_more_pss_bytes =
         growth(first->clients, spare->clients, spares);
-    result->has_idle = board->has_idle;
-    result->idle_cpu_ms = (double)board->idle_cpu_ns / 1e6;
+}
+
+static void read_usage(const fanin_board *board, fanin_result *result)
+{
+    result->server_pss_bytes = BENCH_UNKNOWN;
+    result->client_pss_bytes = BENCH_UNKNOWN;
+    result->server_more_pss_bytes = BENCH_UNKNOWN;
+    result->client_more_pss_bytes = BENCH_UNKNOWN;
+    if (board->has_pss) {
+        read_pss(board, result);
+    }
+    result->idle_cpu_ms =
+        board->has_idle ? (double)board->idle_cpu_ns / 1e6 : BENCH_UNKNOWN;
 }
 
 static bool read_board(const fanin_transport *transport,

@@ -89,19 +89,17 @@ extern const fanin_transport fanin_uds;
 bool fanin_answer(fanin_side *side, const void *request, size_t bytes,
                   void *answer);
 
-/* What came of a round. What is not known is false. */
+/* What came of a round; BENCH_UNKNOWN is not known. */
 typedef struct fanin_result {
     double calls_per_s;
     double p50_ns;
     double p99_ns;
     double slowest_ratio; /* of the slowest client's rate to the median one */
     double connect_p50_ns;
-    bool has_pss;
     double server_pss_bytes; /* for each idle client, against none */
     double client_pss_bytes;
     double server_more_pss_bytes; /* for a second one in a process */
     double client_more_pss_bytes;
-    bool has_idle;
     double idle_cpu_ms;
 } fanin_result;
 

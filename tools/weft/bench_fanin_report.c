@@ -2,68 +2,14 @@
  *
  * What the rounds of `weft bench fanin` add up to.
  */
-#include <float.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "bench_fanin.h"
+#include "bench_options.h"
 #include "bench_stats.h"
 
-/* No figure is as small. */
-#define UNKNOWN (-DBL_MAX)
-
-/* A figure of a round, or UNKNOWN. */
-typedef double figure(const fanin_result *result);
-
-static double pick_rate(const fanin_result *result)
-{
-    return result->calls_per_s;
-}
-
-static double pick_p50(const fanin_result *result)
-{
-    return result->p50_ns;
-}
-
-static double pick_p99(const fanin_result *result)
-{
-    return result->p99_ns;
-}
-
-static double pick_slowest(const fanin_result *result)
-{
-    return result->slowest_ratio;
-}
-
-static double pick_connect(const fanin_result *result)
-{
-    return result->connect_p50_ns;
-}
-
-static double pick_server_pss(const fanin_result *result)
-{
-    return result->has_pss ? result->server_pss_bytes : UNKNOWN;
-}
-
-static double pick_client_pss(const fanin_result *result)
-{
-    return result->has_pss ? result->client_pss_bytes : UNKNOWN;
-}
-
-static double pick_server_more(const fanin_result *result)
-{
-    return result->has_pss ? result->server_more_pss_bytes : UNKNOWN;
-}
-
-static double pick_client_more(const fanin_result *result)
-{
-    return result->has_pss ? result->client_more_pss_bytes : UNKNOWN;
-}
-
-static double pick_idle(const fanin_result *result)
-{
-    return result->has_idle ? result->idle_cpu_ms : UNKNOWN;
-}
+/* A figure of a round. */
+#define FIGURE(member) offsetof(fanin_result, member)
 
 /* All that is printed, and room to reckon in: three numbers for each round. */
 typedef struct report {
@@ -74,33 +20,27 @@ typedef struct report {
     double *room;
 } report;
 
-/* The median of the rounds that know it; UNKNOWN if none does. */
-static double median_of(const report *all, const fanin_series *series,
-                        figure *pick)
+static bench_rounds rounds_of(const report *all, const fanin_series *series)
 {
-    size_t known = 0;
-
-    for (size_t i = 0; i < all->rounds; i++) {
-        double found = pick(&series->results[i]);
-
-        if (found > UNKNOWN) {
-            all->room[known++] = found;
-        }
-    }
-    return known == 0 ? UNKNOWN : bench_median(all->room, known);
+    return (bench_rounds){series->results, sizeof(fanin_result), all->rounds};
 }
 
+static double median_of(const report *all, const fanin_series *series,
+                        size_t figure)
+{
+    bench_rounds rounds = rounds_of(all, series);
+
+    return bench_rounds_median(&rounds, figure, all->room);
+}
+
+/* Of the calls a second. */
 static double ratio_of(const report *all, const fanin_series *series,
                        const fanin_series *base)
 {
-    double *values = all->room;
-    double *bases = values + all->rounds;
+    bench_rounds rounds = rounds_of(all, series);
+    bench_rounds bases = rounds_of(all, base);
 
-    for (size_t i = 0; i < all->rounds; i++) {
-        values[i] = pick_rate(&series->results[i]);
-        bases[i] = pick_rate(&base->results[i]);
-    }
-    return bench_paired_ratio(values, bases, all->rounds, bases + all->rounds);
+    return bench_rounds_ratio(&rounds, &bases, FIGURE(calls_per_s), all->room);
 }
 
 /* ----------------------------------------------------------------- JSON --- */
@@ -114,26 +54,28 @@ static void print_json_ratios(tool_json *json, const report *all,
         char key[64];
 
         snprintf(key, sizeof(key), "ratio_to_%s", base->transport->name);
-        tool_json_double(json, key, ratio_of(all, series, base));
+        bench_print_known(json, key, ratio_of(all, series, base));
     }
 }
 
-static void print_json_known(tool_json *json, const char *key, double value)
+static void print_json_figures(tool_json *json, const report *all,
+                               const fanin_series *series)
 {
-    if (value > UNKNOWN) {
-        tool_json_double(json, key, value);
-    }
-}
+    static const struct {
+        const char *key;
+        size_t figure;
+    } figures[] = {
+        {"connect_p50_ns", FIGURE(connect_p50_ns)},
+        {"server_pss_bytes", FIGURE(server_pss_bytes)},
+        {"client_pss_bytes", FIGURE(client_pss_bytes)},
+        {"server_more_pss_bytes", FIGURE(server_more_pss_bytes)},
+        {"client_more_pss_bytes", FIGURE(client_more_pss_bytes)},
+    };
 
-static const char *wait_word(weft_wait wait)
-{
-    for (const tool_choice *mode = tool_wait_modes; mode->word != NULL;
-         mode++) {
-        if (mode->value == (int)wait) {
-            return mode->word;
-        }
+    for (size_t i = 0; i < TOOL_COUNT_OF(figures); i++) {
+        bench_print_known(json, figures[i].key,
+                          median_of(all, series, figures[i].figure));
     }
-    return "";
 }
 
 static void print_json(const report *all, const fanin_series *series)
@@ -147,7 +89,7 @@ static void print_json(const report *all, const fanin_series *series)
     tool_json_u64(&json, "clients", test->clients);
     tool_json_u64(&json, "size_bytes", test->size_bytes);
     tool_json_text(&json, "wait",
-                   series->transport->has_wait ? wait_word(test->wait)
+                   series->transport->has_wait ? tool_wait_word(test->wait)
                                                : "block");
     tool_json_u64(&json, "rounds", all->rounds);
     if (test->count != 0) {
@@ -155,26 +97,18 @@ static void print_json(const report *all, const fanin_series *series)
     } else {
         tool_json_u64(&json, "duration_ns", test->duration_ns);
     }
-    tool_json_double(&json, "calls_per_s", median_of(all, series, pick_rate));
-    tool_json_double(&json, "p50_ns", median_of(all, series, pick_p50));
-    tool_json_double(&json, "p99_ns", median_of(all, series, pick_p99));
+    tool_json_double(&json, "calls_per_s",
+                     median_of(all, series, FIGURE(calls_per_s)));
+    tool_json_double(&json, "p50_ns", median_of(all, series, FIGURE(p50_ns)));
+    tool_json_double(&json, "p99_ns", median_of(all, series, FIGURE(p99_ns)));
     tool_json_double(&json, "slowest_ratio",
-                     median_of(all, series, pick_slowest));
+                     median_of(all, series, FIGURE(slowest_ratio)));
     print_json_ratios(&json, all, series);
-    tool_json_double(&json, "connect_p50_ns",
-                     median_of(all, series, pick_connect));
-    print_json_known(&json, "server_pss_bytes",
-                     median_of(all, series, pick_server_pss));
-    print_json_known(&json, "client_pss_bytes",
-                     median_of(all, series, pick_client_pss));
-    print_json_known(&json, "server_more_pss_bytes",
-                     median_of(all, series, pick_server_more));
-    print_json_known(&json, "client_more_pss_bytes",
-                     median_of(all, series, pick_client_more));
+    print_json_figures(&json, all, series);
     if (test->idle_ns != 0) {
         tool_json_u64(&json, "idle_ns", test->idle_ns);
-        print_json_known(&json, "idle_cpu_ms",
-                         median_of(all, series, pick_idle));
+        bench_print_known(&json, "idle_cpu_ms",
+                          median_of(all, series, FIGURE(idle_cpu_ms)));
     }
     tool_json_end(&json);
 }
@@ -203,28 +137,18 @@ static void print_title(const report *all)
     putchar('\n');
 }
 
-/* A figure that is not known is a dash. */
-static void print_known(double value, unsigned digits)
-{
-    if (value <= UNKNOWN) {
-        printf(" %10s", "-");
-    } else {
-        printf(" %10.*f", (int)digits, value);
-    }
-}
-
 static void print_row(const report *all, const fanin_series *series)
 {
     printf("%-6s %10.0f %9.2f %9.2f %8.2f %10.1f", series->transport->name,
-           median_of(all, series, pick_rate),
-           median_of(all, series, pick_p50) / 1e3,
-           median_of(all, series, pick_p99) / 1e3,
-           median_of(all, series, pick_slowest),
-           median_of(all, series, pick_connect) / 1e3);
-    print_known(median_of(all, series, pick_server_pss), 0);
-    print_known(median_of(all, series, pick_client_pss), 0);
+           median_of(all, series, FIGURE(calls_per_s)),
+           median_of(all, series, FIGURE(p50_ns)) / 1e3,
+           median_of(all, series, FIGURE(p99_ns)) / 1e3,
+           median_of(all, series, FIGURE(slowest_ratio)),
+           median_of(all, series, FIGURE(connect_p50_ns)) / 1e3);
+    bench_print_column(median_of(all, series, FIGURE(server_pss_bytes)), 0);
+    bench_print_column(median_of(all, series, FIGURE(client_pss_bytes)), 0);
     if (all->test->idle_ns != 0) {
-        print_known(median_of(all, series, pick_idle), 3);
+        bench_print_column(median_of(all, series, FIGURE(idle_cpu_ms)), 3);
     }
     if (all->count > 1) {
         printf(" %8.2f", ratio_of(all, &all->series[0], series));
@@ -237,9 +161,8 @@ bool fanin_print(const fanin_series *series, size_t count,
 {
     report all = {series, count, test, rounds, NULL};
 
-    all.room = calloc(3 * rounds, sizeof(*all.room));
+    all.room = bench_allocate(3 * rounds, sizeof(*all.room));
     if (all.room == NULL) {
-        tool_error("bench: out of memory");
         return false;
     }
     if (!json) {

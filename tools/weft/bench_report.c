@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench_options.h"
 #include "bench_report.h"
 #include "bench_stats.h"
-#include "tool.h"
 
 /* What is printed of a transport. */
 typedef struct summary {
@@ -19,96 +19,34 @@ typedef struct summary {
 } summary;
 
 /* A figure of a round. */
-typedef double figure(const bench_result *result);
-
-static double pick_p50(const bench_result *result)
-{
-    return result->p50_ns;
-}
-
-static double pick_p99(const bench_result *result)
-{
-    return result->p99_ns;
-}
-
-static double pick_p999(const bench_result *result)
-{
-    return result->p999_ns;
-}
-
-static double pick_rate(const bench_result *result)
-{
-    return result->msgs_per_s;
-}
-
-static double median_of(const bench_result *results, size_t rounds,
-                        figure *pick, double *room)
-{
-    for (size_t i = 0; i < rounds; i++) {
-        room[i] = pick(&results[i]);
-    }
-    return bench_median(room, rounds);
-}
-
-/* `room` is for three times `rounds` numbers. */
-static double ratio_of(const bench_result *results, const bench_result *raw,
-                       size_t rounds, figure *pick, double *room)
-{
-    double *values = room;
-    double *bases = room + rounds;
-
-    for (size_t i = 0; i < rounds; i++) {
-        values[i] = pick(&results[i]);
-        bases[i] = pick(&raw[i]);
-    }
-    return bench_paired_ratio(values, bases, rounds, room + 2 * rounds);
-}
-
-static double smallest(const bench_result *results, size_t rounds)
-{
-    double least = results[0].min_ns;
-
-    for (size_t i = 1; i < rounds; i++) {
-        if (results[i].min_ns < least) {
-            least = results[i].min_ns;
-        }
-    }
-    return least;
-}
+#define FIGURE(member) offsetof(bench_result, member)
 
 static summary summarise(const bench_series *series, const bench_series *raw,
-                         size_t rounds, double *room)
+                         size_t count, double *room)
 {
-    const bench_result *results = series->results;
+    bench_rounds rounds = {series->results, sizeof(bench_result), count};
     summary sum = {.has_ratio = raw != NULL};
 
-    sum.median.min_ns = smallest(results, rounds);
-    sum.median.p50_ns = median_of(results, rounds, pick_p50, room);
-    sum.median.p99_ns = median_of(results, rounds, pick_p99, room);
-    sum.median.p999_ns = median_of(results, rounds, pick_p999, room);
-    sum.median.msgs_per_s = median_of(results, rounds, pick_rate, room);
-    sum.median.ring_bytes = results[rounds - 1].ring_bytes;
-    if (raw != NULL && series->test.kind == BENCH_RTT) {
-        sum.ratio = ratio_of(results, raw->results, rounds, pick_p50, room);
-        sum.p99_ratio = ratio_of(results, raw->results, rounds, pick_p99, room);
-    } else if (raw != NULL) {
-        sum.ratio = ratio_of(results, raw->results, rounds, pick_rate, room);
+    sum.median.min_ns = bench_rounds_least(&rounds, FIGURE(min_ns));
+    sum.median.p50_ns = bench_rounds_median(&rounds, FIGURE(p50_ns), room);
+    sum.median.p99_ns = bench_rounds_median(&rounds, FIGURE(p99_ns), room);
+    sum.median.p999_ns = bench_rounds_median(&rounds, FIGURE(p999_ns), room);
+    sum.median.msgs_per_s =
+        bench_rounds_median(&rounds, FIGURE(msgs_per_s), room);
+    sum.median.ring_bytes = series->results[count - 1].ring_bytes;
+    if (raw != NULL) {
+        bool rtt = series->test.kind == BENCH_RTT;
+        bench_rounds base = {raw->results, sizeof(bench_result), count};
+
+        sum.ratio = bench_rounds_ratio(
+            &rounds, &base, rtt ? FIGURE(p50_ns) : FIGURE(msgs_per_s), room);
+        sum.p99_ratio =
+            rtt ? bench_rounds_ratio(&rounds, &base, FIGURE(p99_ns), room) : 0;
     }
     return sum;
 }
 
 /* ----------------------------------------------------------------- JSON --- */
-
-static const char *wait_word(weft_wait wait)
-{
-    for (const tool_choice *mode = tool_wait_modes; mode->word != NULL;
-         mode++) {
-        if (mode->value == (int)wait) {
-            return mode->word;
-        }
-    }
-    return "default";
-}
 
 static void print_json_rtt(tool_json *json, const summary *sum)
 {
@@ -146,7 +84,7 @@ static void print_json(const bench_series *series, size_t rounds,
                    test->kind == BENCH_RTT ? "rtt" : "throughput");
     tool_json_text(&json, "transport", series->transport->name);
     tool_json_u64(&json, "size_bytes", test->size_bytes);
-    tool_json_text(&json, "wait", wait_word(test->wait));
+    tool_json_text(&json, "wait", tool_wait_word(test->wait));
     tool_json_u64(&json, "rounds", rounds);
     tool_json_u64(&json, "count", test->count);
     if (test->kind == BENCH_RTT) {
@@ -173,7 +111,7 @@ static void print_title(const bench_case *test, size_t rounds,
 {
     printf("%s, %zu bytes, %s, %zu rounds, CPUs %u and %u",
            test->kind == BENCH_RTT ? "round trip" : "throughput",
-           test->size_bytes, wait_word(test->wait), rounds, test->cpus[0],
+           test->size_bytes, tool_wait_word(test->wait), rounds, test->cpus[0],
            test->cpus[1]);
     if (test->pace_ns != 0) {
         printf(", a ping every %g us", (double)test->pace_ns / 1e3);
@@ -230,12 +168,11 @@ static void print_row(const bench_series *series, const summary *sum)
 bool bench_print(const bench_series *series, size_t count, size_t rounds,
                  const double *handovers, bool json)
 {
-    double *room = calloc(3 * rounds, sizeof(*room));
+    double *room = bench_allocate(3 * rounds, sizeof(*room));
     const bench_series *raw = NULL;
     double handover_ns;
 
     if (room == NULL) {
-        tool_error("bench: out of memory");
         return false;
     }
     memcpy(room, handovers, rounds * sizeof(*room));

@@ -3,6 +3,7 @@
  * Percentiles, medians, and ratios of paired rounds.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "bench_stats.h"
 
@@ -80,4 +81,59 @@ double bench_paired_ratio(const double *values, const double *bases,
         ratios[i] = values[i] / bases[i];
     }
     return bench_median(ratios, count);
+}
+
+static double figure_of(const bench_rounds *rounds, size_t round, size_t figure)
+{
+    const unsigned char *result = rounds->results;
+    double found;
+
+    memcpy(&found, result + round * rounds->bytes + figure, sizeof(found));
+    return found;
+}
+
+double bench_rounds_median(const bench_rounds *rounds, size_t figure,
+                           double *room)
+{
+    size_t known = 0;
+
+    for (size_t i = 0; i < rounds->count; i++) {
+        double found = figure_of(rounds, i, figure);
+
+        if (found > BENCH_UNKNOWN) {
+            room[known++] = found;
+        }
+    }
+    return known == 0 ? BENCH_UNKNOWN : bench_median(room, known);
+}
+
+double bench_rounds_least(const bench_rounds *rounds, size_t figure)
+{
+    double least = figure_of(rounds, 0, figure);
+
+    for (size_t i = 1; i < rounds->count; i++) {
+        double found = figure_of(rounds, i, figure);
+
+        least = found < least ? found : least;
+    }
+    return least;
+}
+
+double bench_rounds_ratio(const bench_rounds *rounds, const bench_rounds *base,
+                          size_t figure, double *room)
+{
+    double *values = room;
+    double *bases = values + rounds->count;
+    size_t known = 0;
+
+    for (size_t i = 0; i < rounds->count; i++) {
+        values[known] = figure_of(rounds, i, figure);
+        bases[known] = figure_of(base, i, figure);
+        if (values[known] > BENCH_UNKNOWN && bases[known] > 0) {
+            known++;
+        }
+    }
+    return known == 0 ? BENCH_UNKNOWN
+                      : bench_paired_ratio(values, bases, known,
+                                           bases + rounds->count);
 }

@@ -8,6 +8,7 @@
 #ifndef BENCH_STATS_H
 #define BENCH_STATS_H
 
+#include <float.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -39,5 +40,36 @@ double bench_median(double *values, size_t count);
  */
 double bench_paired_ratio(const double *values, const double *bases,
                           size_t count, double *ratios);
+
+/* A figure that is not known. No other is as small. */
+#define BENCH_UNKNOWN (-DBL_MAX)
+
+/*
+ * The rounds of one of those that take turns: an array of structs, whose
+ * figures are doubles. A figure is named by its offset.
+ */
+typedef struct bench_rounds {
+    const void *results;
+    size_t bytes; /* of each */
+    size_t count;
+} bench_rounds;
+
+/*
+ * Of the rounds that know the figure; BENCH_UNKNOWN if none does. `room` is
+ * for `count` numbers.
+ */
+double bench_rounds_median(const bench_rounds *rounds, size_t figure,
+                           double *room);
+
+/* The least of all rounds. */
+double bench_rounds_least(const bench_rounds *rounds, size_t figure);
+
+/*
+ * bench_paired_ratio of the rounds of which both know the figure, and the
+ * base's is more than 0; BENCH_UNKNOWN if there is none. `room` is for three
+ * times `count` numbers.
+ */
+double bench_rounds_ratio(const bench_rounds *rounds, const bench_rounds *base,
+                          size_t figure, double *room);
 
 #endif

@@ -5,26 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench_options.h"
 #include "bench_stats.h"
 #include "bench_sync.h"
 
-/* A figure of a round. */
-typedef double figure(const sync_result *result);
-
-static double pick_min(const sync_result *result)
-{
-    return result->min_ns;
-}
-
-static double pick_p50(const sync_result *result)
-{
-    return result->p50_ns;
-}
-
-static double pick_p99(const sync_result *result)
-{
-    return result->p99_ns;
-}
+#define MIN offsetof(sync_result, min_ns)
+#define P50 offsetof(sync_result, p50_ns)
+#define P99 offsetof(sync_result, p99_ns)
 
 /* All that is printed, and room to reckon in: three numbers for each round. */
 typedef struct report {
@@ -35,38 +22,33 @@ typedef struct report {
     double *room;
 } report;
 
-static double median_of(const report *all, const sync_series *series,
-                        figure *pick)
+static bench_rounds rounds_of(const report *all, const sync_series *series)
 {
-    for (size_t i = 0; i < all->rounds; i++) {
-        all->room[i] = pick(&series->results[i]);
-    }
-    return bench_median(all->room, all->rounds);
+    return (bench_rounds){series->results, sizeof(sync_result), all->rounds};
+}
+
+static double median_of(const report *all, const sync_series *series,
+                        size_t figure)
+{
+    bench_rounds rounds = rounds_of(all, series);
+
+    return bench_rounds_median(&rounds, figure, all->room);
 }
 
 static double ratio_of(const report *all, const sync_series *series,
-                       const sync_series *base, figure *pick)
+                       const sync_series *base, size_t figure)
 {
-    double *values = all->room;
-    double *bases = values + all->rounds;
+    bench_rounds rounds = rounds_of(all, series);
+    bench_rounds bases = rounds_of(all, base);
 
-    for (size_t i = 0; i < all->rounds; i++) {
-        values[i] = pick(&series->results[i]);
-        bases[i] = pick(&base->results[i]);
-    }
-    return bench_paired_ratio(values, bases, all->rounds, bases + all->rounds);
+    return bench_rounds_ratio(&rounds, &bases, figure, all->room);
 }
 
 static double smallest(const report *all, const sync_series *series)
 {
-    double least = series->results[0].min_ns;
+    bench_rounds rounds = rounds_of(all, series);
 
-    for (size_t i = 1; i < all->rounds; i++) {
-        double found = pick_min(&series->results[i]);
-
-        least = found < least ? found : least;
-    }
-    return least;
+    return bench_rounds_least(&rounds, MIN);
 }
 
 static const sync_series *find(const report *all, const char *name)
@@ -90,9 +72,9 @@ static void print_json_ratios(tool_json *json, const report *all,
         char key[64];
 
         snprintf(key, sizeof(key), "ratio_to_%s", base->family->name);
-        tool_json_double(json, key, ratio_of(all, series, base, pick_p50));
+        tool_json_double(json, key, ratio_of(all, series, base, P50));
         snprintf(key, sizeof(key), "p99_ratio_to_%s", base->family->name);
-        tool_json_double(json, key, ratio_of(all, series, base, pick_p99));
+        tool_json_double(json, key, ratio_of(all, series, base, P99));
     }
 }
 
@@ -110,8 +92,8 @@ static void print_json(const report *all, const sync_series *series)
     tool_json_u64(&json, "rounds", all->rounds);
     tool_json_u64(&json, "count", test->count);
     tool_json_double(&json, "min_ns", smallest(all, series));
-    tool_json_double(&json, "p50_ns", median_of(all, series, pick_p50));
-    tool_json_double(&json, "p99_ns", median_of(all, series, pick_p99));
+    tool_json_double(&json, "p50_ns", median_of(all, series, P50));
+    tool_json_double(&json, "p99_ns", median_of(all, series, P99));
     print_json_ratios(&json, all, series);
     if (test->test == SYNC_HANDOVER) {
         tool_json_u64(&json, "hold_ns", test->hold_ns);
@@ -143,13 +125,13 @@ static void print_row(const report *all, const sync_series *series)
     const sync_series *raw = find(all, "raw");
 
     printf("%-10s %10.1f %10.1f %10.1f", series->family->name,
-           smallest(all, series), median_of(all, series, pick_p50),
-           median_of(all, series, pick_p99));
+           smallest(all, series), median_of(all, series, P50),
+           median_of(all, series, P99));
     if (weft != NULL) {
-        printf(" %9.2f", ratio_of(all, weft, series, pick_p50));
+        printf(" %9.2f", ratio_of(all, weft, series, P50));
     }
     if (raw != NULL) {
-        printf(" %9.2f", ratio_of(all, series, raw, pick_p50));
+        printf(" %9.2f", ratio_of(all, series, raw, P50));
     }
     putchar('\n');
 }
@@ -159,9 +141,8 @@ bool sync_print(const sync_series *series, size_t count, const sync_case *test,
 {
     report all = {series, count, test, rounds, NULL};
 
-    all.room = calloc(3 * rounds, sizeof(*all.room));
+    all.room = bench_allocate(3 * rounds, sizeof(*all.room));
     if (all.room == NULL) {
-        tool_error("bench: out of memory");
         return false;
     }
     if (!json) {

@@ -11,16 +11,14 @@
 #include <string.h>
 
 #include "bench_cpus.h"
+#include "bench_options.h"
 #include "bench_report.h"
 #include "bench_round.h"
 #include "bench_sys.h"
-#include "sys.h"
-#include "tool.h"
 
 #define SIZES_MOST 16
 #define SIZE_MOST (UINT64_C(64) << 20)
 #define COUNT_MOST UINT64_C(1000000000)
-#define ROUNDS_MOST 1000
 #define PACE_MOST UINT64_C(60000000000)
 
 /* Defaults of --count; a round takes about a tenth of a second of them. */
@@ -54,18 +52,20 @@ typedef struct bench_values {
 
 /* -------------------------------------------------------------- options --- */
 
+static const char *name_at(size_t place)
+{
+    return bench_transports[place]->name;
+}
+
 /* All that have arguments of their own see the whole struct. */
 static const char *take_transport(void *place, const char *argument)
 {
     bench_values *values = place;
 
-    for (size_t i = 0; i < bench_transport_count; i++) {
-        if (strcmp(bench_transports[i]->name, argument) == 0) {
-            values->transports[i] = true;
-            return NULL;
-        }
-    }
-    return "is not a transport";
+    return bench_choose(values->transports, bench_transport_count, name_at,
+                        argument)
+               ? NULL
+               : "is not a transport";
 }
 
 static const char *take_size(void *place, const char *argument)
@@ -110,40 +110,19 @@ static const tool_option options[] = {
      .label = "SIZE",
      .call = take_size,
      .help = "bytes of a message, 1 to 64M; may be repeated (default 64)"},
-    {.name = "wait",
-     .letter = 'w',
-     .kind = TOOL_CHOICE,
-     .offset = offsetof(bench_values, wait),
-     .label = "spin|adaptive|block",
-     .choices = tool_wait_modes,
-     .help = "how each side waits (default adaptive)"},
-    {.name = "count",
-     .letter = 'n',
-     .kind = TOOL_COUNT,
-     .offset = offsetof(bench_values, count),
-     .label = "N",
-     .least = 1,
-     .most = COUNT_MOST,
-     .help = "messages in each round (default: about a tenth of a second)"},
-    {.name = "rounds",
-     .letter = 'r',
-     .kind = TOOL_COUNT,
-     .offset = offsetof(bench_values, rounds),
-     .label = "N",
-     .least = 1,
-     .most = ROUNDS_MOST,
-     .help = "rounds of each transport, interleaved (default 5)"},
+    BENCH_OPTION_WAIT(bench_values, "how each side waits (default adaptive)"),
+    BENCH_OPTION_COUNT(
+        bench_values, COUNT_MOST,
+        "messages in each round (default: about a tenth of a second)"),
+    BENCH_OPTION_ROUNDS(bench_values,
+                        "rounds of each transport, interleaved (default 5)"),
     {.name = "pace",
      .kind = TOOL_DURATION,
      .offset = offsetof(bench_values, pace_ns),
      .label = "DURATION",
      .most = PACE_MOST,
      .help = "rtt: silence before each ping, so that the peer sleeps"},
-    {.name = "pin",
-     .kind = TOOL_CALL,
-     .label = "A,B",
-     .call = take_pin,
-     .help = "the CPUs of the two sides (default: two different ones)"},
+    BENCH_OPTION_PIN(take_pin),
     {.name = "ring",
      .kind = TOOL_SIZE,
      .offset = offsetof(bench_values, ring_bytes),
@@ -156,10 +135,8 @@ static const tool_option options[] = {
      .kind = TOOL_FLAG,
      .offset = offsetof(bench_values, zero_copy),
      .help = "weft, raw: write and read messages in shared memory"},
-    {.name = "json",
-     .kind = TOOL_FLAG,
-     .offset = offsetof(bench_values, json),
-     .help = "print one JSON object a line for each transport"},
+    BENCH_OPTION_JSON(bench_values,
+                      "print one JSON object a line for each transport"),
 };
 
 static const tool_syntax syntax = {
@@ -264,53 +241,36 @@ static bool probe(const bench_values *values, double *handover_ns)
     return true;
 }
 
-/* A line on the terminal about what is going on; NULL wipes it. */
-static void show(const char *name, size_t round, size_t rounds)
-{
-    if (!sys_stderr_is_terminal()) {
-        return;
-    }
-    if (name == NULL) {
-        fprintf(stderr, "%40s\r", "");
-    } else {
-        fprintf(stderr, "round %zu of %zu: %-10s\r", round + 1, rounds, name);
-    }
-    fflush(stderr);
-}
+/* What the rounds of one size are about. */
+typedef struct bench_run {
+    const bench_values *values;
+    bench_series series[BENCH_TRANSPORTS_MOST];
+    size_t count;
+    double *handovers; /* one for each round */
+} bench_run;
 
-/* Round by round, all transports; each round begins with another one. */
-static bool run_rounds(const bench_values *values, bench_series *series,
-                       size_t series_count, double *handovers)
+/* The first of each round is preceded by the probe. */
+static bool run_turn(void *context, size_t index, size_t round)
 {
-    for (size_t round = 0; round < values->rounds; round++) {
-        if (!probe(values, &handovers[round])) {
-            return false;
-        }
-        for (size_t i = 0; i < series_count; i++) {
-            bench_series *next = &series[(round + i) % series_count];
+    bench_run *run = context;
+    bench_series *next = &run->series[index];
 
-            show(next->transport->name, round, values->rounds);
-            if (!bench_round(next->transport, &next->test,
-                             &next->results[round])) {
-                return false;
-            }
-        }
+    if (index == round % run->count &&
+        !probe(run->values, &run->handovers[round])) {
+        return false;
     }
-    return true;
+    bench_show(next->transport->name, round, run->values->rounds);
+    return bench_round(next->transport, &next->test, &next->results[round]);
 }
 
 /* The transports that were asked for; all of them by default. */
 static size_t choose_series(const bench_values *values, bench_kind kind,
                             size_t size_bytes, bench_series *series)
 {
-    bool all = true;
     size_t count = 0;
 
     for (size_t i = 0; i < bench_transport_count; i++) {
-        all = all && !values->transports[i];
-    }
-    for (size_t i = 0; i < bench_transport_count; i++) {
-        if (all || values->transports[i]) {
+        if (values->transports[i]) {
             series[count].transport = bench_transports[i];
             series[count].test =
                 make_case(values, kind, size_bytes, bench_transports[i]);
@@ -320,21 +280,16 @@ static size_t choose_series(const bench_values *values, bench_kind kind,
     return count;
 }
 
-static bool allocate(bench_series *series, size_t count, size_t rounds,
-                     double **handovers)
+static bool allocate(bench_run *run, size_t rounds)
 {
     bool done = true;
 
-    *handovers = calloc(rounds, sizeof(**handovers));
-    for (size_t i = 0; i < count; i++) {
-        series[i].results = calloc(rounds, sizeof(bench_result));
-        done = done && series[i].results != NULL;
+    run->handovers = bench_allocate(rounds, sizeof(*run->handovers));
+    for (size_t i = 0; i < run->count && run->handovers != NULL; i++) {
+        run->series[i].results = bench_allocate(rounds, sizeof(bench_result));
+        done = done && run->series[i].results != NULL;
     }
-    done = done && *handovers != NULL;
-    if (!done) {
-        tool_error("bench: out of memory");
-    }
-    return done;
+    return done && run->handovers != NULL;
 }
 
 static bool tune(bench_series *series, size_t count)
@@ -351,20 +306,19 @@ static bool tune(bench_series *series, size_t count)
 static bool run_size(const bench_values *values, bench_kind kind,
                      size_t size_bytes)
 {
-    bench_series series[BENCH_TRANSPORTS_MOST] = {0};
-    size_t count = choose_series(values, kind, size_bytes, series);
+    bench_run run = {.values = values};
     size_t rounds = (size_t)values->rounds;
-    double *handovers = NULL;
-    bool done = allocate(series, count, rounds, &handovers) &&
-                tune(series, count) &&
-                run_rounds(values, series, count, handovers);
+    bool done;
 
-    show(NULL, 0, 0);
-    done = done && bench_print(series, count, rounds, handovers, values->json);
-    for (size_t i = 0; i < count; i++) {
-        free(series[i].results);
+    run.count = choose_series(values, kind, size_bytes, run.series);
+    done =
+        allocate(&run, rounds) && tune(run.series, run.count) &&
+        bench_take_turns(run.count, rounds, run_turn, &run) &&
+        bench_print(run.series, run.count, rounds, run.handovers, values->json);
+    for (size_t i = 0; i < run.count; i++) {
+        free(run.series[i].results);
     }
-    free(handovers);
+    free(run.handovers);
     return done;
 }
 
@@ -410,7 +364,8 @@ static int check_values(const bench_values *values, const char *word,
 
 int cmd_bench(int argc, char **argv)
 {
-    bench_values values = {.wait = WEFT_WAIT_ADAPTIVE, .rounds = 5};
+    bench_values values = {.wait = WEFT_WAIT_ADAPTIVE,
+                           .rounds = BENCH_ROUNDS_DEFAULT};
     tool_operands operands;
     bench_kind kind;
     int exit_code;
@@ -422,6 +377,7 @@ int cmd_bench(int argc, char **argv)
         tool_error("bench: not supported on this system");
         return TOOL_FAILED;
     }
+    bench_choose_default(values.transports, bench_transport_count);
     bench_cpus_choose(&values.cpus);
     exit_code = check_values(&values, operands.items[0], &kind);
     if (exit_code != TOOL_OK) {

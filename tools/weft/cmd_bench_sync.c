@@ -4,15 +4,13 @@
  * system, in interleaved rounds; see docs/benchmarks.md.
  */
 #include <stdlib.h>
-#include <string.h>
 
 #include "bench_cpus.h"
+#include "bench_options.h"
 #include "bench_sync.h"
 #include "bench_sys.h"
-#include "sys.h"
 
 #define COUNT_MOST UINT64_C(100000000)
-#define ROUNDS_MOST 1000
 #define HOLD_MOST UINT64_C(1000000000)
 
 /*
@@ -33,30 +31,33 @@ typedef struct sync_values {
 
 /* -------------------------------------------------------------- options --- */
 
+static const char *test_name_at(size_t place)
+{
+    return sync_test_texts[place].name;
+}
+
 static const char *take_test(void *place, const char *argument)
 {
     sync_values *values = place;
 
-    for (size_t i = 0; i < SYNC_TESTS; i++) {
-        if (strcmp(sync_test_texts[i].name, argument) == 0) {
-            values->tests[i] = true;
-            return NULL;
-        }
-    }
-    return "is not a test";
+    return bench_choose(values->tests, SYNC_TESTS, test_name_at, argument)
+               ? NULL
+               : "is not a test";
+}
+
+static const char *family_name_at(size_t place)
+{
+    return sync_families[place]->name;
 }
 
 static const char *take_object(void *place, const char *argument)
 {
     sync_values *values = place;
 
-    for (size_t i = 0; i < sync_family_count; i++) {
-        if (strcmp(sync_families[i]->name, argument) == 0) {
-            values->families[i] = true;
-            return NULL;
-        }
-    }
-    return "is not an object on this system";
+    return bench_choose(values->families, sync_family_count, family_name_at,
+                        argument)
+               ? NULL
+               : "is not an object on this system";
 }
 
 static const char *take_pin(void *place, const char *argument)
@@ -80,22 +81,11 @@ static const tool_option options[] = {
      .call = take_object,
      .help = "measure these; may be repeated (default: all; only weft on "
              "Windows and macOS)"},
-    {.name = "count",
-     .letter = 'n',
-     .kind = TOOL_COUNT,
-     .offset = offsetof(sync_values, count),
-     .label = "N",
-     .least = 1,
-     .most = COUNT_MOST,
-     .help = "how often in each round (default: about a tenth of a second)"},
-    {.name = "rounds",
-     .letter = 'r',
-     .kind = TOOL_COUNT,
-     .offset = offsetof(sync_values, rounds),
-     .label = "N",
-     .least = 1,
-     .most = ROUNDS_MOST,
-     .help = "rounds of each object, interleaved (default 5)"},
+    BENCH_OPTION_COUNT(
+        sync_values, COUNT_MOST,
+        "how often in each round (default: about a tenth of a second)"),
+    BENCH_OPTION_ROUNDS(sync_values,
+                        "rounds of each object, interleaved (default 5)"),
     {.name = "hold",
      .kind = TOOL_DURATION,
      .offset = offsetof(sync_values, hold_ns),
@@ -103,15 +93,9 @@ static const tool_option options[] = {
      .most = HOLD_MOST,
      .help = "handover: how long the lock is held while the other side waits "
              "(default 50us)"},
-    {.name = "pin",
-     .kind = TOOL_CALL,
-     .label = "A,B",
-     .call = take_pin,
-     .help = "the CPUs of the two sides (default: two different ones)"},
-    {.name = "json",
-     .kind = TOOL_FLAG,
-     .offset = offsetof(sync_values, json),
-     .help = "print one JSON object a line for each test and object"},
+    BENCH_OPTION_PIN(take_pin),
+    BENCH_OPTION_JSON(sync_values,
+                      "print one JSON object a line for each test and object"),
 };
 
 static const tool_syntax syntax = {
@@ -137,18 +121,28 @@ static uint64_t default_count(sync_test test)
     return counts[test];
 }
 
+/* What the rounds of one test are about. */
+typedef struct sync_run {
+    sync_case test;
+    sync_series series[SYNC_FAMILIES_MOST];
+} sync_run;
+
+static bool run_turn(void *context, size_t index, size_t round)
+{
+    sync_run *run = context;
+    sync_series *next = &run->series[index];
+
+    return sync_round(next->family, &run->test, &next->results[round]);
+}
+
 /* The families that have the test, and were asked for. */
 static size_t choose_series(const sync_values *values, sync_test test,
                             sync_series *series)
 {
-    bool all = true;
     size_t count = 0;
 
     for (size_t i = 0; i < sync_family_count; i++) {
-        all = all && !values->families[i];
-    }
-    for (size_t i = 0; i < sync_family_count; i++) {
-        if ((all || values->families[i]) &&
+        if (values->families[i] &&
             (sync_families[i]->tests & 1u << test) != 0) {
             series[count++].family = sync_families[i];
         }
@@ -156,63 +150,38 @@ static size_t choose_series(const sync_values *values, sync_test test,
     return count;
 }
 
-/* Round by round, all families; each round begins with another one. */
-static bool run_rounds(const sync_values *values, const sync_case *test,
-                       sync_series *series, size_t count)
-{
-    for (size_t round = 0; round < values->rounds; round++) {
-        for (size_t i = 0; i < count; i++) {
-            sync_series *next = &series[(round + i) % count];
-
-            if (!sync_round(next->family, test, &next->results[round])) {
-                return false;
-            }
-        }
-    }
-    return true;
-}
-
-static bool allocate(sync_series *series, size_t count, size_t rounds)
-{
-    bool done = true;
-
-    for (size_t i = 0; i < count; i++) {
-        series[i].results = calloc(rounds, sizeof(sync_result));
-        done = done && series[i].results != NULL;
-    }
-    if (!done) {
-        tool_error("bench: out of memory");
-    }
-    return done;
-}
-
 static bool run_test(const sync_values *values, sync_test which)
 {
-    sync_series series[SYNC_FAMILIES_MOST] = {0};
+    sync_run run = {
+        .test = {.test = which,
+                 .count =
+                     values->count != 0 ? values->count : default_count(which),
+                 .hold_ns = values->hold_ns,
+                 .cpus = {values->cpus.numbers[0], values->cpus.numbers[1]}}};
     size_t rounds = (size_t)values->rounds;
-    size_t count = choose_series(values, which, series);
-    sync_case test = {
-        .test = which,
-        .count = values->count != 0 ? values->count : default_count(which),
-        .hold_ns = values->hold_ns,
-        .cpus = {values->cpus.numbers[0], values->cpus.numbers[1]}};
-    bool done =
-        count == 0 || (allocate(series, count, rounds) &&
-                       run_rounds(values, &test, series, count) &&
-                       sync_print(series, count, &test, rounds, values->json));
+    size_t count = choose_series(values, which, run.series);
+    bool done = true;
 
+    for (size_t i = 0; i < count && done; i++) {
+        run.series[i].results = bench_allocate(rounds, sizeof(sync_result));
+        done = run.series[i].results != NULL;
+    }
+    done = done &&
+           (count == 0 ||
+            (bench_take_turns(count, rounds, run_turn, &run) &&
+             sync_print(run.series, count, &run.test, rounds, values->json)));
     for (size_t i = 0; i < count; i++) {
-        free(series[i].results);
+        free(run.series[i].results);
     }
     return done;
 }
 
 int cmd_bench_sync(int argc, char **argv)
 {
-    sync_values values = {.rounds = 5, .hold_ns = HOLD_DEFAULT};
+    sync_values values = {.rounds = BENCH_ROUNDS_DEFAULT,
+                          .hold_ns = HOLD_DEFAULT};
     tool_operands operands;
     int exit_code;
-    bool all = true;
 
     if (!tool_parse(&syntax, argc, argv, &values, &operands, &exit_code)) {
         return exit_code;
@@ -222,11 +191,10 @@ int cmd_bench_sync(int argc, char **argv)
         return TOOL_FAILED;
     }
     bench_cpus_choose(&values.cpus);
+    bench_choose_default(values.tests, SYNC_TESTS);
+    bench_choose_default(values.families, sync_family_count);
     for (size_t i = 0; i < SYNC_TESTS; i++) {
-        all = all && !values.tests[i];
-    }
-    for (size_t i = 0; i < SYNC_TESTS; i++) {
-        if ((all || values.tests[i]) && !run_test(&values, (sync_test)i)) {
+        if (values.tests[i] && !run_test(&values, (sync_test)i)) {
             return TOOL_FAILED;
         }
     }

@@ -17,6 +17,17 @@ const tool_choice tool_wait_modes[] = {{"spin", WEFT_WAIT_SPIN},
                                        {"block", WEFT_WAIT_BLOCK},
                                        {NULL, 0}};
 
+const char *tool_wait_word(weft_wait wait)
+{
+    for (const tool_choice *mode = tool_wait_modes; mode->word != NULL;
+         mode++) {
+        if (mode->value == (int)wait) {
+            return mode->word;
+        }
+    }
+    return "default";
+}
+
 /* ------------------------------------------------------------- numbers --- */
 
 /* Leading digits; `*end` is what follows them. False: none, or too many. */

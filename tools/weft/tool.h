@@ -150,6 +150,9 @@ bool tool_parse_duration(const char *text, uint64_t *ns);
 /* The words of every TOOL_CHOICE that means a weft_wait. */
 extern const tool_choice tool_wait_modes[];
 
+/* The word of a wait; "default" of none of them. */
+const char *tool_wait_word(weft_wait wait);
+
 /* ------------------------------------------------------------ messages --- */
 
 /*
