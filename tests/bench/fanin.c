@@ -17,7 +17,7 @@
 #define CLIENTS 3
 
 /* The client that fails, and at which of its calls. */
-#define FAULTY_SIDE (FANIN_FIRST_CLIENT + 1)
+#define FAULTY_SIDE (BENCH_FIRST_MEMBER + 1)
 #define FAULTY_CALL 17
 
 static bool is_faulty(const fanin_side *side)

@@ -11,34 +11,22 @@
 #include "bench_stats.h"
 #include "bench_sys.h"
 
-static unsigned side_count(const fanin_case *test)
-{
-    return test->clients + FANIN_FIRST_CLIENT;
-}
-
 static bool run_side(void *context, unsigned index)
 {
     fanin_board *board = context;
     fanin_side side = {
-        .base = {.index = index, .report = &board->reports[index]},
+        .base = {.index = index, .report = &board->crew.reports[index]},
         .test = &board->test,
         .address = board->address};
 
     switch (index) {
-    case FANIN_SERVER:
+    case BENCH_LEADER:
         return fanin_run_server(board, &side);
-    case FANIN_CONDUCTOR:
+    case BENCH_CONDUCTOR:
         return fanin_run_conductor(board, &side);
     default:
         return fanin_run_client(board, &side);
     }
-}
-
-static uint64_t progress_of(const void *context)
-{
-    const fanin_board *board = context;
-
-    return bench_round_progress(board->reports, side_count(&board->test));
 }
 
 /* -------------------------------------------------------------- figures --- */
@@ -90,9 +78,7 @@ static void read_latencies(const fanin_board *board, const reckoning *room,
     for (unsigned i = 0; i < count; i++) {
         const fanin_client *one = &board->clients[i];
 
-        memcpy(room->samples + kept, one->samples,
-               one->kept * sizeof(one->samples[0]));
-        kept += one->kept;
+        kept += bench_copy_samples(&one->samples, room->samples + kept);
         room->connects[i] = one->connect_ns;
     }
     bench_sort(room->samples, kept);
@@ -110,18 +96,18 @@ static double growth(uint64_t before, uint64_t after, unsigned count)
 
 static void read_pss(const fanin_board *board, fanin_result *result)
 {
-    const fanin_memory *none = &board->pss[FANIN_NONE];
-    const fanin_memory *first = &board->pss[FANIN_FIRST];
-    const fanin_memory *spare = &board->pss[FANIN_SPARE];
+    const bench_memory *none = &board->pss[FANIN_NONE];
+    const bench_memory *first = &board->pss[FANIN_FIRST];
+    const bench_memory *spare = &board->pss[FANIN_SPARE];
     unsigned clients = board->test.clients;
     unsigned spares = fanin_connections(&board->test) - clients;
 
-    result->server_pss_bytes = growth(none->server, first->server, clients);
-    result->client_pss_bytes = growth(none->clients, first->clients, clients);
+    result->server_pss_bytes = growth(none->leader, first->leader, clients);
+    result->client_pss_bytes = growth(none->members, first->members, clients);
     result->server_more_pss_bytes =
-        growth(first->server, spare->server, spares);
+        growth(first->leader, spare->leader, spares);
     result->client_more_pss_bytes =
-        growth(first->clients, spare->clients, spares);
+        growth(first->members, spare->members, spares);
 }
 
 static void read_usage(const fanin_board *board, fanin_result *result)
@@ -130,11 +116,12 @@ static void read_usage(const fanin_board *board, fanin_result *result)
     result->client_pss_bytes = BENCH_UNKNOWN;
     result->server_more_pss_bytes = BENCH_UNKNOWN;
     result->client_more_pss_bytes = BENCH_UNKNOWN;
-    if (board->has_pss) {
+    if (board->crew.has_pss) {
         read_pss(board, result);
     }
-    result->idle_cpu_ms =
-        board->has_idle ? (double)board->idle_cpu_ns / 1e6 : BENCH_UNKNOWN;
+    result->idle_cpu_ms = board->crew.has_idle
+                              ? (double)board->crew.idle_cpu_ns / 1e6
+                              : BENCH_UNKNOWN;
 }
 
 static bool read_board(const fanin_transport *transport,
@@ -142,7 +129,7 @@ static bool read_board(const fanin_transport *transport,
 {
     size_t count = board->test.clients;
     reckoning room = {.samples =
-                          calloc(count * FANIN_SAMPLES, sizeof(uint64_t)),
+                          calloc(count * BENCH_SAMPLES, sizeof(uint64_t)),
                       .connects = calloc(count, sizeof(uint64_t)),
                       .rates = calloc(count, sizeof(double))};
     bool done = false;
@@ -165,50 +152,24 @@ static bool read_board(const fanin_transport *transport,
 
 /* --------------------------------------------------------------- rounds --- */
 
-static bool run_sides(const fanin_transport *transport, fanin_board *board,
-                      fanin_result *result)
-{
-    const fanin_case *test = &board->test;
-    int signal = 0;
-    bench_sys_result ended =
-        bench_sys_run(run_side, board, side_count(test), NULL, progress_of,
-                      bench_stall_ns + 2 * test->idle_ns, &signal);
-
-    if (ended != BENCH_SYS_DONE) {
-        bench_complain(transport->name, board->reports, side_count(test), ended,
-                       signal);
-        return false;
-    }
-    return read_board(transport, board, result);
-}
-
-/* The board, and behind it the reports and the clients. */
+/* The board, and behind it the crew's and the clients. */
 static size_t board_bytes(const fanin_case *test)
 {
-    return sizeof(fanin_board) + side_count(test) * sizeof(bench_report) +
+    return sizeof(fanin_board) + bench_crew_bytes(test->clients) +
            test->clients * sizeof(fanin_client);
 }
 
 static bool set_up(const fanin_transport *transport, fanin_board *board,
                    const fanin_case *test)
 {
-    weft_status status;
+    unsigned char *behind = (unsigned char *)(board + 1);
 
     board->transport = bench_sys_number(transport);
     board->test = *test;
-    board->reports = (bench_report *)(void *)(board + 1);
     board->clients =
-        (fanin_client *)(void *)(board->reports + side_count(test));
+        (fanin_client *)(void *)(behind + bench_crew_bytes(test->clients));
     transport->choose(board->address);
-    status = weft_semaphore_init(&board->arrived, 0);
-    for (unsigned i = 0; i < test->clients && status == WEFT_OK; i++) {
-        status = weft_semaphore_init(&board->clients[i].go, 0);
-    }
-    if (status != WEFT_OK) {
-        tool_error("bench: cannot make a semaphore: %s",
-                   weft_status_text(status));
-    }
-    return status == WEFT_OK;
+    return bench_crew_open(&board->crew, test->clients, behind);
 }
 
 bool fanin_round(const fanin_transport *transport, const fanin_case *test,
@@ -225,15 +186,14 @@ bool fanin_round(const fanin_transport *transport, const fanin_case *test,
                    bench_sys_cause(cause, sizeof(cause)));
         return false;
     }
-    done =
-        set_up(transport, board, test) && run_sides(transport, board, result);
+    done = set_up(transport, board, test) &&
+           bench_crew_run(&board->crew, transport->name, run_side,
+                          2 * test->idle_ns) &&
+           read_board(transport, board, result);
     if (!done) {
         transport->forget(board->address);
     }
-    for (unsigned i = 0; i < test->clients; i++) {
-        weft_semaphore_deinit(&board->clients[i].go);
-    }
-    weft_semaphore_deinit(&board->arrived);
+    bench_crew_close(&board->crew);
     bench_sys_unshare(board, bytes);
     return done;
 }

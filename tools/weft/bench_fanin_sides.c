@@ -21,16 +21,6 @@
 /* The clients' numbers are beyond those of any calls. */
 #define CALLS_APART (UINT64_C(1) << 40)
 
-/* Until everybody sleeps who has nothing to do. */
-#define SETTLE_NS UINT64_C(50000000)
-
-/* By time: calls before those that count, in thousandths, and at least. */
-#define WARMUP_PER_MILLE 100
-#define WARMUP_LEAST_NS UINT64_C(20000000)
-
-/* What the stack of a client may need while it connects. */
-#define STACK_BYTES 32768
-
 static unsigned spares_of(const fanin_case *test)
 {
     return test->clients < FANIN_SPARES_MOST ? test->clients
@@ -40,25 +30,6 @@ static unsigned spares_of(const fanin_case *test)
 unsigned fanin_connections(const fanin_case *test)
 {
     return test->clients + spares_of(test);
-}
-
-static void advance(fanin_side *side)
-{
-    atomic_fetch_add_explicit(&side->base.report->progress, 1,
-                              memory_order_relaxed);
-}
-
-static bool check_status(fanin_side *side, const char *step, weft_status status)
-{
-    return status == WEFT_OK || bench_fail(&side->base, "cannot %s: %s", step,
-                                           weft_status_text(status));
-}
-
-static bool arrive(fanin_board *board, fanin_side *side)
-{
-    advance(side);
-    return check_status(side, "post a semaphore",
-                        weft_semaphore_post(&board->arrived, 1));
 }
 
 /* --------------------------------------------------------------- server --- */
@@ -78,7 +49,7 @@ bool fanin_answer(fanin_side *side, const void *request, size_t bytes,
                           bench_find_wrong(request, bytes, seed));
     }
     bench_fill(answer, bytes, seed ^ ANSWER_BITS);
-    advance(side);
+    bench_advance(&side->base);
     return true;
 }
 
@@ -87,9 +58,9 @@ bool fanin_run_server(fanin_board *board, fanin_side *side)
     const fanin_transport *transport = bench_sys_object(board->transport);
     bool done;
 
-    board->server_process = bench_sys_process();
-    done =
-        transport->open(side) && arrive(board, side) && transport->serve(side);
+    board->crew.leader_process = bench_sys_process();
+    done = transport->open(side) && bench_arrive(&board->crew, &side->base) &&
+           transport->serve(side);
     transport->close(side);
     return done;
 }
@@ -107,20 +78,14 @@ typedef struct caller {
     uint64_t calls;
 } caller;
 
-static bool wait_go(caller *one)
+static bool await_go(caller *one)
 {
-    return check_status(one->side, "wait for a semaphore",
-                        weft_semaphore_wait(&one->told->go));
+    return bench_await_go(&one->board->crew, &one->side->base);
 }
 
-/* Touches the stack, so that none of it is first used while it is measured. */
-static void touch_stack(void)
+static bool arrive(caller *one)
 {
-    volatile unsigned char room[STACK_BYTES];
-
-    for (size_t i = 0; i < sizeof(room); i += 1024) {
-        room[i] = 1;
-    }
+    return bench_arrive(&one->board->crew, &one->side->base);
 }
 
 static bool call_once(caller *one)
@@ -145,27 +110,11 @@ static bool call_once(caller *one)
             &one->side->base,
             "the answer to call %llu of client %u is wrong at byte %zu",
             (unsigned long long)one->calls,
-            one->side->base.index - FANIN_FIRST_CLIENT,
+            one->side->base.index - BENCH_FIRST_MEMBER,
             bench_find_wrong(answer, size, seed ^ ANSWER_BITS));
     }
-    advance(one->side);
+    bench_advance(&one->side->base);
     return true;
-}
-
-/* Keeps evenly spread ones: when there is no room, only each second of them. */
-static void keep(fanin_client *told, uint64_t ns)
-{
-    if (told->seen++ % told->stride != 0) {
-        return;
-    }
-    if (told->kept == FANIN_SAMPLES) {
-        told->kept /= 2;
-        told->stride *= 2;
-        for (size_t i = 1; i < told->kept; i++) {
-            told->samples[i] = told->samples[2 * i];
-        }
-    }
-    told->samples[told->kept++] = ns;
 }
 
 static bool call_for_time(caller *one)
@@ -183,7 +132,7 @@ static bool call_for_time(caller *one)
         }
         now = weft_now_ns();
         if (now >= told->begin_ns && now < told->end_ns) {
-            keep(told, now - before);
+            bench_keep(&told->samples, now - before);
             told->calls++;
         }
         before = now;
@@ -210,7 +159,7 @@ static bool call_for_count(caller *one)
             return false;
         }
         now = weft_now_ns();
-        keep(told, now - before);
+        bench_keep(&told->samples, now - before);
         told->calls++;
         before = now;
     }
@@ -258,16 +207,16 @@ static void leave_more(caller *one)
 
 static bool spare_stages(caller *one)
 {
-    if (one->side->base.index - FANIN_FIRST_CLIENT >=
+    if (one->side->base.index - BENCH_FIRST_MEMBER >=
         spares_of(one->side->test)) {
         return true;
     }
-    if (!wait_go(one) || !connect_more(one) || !arrive(one->board, one->side) ||
-        !wait_go(one)) {
+    if (!await_go(one) || !connect_more(one) || !arrive(one) ||
+        !await_go(one)) {
         return false;
     }
     leave_more(one);
-    return arrive(one->board, one->side);
+    return arrive(one);
 }
 
 static bool call_until_end(caller *one)
@@ -278,11 +227,9 @@ static bool call_until_end(caller *one)
 
 static bool run_stages(caller *one)
 {
-    fanin_side *side = one->side;
-
-    return arrive(one->board, side) && wait_go(one) && connect_once(one) &&
-           arrive(one->board, side) && spare_stages(one) && wait_go(one) &&
-           call_until_end(one) && arrive(one->board, side) && wait_go(one);
+    return arrive(one) && await_go(one) && connect_once(one) && arrive(one) &&
+           spare_stages(one) && await_go(one) && call_until_end(one) &&
+           arrive(one) && await_go(one);
 }
 
 bool fanin_run_client(fanin_board *board, fanin_side *side)
@@ -292,7 +239,7 @@ bool fanin_run_client(fanin_board *board, fanin_side *side)
                   .transport = bench_sys_object(board->transport),
                   .board = board,
                   .told =
-                      &board->clients[side->base.index - FANIN_FIRST_CLIENT],
+                      &board->clients[side->base.index - BENCH_FIRST_MEMBER],
                   .request = malloc(size)};
     bool done;
 
@@ -300,10 +247,8 @@ bool fanin_run_client(fanin_board *board, fanin_side *side)
         return bench_fail(&side->base, "out of memory");
     }
     memset(one.request, 0, size);
-    memset(one.told->samples, 0, sizeof(one.told->samples));
-    touch_stack();
-    one.told->process = bench_sys_process();
-    one.told->stride = 1;
+    memset(&one.told->samples, 0, sizeof(one.told->samples));
+    bench_begin_member(&board->crew, &side->base);
     one.transport->prepare(side);
     done = run_stages(&one);
     one.transport->leave(side);
@@ -315,126 +260,46 @@ bool fanin_run_client(fanin_board *board, fanin_side *side)
 
 /* ------------------------------------------------------------ conductor --- */
 
-static bool await_arrivals(fanin_board *board, fanin_side *side, unsigned count)
-{
-    for (unsigned i = 0; i < count; i++) {
-        if (!check_status(side, "wait for a semaphore",
-                          weft_semaphore_wait(&board->arrived))) {
-            return false;
-        }
-    }
-    advance(side);
-    return true;
-}
-
-static bool let_go(fanin_board *board, fanin_side *side, unsigned client)
-{
-    return check_status(side, "post a semaphore",
-                        weft_semaphore_post(&board->clients[client].go, 1));
-}
-
-static bool let_all_go(fanin_board *board, fanin_side *side)
-{
-    for (unsigned i = 0; i < side->test->clients; i++) {
-        if (!let_go(board, side, i)) {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* The first ones go on, one after the other: each has the server to itself. */
-static bool take_turns(fanin_board *board, fanin_side *side, unsigned count)
-{
-    for (unsigned i = 0; i < count; i++) {
-        if (!let_go(board, side, i) || !await_arrivals(board, side, 1)) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static bool read_pss(const fanin_board *board, fanin_side *side,
-                     fanin_memory *memory)
-{
-    uint64_t bytes;
-
-    memory->clients = 0;
-    for (unsigned i = 0; i < side->test->clients; i++) {
-        if (!bench_sys_pss(board->clients[i].process, &bytes)) {
-            return false;
-        }
-        memory->clients += bytes;
-        advance(side);
-    }
-    return bench_sys_pss(board->server_process, &memory->server);
-}
-
-/* When all sleep. What is not known once stays so. */
-static void measure_pss(fanin_board *board, fanin_side *side, fanin_when when)
-{
-    bench_sys_sleep(SETTLE_NS);
-    board->has_pss = board->has_pss && read_pss(board, side, &board->pss[when]);
-}
-
-static void measure_idle(fanin_board *board, fanin_side *side)
-{
-    uint64_t before = 0;
-    uint64_t after = 0;
-
-    if (side->test->idle_ns == 0) {
-        return;
-    }
-    bench_sys_sleep(SETTLE_NS);
-    board->has_idle = bench_sys_cpu_time(board->server_process, &before);
-    bench_sys_sleep(side->test->idle_ns);
-    board->has_idle =
-        bench_sys_cpu_time(board->server_process, &after) && board->has_idle;
-    board->idle_cpu_ns = after - before;
-}
-
 /* The times within which calls count, where their number is not given. */
 static void choose_times(fanin_board *board, const fanin_case *test)
 {
-    uint64_t warmup_ns = test->duration_ns / 1000 * WARMUP_PER_MILLE;
-
-    if (warmup_ns < WARMUP_LEAST_NS) {
-        warmup_ns = WARMUP_LEAST_NS;
-    }
-    board->start_ns = weft_after_ns(warmup_ns);
+    board->start_ns = weft_after_ns(bench_warmup_ns(test->duration_ns));
     board->end_ns = board->start_ns + test->duration_ns;
 }
 
 /* Up to the clients' silence. */
-static bool connect_all(fanin_board *board, fanin_side *side)
+static bool connect_all(fanin_board *board, bench_side *side)
 {
-    unsigned spares = spares_of(side->test);
+    bench_crew *crew = &board->crew;
+    unsigned spares = spares_of(&board->test);
 
-    /* The first reading brings in pages of this process's; it is not used. */
-    board->has_pss = true;
-    measure_pss(board, side, FANIN_NONE);
-    measure_pss(board, side, FANIN_NONE);
-    if (!take_turns(board, side, side->test->clients)) {
+    /* The first reading is not used. */
+    bench_measure_pss(crew, side, &board->pss[FANIN_NONE]);
+    bench_measure_pss(crew, side, &board->pss[FANIN_NONE]);
+    if (!bench_go_in_turn(crew, side, board->test.clients)) {
         return false;
     }
-    measure_pss(board, side, FANIN_FIRST);
-    if (!take_turns(board, side, spares)) {
+    bench_measure_pss(crew, side, &board->pss[FANIN_FIRST]);
+    if (!bench_go_in_turn(crew, side, spares)) {
         return false;
     }
-    measure_pss(board, side, FANIN_SPARE);
-    return take_turns(board, side, spares);
+    bench_measure_pss(crew, side, &board->pss[FANIN_SPARE]);
+    return bench_go_in_turn(crew, side, spares);
 }
 
 bool fanin_run_conductor(fanin_board *board, fanin_side *side)
 {
+    bench_crew *crew = &board->crew;
+    bench_side *base = &side->base;
     unsigned clients = side->test->clients;
 
-    if (!await_arrivals(board, side, clients + 1) ||
-        !connect_all(board, side)) {
+    if (!bench_await_arrivals(crew, base, clients + 1) ||
+        !connect_all(board, base)) {
         return false;
     }
-    measure_idle(board, side);
+    bench_measure_idle(crew, side->test->idle_ns);
     choose_times(board, side->test);
-    return let_all_go(board, side) && await_arrivals(board, side, clients) &&
-           let_all_go(board, side);
+    return bench_let_all_go(crew, base) &&
+           bench_await_arrivals(crew, base, clients) &&
+           bench_let_all_go(crew, base);
 }
