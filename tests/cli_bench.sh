@@ -232,4 +232,95 @@ check '  that have the keys' fanin_keys 70 none
 bench fanin --help
 check 'help of its own' grep -q -e '--idle' "$work/out"
 
+# --------------------------------------------- many subscribers of a topic ---
+
+# fanout_keys FIRST IDLE: each line of out is an object of `weft bench fanout`;
+# FIRST is the first number of subscribers, IDLE says whether the idle publisher
+# was measured.
+fanout_keys() {
+    python3 - "$1" "$2" "$work/out" <<'EOT'
+import json, sys
+first, idle, path = sys.argv[1:]
+memory = {"publisher_pss_bytes", "subscriber_pss_bytes"}
+figures = ["msgs_per_s", "subscriber_msgs_per_s", "slowest_msgs_per_s",
+           "connect_p50_ns"]
+# Absent if nobody got a message that carries the time: lossy ones may not.
+latencies = ["p50_ns", "p99_ns", "p999_ns", "flood_p50_ns", "flood_p99_ns",
+             "flood_p999_ns"]
+losing = {"weft", "raw"}
+for line in open(path):
+    found = json.loads(line)
+    missing = ({"bench", "transport", "subscribers", "size_bytes", "wait",
+                "rounds", "slowest_ratio", "paced_count", "pace_ns",
+                "syscalls_per_msg", "paced_syscalls_per_msg",
+                "process_cpu_ns_per_msg", "cpu_ns_per_msg", "published",
+                "received", "lost"} | set(figures)) - set(found)
+    assert not missing, missing
+    assert found["bench"] == "fanout"
+    if found["transport"] not in losing:
+        assert all(found[key] > 0 for key in figures + latencies), found
+        assert found["lost"] == 0, found
+        assert 0 < found["slowest_ratio"] <= 1, found
+    for of in ("", "flood_"):
+        order = [found.get(of + key, 0) for key in latencies[:3]]
+        assert order == sorted(order), found
+    assert (found["received"] + found["lost"] ==
+            found["published"] * found["subscribers"]), found
+    assert found.get("ratio_to_" + found["transport"], 1) == 1, found
+    if found["subscribers"] == int(first):
+        assert found.get("cpu_ratio_to_first", 1) == 1, found
+    if found["transport"] in ("uds", "pipe"):
+        assert found["syscalls_per_msg"] >= found["subscribers"], found
+    assert ("count" in found) != ("duration_ns" in found), found
+    assert memory & set(found) in (set(), memory), found
+    assert ("idle_ns" in found) == (idle == "idle"), found
+    assert idle == "idle" or "idle_cpu_ms" not in found, found
+EOT
+}
+
+mistake "'fanout' comes before its options" --json fanout
+mistake "unexpected argument 'rtt'" fanout rtt
+mistake "'0' has a number that is not one of 1 to 4096" fanout -c 0
+mistake "'1,4097' has a number that is not one of" fanout --subscribers 1,4097
+mistake "'1,' is not a list of numbers" fanout -c 1,
+mistake "'many' is not a list of numbers" fanout -c many
+mistake "'1,2,3,4,5,6,7,8,9' has more than 8 numbers" \
+    fanout -c 1,2,3,4,5,6,7,8,9
+mistake "'23' is too small" fanout --size 23
+mistake "'65K' is too large" fanout --size 65K
+mistake "'tcp' is not a transport of this benchmark" fanout --transport tcp
+mistake "'0s' is too small" fanout --duration 0s
+mistake "'0' is too small" fanout --paced 0
+mistake "'2s' is too large" fanout --pace 2s
+mistake "either '--count' or '--duration', not both" fanout -n 1 -d 1s
+mistake "subscribers that spin and a publisher need a CPU each" \
+    fanout -c 1,4096 --wait spin
+publishers=5
+on_windows && publishers=2
+bench fanout -c 3 -n 300 -r 1 --paced 3 --idle 10ms --json
+check 'fanout by count succeeds' is "$code" 0
+check '  with all transports' lines $publishers
+check '  that have the keys' fanout_keys 3 idle
+bench fanout -c 3,1 -n 300 -r 2 -t reliable --paced 2 --json
+check 'several numbers of subscribers' is "$code" 0
+check '  with an object each' lines 2
+check '  that have the keys' fanout_keys 3 none
+# Windows counts CPU time in steps that are longer than this takes.
+on_windows || check '  and are compared' \
+    is "$(grep -c '"cpu_ratio_to_first"' "$work/out")" 2
+bench fanout -c 2 -d 20ms -r 1 -t weft -t reliable -s 5000 --wait block \
+    --paced 2 --pace 0ms --json
+check 'fanout by time succeeds' is "$code" 0
+check '  with two objects' lines 2
+check '  that have the keys' fanout_keys 2 none
+bench fanout -c 1 -n 1 -r 1 -s 25 --paced 1
+check 'one subscriber, one message, a byte to check' is "$code" 0
+check '  as a table' grep -q '^weft ' "$work/out"
+check '  on stdout alone' test ! -s "$work/out.err"
+bench fanout -c 70 -n 100 -r 1 -t reliable --paced 1 --json
+check 'seventy subscribers' is "$code" 0
+check '  that have the keys' fanout_keys 70 none
+bench fanout --help
+check 'help of its own' grep -q -e '--paced' "$work/out"
+
 finish

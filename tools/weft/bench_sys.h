@@ -82,6 +82,9 @@ uint64_t bench_sys_process(void);
 bool bench_sys_pss(uint64_t process, uint64_t *bytes);
 bool bench_sys_cpu_time(uint64_t process, uint64_t *ns);
 
+/* The CPU time of the calling thread; likewise. */
+bool bench_sys_thread_cpu_time(uint64_t *ns);
+
 /*
  * Gives a pipe the largest buffer that helps. Returns its size, 0 if that is
  * not known.

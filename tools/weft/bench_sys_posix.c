@@ -274,6 +274,17 @@ uint64_t bench_sys_process(void)
 
 /* ---------------------------------------------------------------- time --- */
 
+bool bench_sys_thread_cpu_time(uint64_t *ns)
+{
+    struct timespec used;
+
+    if (clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used) != 0) {
+        return false;
+    }
+    *ns = (uint64_t)used.tv_sec * 1000000000u + (uint64_t)used.tv_nsec;
+    return true;
+}
+
 void bench_sys_sleep(uint64_t ns)
 {
     struct timespec left = {(time_t)(ns / 1000000000u),

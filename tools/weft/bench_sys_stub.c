@@ -95,6 +95,12 @@ bool bench_sys_cpu_time(uint64_t process, uint64_t *ns)
     return false;
 }
 
+bool bench_sys_thread_cpu_time(uint64_t *ns)
+{
+    (void)ns;
+    return false;
+}
+
 uint64_t bench_sys_enlarge_pipe(int pipe)
 {
     (void)pipe;

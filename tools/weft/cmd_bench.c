@@ -339,7 +339,8 @@ static int check_values(const bench_values *values, const char *word,
                         bench_kind *kind)
 {
     if (!parse_kind(word, kind)) {
-        if (strcmp(word, "sync") == 0 || strcmp(word, "fanin") == 0) {
+        if (strcmp(word, "sync") == 0 || strcmp(word, "fanin") == 0 ||
+            strcmp(word, "fanout") == 0) {
             return tool_usage_error("bench", "'%s' comes before its options",
                                     word);
         }

@@ -10,6 +10,7 @@
 static const tool_command benches[] = {
     {"sync", "of synchronisation objects", cmd_bench_sync},
     {"fanin", "of one server and many clients", cmd_bench_fanin},
+    {"fanout", "of one publisher and many subscribers", cmd_bench_fanout},
 };
 
 int cmd_bench_any(int argc, char **argv)

@@ -58,6 +58,7 @@ tool_run cmd_echo;
 tool_run cmd_bench; /* of messages */
 tool_run cmd_bench_sync;
 tool_run cmd_bench_fanin;
+tool_run cmd_bench_fanout;
 tool_run cmd_bench_any; /* whichever of those its first argument says */
 tool_run cmd_doctor;
 tool_run cmd_version;

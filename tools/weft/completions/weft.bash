@@ -17,7 +17,7 @@ _weft_names() {
     done
 }
 
-# The command is one word, or "bench" and "sync" or "fanin".
+# The command is one word, or "bench" and "sync", "fanin" or "fanout".
 _weft_options() {
     # shellcheck disable=SC2086
     weft $1 --help 2>/dev/null | grep -o -E -e '--[a-z][a-z-]*' | sort -u
@@ -50,7 +50,7 @@ _weft() {
         _weft_reply "$commands" "$current"
         return
     fi
-    [[ $command == bench && ${COMP_WORDS[2]} =~ ^(sync|fanin)$ ]] &&
+    [[ $command == bench && ${COMP_WORDS[2]} =~ ^(sync|fanin|fanout)$ ]] &&
         command="bench ${COMP_WORDS[2]}"
     [[ $previous == --* ]] && choices=$(_weft_choices "$command" "$previous")
     if [[ -n $choices ]]; then
@@ -60,7 +60,7 @@ _weft() {
     else
         case $command in
         send | recv | call | echo) _weft_reply "$(_weft_names)" "$current" ;;
-        bench) _weft_reply 'rtt throughput sync fanin' "$current" ;;
+        bench) _weft_reply 'rtt throughput sync fanin fanout' "$current" ;;
         help) _weft_reply "$commands" "$current" ;;
         *) COMPREPLY=() ;;
         esac
