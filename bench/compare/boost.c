@@ -132,3 +132,5 @@ static const bench_transport boost = {
 };
 
 PEER_TABLE(boost);
+PEER_NO_FANIN;
+PEER_NO_FANOUT;

@@ -178,3 +178,5 @@ static const bench_transport iceoryx = {
 };
 
 PEER_TABLE(iceoryx);
+PEER_NO_FANIN;
+PEER_FANOUTS(&fanout_iceoryx, &fanout_iceoryx_wait);

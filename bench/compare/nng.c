@@ -139,3 +139,5 @@ static const bench_transport nng = {
 };
 
 PEER_TABLE(nng);
+PEER_FANINS(&fanin_nng);
+PEER_FANOUTS(&fanout_nng);

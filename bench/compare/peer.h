@@ -10,6 +10,8 @@
 #ifndef BENCH_PEER_H
 #define BENCH_PEER_H
 
+#include "bench_fanin.h"
+#include "bench_fanout.h"
 #include "bench_loop.h"
 
 #define PEER_SPIN_NS 30000
@@ -75,11 +77,44 @@ static inline void peer_flush(bench_side *side)
     const bench_transport *const bench_transports[] = {&bench_raw, &(peer)};   \
     const size_t bench_transport_count = 2
 
+/* Those with many processes; all of them sleep at once. */
+#define PEER_FANINS(...)                                                       \
+    const fanin_transport *const fanin_transports[] = {__VA_ARGS__};           \
+    const size_t fanin_transport_count =                                       \
+        sizeof(fanin_transports) / sizeof(fanin_transports[0])
+#define PEER_FANOUTS(...)                                                      \
+    const fanout_transport *const fanout_transports[] = {__VA_ARGS__};         \
+    const size_t fanout_transport_count =                                      \
+        sizeof(fanout_transports) / sizeof(fanout_transports[0])
+
+/* What the libraries' files for these have. */
+extern const fanin_transport fanin_zeromq;
+extern const fanin_transport fanin_nng;
+extern const fanout_transport fanout_zeromq;
+extern const fanout_transport fanout_zeromq_nodrop;
+extern const fanout_transport fanout_nng;
+extern const fanout_transport fanout_iceoryx;
+extern const fanout_transport fanout_iceoryx_wait;
+
+/* A library that is not measured with one server, or one publisher. */
+#define PEER_NO_FANIN                                                          \
+    const fanin_transport *const fanin_transports[] = {NULL};                  \
+    const size_t fanin_transport_count = 0
+#define PEER_NO_FANOUT                                                         \
+    const fanout_transport *const fanout_transports[] = {NULL};                \
+    const size_t fanout_transport_count = 0
+
 /* An address that only this round knows. */
 #define PEER_ADDRESS_BYTES 64
 
 /* `prefix` and a number. The caller frees it; NULL if out of memory. */
 char *peer_address(const char *prefix, char error[BENCH_ERROR_BYTES]);
+
+/* The same for rounds of many processes, which have room for it. */
+void peer_choose(char *address, size_t room, const char *prefix);
+
+/* Nothing is left behind by a round that failed. */
+void peer_leave_nothing(const char *address);
 
 /* Frees it: the close of most transports. */
 void peer_forget(const bench_case *test, void *shared);

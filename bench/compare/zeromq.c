@@ -142,3 +142,5 @@ static const bench_transport zeromq = {
 };
 
 PEER_TABLE(zeromq);
+PEER_FANINS(&fanin_zeromq);
+PEER_FANOUTS(&fanout_zeromq, &fanout_zeromq_nodrop);

@@ -62,9 +62,9 @@ typedef struct fanin_transport {
 
     /*
      * In a client: calls what connecting needs, in vain, so that what the
-     * process itself has to have is there; connects; sends a request, and
-     * shows the answer, which is good until the next call; leaves, as close
-     * does.
+     * process itself has to have is there, NULL if there is no such thing;
+     * connects; sends a request, and shows the answer, which is good until the
+     * next call; leaves, as close does.
      */
     void (*prepare)(fanin_side *side);
     bool (*connect)(fanin_side *side);

@@ -249,7 +249,9 @@ bool fanin_run_client(fanin_board *board, fanin_side *side)
     memset(one.request, 0, size);
     memset(&one.told->samples, 0, sizeof(one.told->samples));
     bench_begin_member(&board->crew, &side->base);
-    one.transport->prepare(side);
+    if (one.transport->prepare != NULL) {
+        one.transport->prepare(side);
+    }
     done = run_stages(&one);
     one.transport->leave(side);
     side->state = one.other; /* a spare one, after a failure */
