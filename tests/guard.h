@@ -21,6 +21,12 @@ void guard_watch(const char *doing, unsigned seconds);
 int guard_mappings(void);
 
 /*
+ * Bytes of memory that a process holds; of pages that it shares, its part. 0:
+ * that can't be told here.
+ */
+uint64_t guard_resident_bytes(int id);
+
+/*
  * Where handles are put into a process from outside, one may stay that nobody
  * told it of: its sender was killed on the way, or the receiver had closed.
  * Closes all that this process did not have at the last guard_count_strays(),

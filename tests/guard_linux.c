@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Shared mappings by the kernel's own list of all mappings.
+ * Mappings and what they hold, by the kernel's own lists of them.
  */
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -25,4 +26,25 @@ int guard_mappings(void)
     }
     (void)fclose(maps);
     return count;
+}
+
+uint64_t guard_resident_bytes(int id)
+{
+    uint64_t kib = 0;
+    char path[64];
+    char line[512];
+    FILE *list;
+
+    (void)snprintf(path, sizeof(path), "/proc/%d/smaps_rollup", id);
+    list = fopen(path, "re");
+    if (list == NULL) {
+        return 0;
+    }
+    while (fgets(line, sizeof(line), list) != NULL) {
+        if (sscanf(line, "Pss: %" SCNu64, &kib) == 1) {
+            break;
+        }
+    }
+    (void)fclose(list);
+    return kib * 1024;
 }

@@ -3,6 +3,7 @@
  * Who waits costs nothing: no CPU time, no system call, and two pages.
  */
 #define _GNU_SOURCE
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +11,7 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "guard.h"
 #include "peer.h"
 
 /* ----------------------------------------------------------------- time --- */
@@ -148,20 +150,19 @@ static weft_channel *accept_one(weft_listener *listener)
     return channel;
 }
 
-/* Kibibytes of both processes, pages that they share counted once. */
-static unsigned long long resident(const peer_process *child)
+/* Of both processes, pages that they share counted once. */
+static uint64_t resident(const peer_process *child)
 {
     CHECK(peer_await_asleep(child));
-    return read_number(getpid(), "smaps_rollup", "Pss:") +
-           read_number(child->id, "smaps_rollup", "Pss:");
+    return guard_resident_bytes(getpid()) + guard_resident_bytes(child->id);
 }
 
 static void test_memory(void)
 {
     weft_channel *channels[1 + CHANNELS];
     weft_listener *listener;
-    unsigned long long before;
-    unsigned long long after;
+    uint64_t before;
+    uint64_t after;
     peer_process child;
 
     check_case("an idle channel holds at most 12 KiB, both ends together");
@@ -178,9 +179,9 @@ static void test_memory(void)
         channels[i] = accept_one(listener);
     }
     after = resident(&child);
-    printf("# %llu bytes a channel\n", (after - before) * 1024 / CHANNELS);
+    printf("# %" PRIu64 " bytes a channel\n", (after - before) / CHANNELS);
     CHECK(after > before);
-    CHECK((after - before) * 1024 <= (unsigned long long)MOST_BYTES * CHANNELS);
+    CHECK(after - before <= (uint64_t)MOST_BYTES * CHANNELS);
     peer_gate_open(&leave);
     for (unsigned i = 0; i <= CHANNELS; i++) {
         weft_channel_close(&channels[i]);
