@@ -2,7 +2,12 @@
  *
  * A lossy subscriber that is ten times too slow: it counts what it lost to the
  * message, never sees one that is mixed up, and the publisher does not wait.
+ *
+ * $WEFT_LOSSY_S says for how many seconds; an hour is a stress test.
  */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "check.h"
@@ -11,51 +16,82 @@
 #define BYTES_MOST 2000
 #define PACE_NS UINT64_C(5000)
 
-static uint64_t run_ns(void)
+static uint64_t run_ns(uint64_t instead_s)
 {
-    return 3 * PEER_S;
+    const char *text = getenv("WEFT_LOSSY_S");
+
+    return (text != NULL ? strtoull(text, NULL, 10) : instead_s) * PEER_S;
 }
 
-/* Publishes at a pace, for a time; says how many. */
-static uint64_t publish_at_pace(weft_publisher *publisher, uint64_t pace_ns,
-                                uint64_t *longest_ns)
-{
-    uint64_t until = weft_after_ns(run_ns());
-    uint64_t next_ns = weft_now_ns();
-    uint64_t count = 0;
+/* What it took a publisher. */
+struct pace {
+    uint64_t count;
+    uint64_t in_all_ns;
+    uint64_t longest_ns;
+};
 
-    *longest_ns = 0;
+/* Publishes at a pace, for a time. */
+static struct pace publish_at_pace(weft_publisher *publisher, uint64_t pace_ns,
+                                   uint64_t ns)
+{
+    uint64_t until = weft_after_ns(ns);
+    uint64_t next_ns = weft_now_ns();
+    struct pace pace = {0, 0, 0};
+
     while (weft_now_ns() < until) {
         unsigned char data[BYTES_MOST];
-        size_t bytes = reader_bytes(count, BYTES_MOST);
+        size_t bytes = reader_bytes(pace.count, BYTES_MOST);
         uint64_t began;
         uint64_t took;
 
-        peer_fill(data, bytes, count);
+        peer_fill(data, bytes, pace.count);
         began = weft_now_ns();
         if (!CHECK_STATUS(weft_publisher_send(publisher, data, bytes, WEFT_NOW),
                           WEFT_OK)) {
             break;
         }
         took = weft_now_ns() - began;
-        *longest_ns = took > *longest_ns ? took : *longest_ns;
-        count++;
+        pace.in_all_ns += took;
+        pace.longest_ns = took > pace.longest_ns ? took : pace.longest_ns;
+        pace.count++;
         next_ns += pace_ns;
         while (weft_now_ns() < next_ns) {
         }
     }
-    return count;
+    return pace;
 }
 
-static void test_slow(size_t ring_bytes, uint64_t pace_ns, uint64_t slow_ns)
+static void report(const char *who, const struct pace *pace)
+{
+    printf("# %s: %" PRIu64 " messages, %" PRIu64 " ns each, at most %" PRIu64
+           " us\n",
+           who, pace->count, pace->in_all_ns / pace->count,
+           pace->longest_ns / 1000);
+}
+
+/* What the same takes where nobody reads. */
+static void publish_to_nobody(size_t ring_bytes, uint64_t pace_ns)
+{
+    weft_publisher_options options = WEFT_PUBLISHER_OPTIONS_INIT;
+    weft_publisher *publisher;
+    struct pace pace;
+
+    options.ring_bytes = ring_bytes;
+    publisher = reader_open(&options);
+    pace = publish_at_pace(publisher, pace_ns, PEER_S / 2);
+    weft_publisher_close(&publisher);
+    report("to nobody", &pace);
+}
+
+static void test_slow(size_t ring_bytes, uint64_t pace_ns, uint64_t slow_ns,
+                      uint64_t seconds)
 {
     weft_publisher_options options = WEFT_PUBLISHER_OPTIONS_INIT;
     weft_publisher_stats stats = {.size = sizeof(stats)};
     weft_publisher *publisher;
     struct reader reader;
     peer_process child;
-    uint64_t longest_ns;
-    uint64_t count;
+    struct pace pace;
 
     reader_init(&reader, 1);
     reader.slow_ns = slow_ns;
@@ -64,15 +100,16 @@ static void test_slow(size_t ring_bytes, uint64_t pace_ns, uint64_t slow_ns)
     options.ring_bytes = ring_bytes;
     publisher = reader_open(&options);
     reader_await(&reader, 1);
-    count = publish_at_pace(publisher, pace_ns, &longest_ns);
+    pace = publish_at_pace(publisher, pace_ns, run_ns(seconds));
     CHECK_STATUS(weft_publisher_get_stats(publisher, &stats), WEFT_OK);
-    CHECK(stats.messages == count && stats.full == 0);
+    CHECK(stats.messages == pace.count && stats.full == 0);
     weft_publisher_close(&publisher);
     CHECK(peer_ended_well(&child));
+    report("to the reader", &pace);
     CHECK_STATUS((weft_status)reader.found->end, WEFT_ECLOSED);
     CHECK(reader.found->messages > 0);
-    CHECK(slow_ns == 0 || reader.found->lost_in_all > count / 2);
-    CHECK(reader.found->messages + reader.found->lost_in_all == count);
+    CHECK(slow_ns == 0 || reader.found->lost_in_all > pace.count / 2);
+    CHECK(reader.found->messages + reader.found->lost_in_all == pace.count);
     reader_deinit(&reader, 1);
 }
 
@@ -114,8 +151,9 @@ void test_main(void)
     check_case("what was lost is counted, at the end too");
     test_last_lost();
     check_case("a subscriber ten times too slow counts what it lost");
-    test_slow((size_t)64 << 10, PACE_NS, 10 * PACE_NS);
+    test_slow((size_t)64 << 10, PACE_NS, 10 * PACE_NS, 10);
+    publish_to_nobody((size_t)64 << 10, PACE_NS);
     check_case("a publisher at full speed laps its readers, who see no mix");
-    test_slow((size_t)16 << 10, 0, 0);
+    test_slow((size_t)16 << 10, 0, 0, 3);
     peer_names_end();
 }
