@@ -4,8 +4,10 @@
  *
  * A peer that has connected and says nothing only takes up one of the places
  * for pending handshakes until its time is up. When all are taken, the
- * longest-waiting one makes room: an honest peer greets at once, so it is
- * never the one that waits.
+ * longest-waiting one makes room, but not at once: an honest peer greets as
+ * soon as it has connected, and gets a CPU. Many may not get one for a while
+ * where all clients of a server come back to the next one; meanwhile others
+ * wait in the system's queue.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -13,8 +15,12 @@
 #include "base/log.h"
 #include "listener.h"
 
+/* So long after it has come nobody has to make room for the next one. */
+#define GRACE_NS UINT64_C(100000000)
+
 struct pending {
     weft_handle socket; /* WEFTOS_NONE: a free place */
+    uint64_t came_ns;
     uint64_t until_ns;
     weftos_peer peer;
 };
@@ -147,16 +153,22 @@ static struct pending *oldest(weft_listener *listener)
     return found;
 }
 
+/* NULL: all are taken, by peers that may be about to greet. */
 static struct pending *free_place(weft_listener *listener)
 {
+    struct pending *first;
+
     for (size_t i = 0; i < WEFTI_PENDING_MOST; i++) {
         if (listener->pending[i].socket == WEFTOS_NONE) {
             return &listener->pending[i];
         }
     }
-    drop_pending(listener, oldest(listener), WEFT_LOG_WARNING,
-                 "too many handshakes");
-    return free_place(listener);
+    first = oldest(listener);
+    if (weftos_now_ns() - first->came_ns < GRACE_NS) {
+        return NULL;
+    }
+    drop_pending(listener, first, WEFT_LOG_WARNING, "too many handshakes");
+    return first;
 }
 
 /* Drops those whose time is up; returns when the next one's is. */
@@ -178,14 +190,22 @@ static uint64_t drop_late(weft_listener *listener)
 
 /* --------------------------------------------------------------- accept --- */
 
-/* Gives a new connection a place, if its user is allowed. */
+/*
+ * Gives a new connection a place, if its user is allowed. If there is none yet
+ * the endpoint tells of it again; who holds the places gets the CPU meanwhile.
+ */
 static weft_status take_connection(weft_listener *listener, weft_detail *detail)
 {
     struct pending *place = free_place(listener);
     weft_handle socket;
-    weft_status status = weftos_endpoint_accept(listener->endpoint, &socket,
-                                                &place->peer, detail);
+    weft_status status;
 
+    if (place == NULL) {
+        weftos_yield();
+        return WEFT_OK;
+    }
+    status = weftos_endpoint_accept(listener->endpoint, &socket, &place->peer,
+                                    detail);
     if (status != WEFT_OK) {
         return status == WEFT_EAGAIN ? WEFT_OK : status;
     }
@@ -197,6 +217,7 @@ static weft_status take_connection(weft_listener *listener, weft_detail *detail)
         return status;
     }
     place->socket = socket;
+    place->came_ns = weftos_now_ns();
     place->until_ns = weft_after_ns(listener->settings.handshake_ns);
     if (wefti_check_peer(&listener->settings, &place->peer, NULL) != WEFT_OK) {
         wefti_refuse(socket, &listener->settings, WEFT_EACCES);

@@ -16,6 +16,11 @@
 #define LOOK_NS UINT64_C(2000000)
 #define SILENT 100
 
+/* One more than there are places for handshakes, and for how long each has it.
+ */
+#define CROWD 65
+#define GRACE_NS UINT64_C(100000000)
+
 static weft_listener *listen_briefly(void)
 {
     weft_channel_options options = WEFT_CHANNEL_OPTIONS_INIT;
@@ -125,6 +130,30 @@ static bool is_dropped(weft_handle socket)
         status = weftos_socket_recv(socket, &received, NULL);
     }
     return status == WEFT_ECLOSED;
+}
+
+/*
+ * All places are taken, and one more comes: who has connected just now may be
+ * about to greet.
+ */
+static void bears_crowd(const void *argument)
+{
+    uint64_t began = weft_now_ns();
+    weft_listener *listener = listen_briefly();
+    weft_handle silent[CROWD];
+    unsigned dropped = 0;
+
+    (void)argument;
+    let_connect(listener, silent, CROWD);
+    for (unsigned i = 0; i < CROWD; i++) {
+        dropped += is_dropped(silent[i]);
+    }
+    CHECK(dropped == 0 || weft_now_ns() - began >= GRACE_NS);
+    let_honest_in(listener);
+    for (unsigned i = 0; i < CROWD; i++) {
+        weftos_close(silent[i]);
+    }
+    weft_listener_close(&listener);
 }
 
 static void drops_stalled(const void *argument)
@@ -322,6 +351,7 @@ void test_main(void)
 
     peer_names_begin();
     hostile_case("100 silent peers keep nobody out", honest_among_silent, NULL);
+    hostile_case("a crowd that has just come is borne", bears_crowd, NULL);
     hostile_case("who stalls is dropped when its time is up", drops_stalled,
                  NULL);
     hostile_case("accept keeps its deadline among peers that hang up",
