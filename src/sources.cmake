@@ -71,6 +71,7 @@ set(WEFT_OS_LINUX_SOURCES
     os/linux/set.c
     os/linux/shm.c
     os/linux/socket.c
+    os/linux/vigil.c
     os/linux/wait.c
     os/linux/word.c
     ${WEFT_OS_POSIX_SOURCES}

@@ -34,7 +34,7 @@ static void test_crowd(unsigned readers, unsigned messages)
     REQUIRE(children != NULL);
     reader_init(&reader, readers);
     reader.flags = WEFT_SUBSCRIBER_RELIABLE;
-    reader.is_late = true; /* so many may not wait for a name */
+    reader.is_late = true; /* not every system lets so many wait for a name */
     for (unsigned i = 0; i < readers; i++) {
         children[i] = reader_run(&reader, i);
     }

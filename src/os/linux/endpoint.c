@@ -14,13 +14,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/inotify.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "../posix/place.h"
-#include "linux.h"
+#include "vigil.h"
 
 /* Connections that the kernel holds until we look at them. */
 #define BACKLOG 128
@@ -373,49 +371,6 @@ static weft_status try_connect(const struct weftos_place *place,
     return WEFT_OK;
 }
 
-/*
- * Waits until something is made, moved or changed in the directory of the
- * name (a listener's chmod is the last step before it can be reached), or
- * until that directory itself appears in its parent.
- */
-static weft_status await_change(int watch, const struct patience *patience,
-                                weft_detail *detail)
-{
-    /* Room for one event with the longest name; aligned as the events are. */
-    _Alignas(struct inotify_event) char events[4096];
-    weft_status status =
-        weftos_socket_wait(watch, false, WEFTOS_NONE, patience->deadline_ns,
-                           patience->interruptible, detail);
-
-    if (status == WEFT_OK) {
-        (void)!read(watch, events, sizeof(events)); /* only that it came */
-    }
-    return status;
-}
-
-/*
- * Watches the directory of a name; where it does not exist, its parent. It may
- * have come into being between the two, so it is tried once more.
- */
-static int watch_directory(const struct weftos_place *place)
-{
-    const uint32_t mask = IN_CREATE | IN_MOVED_TO | IN_ATTRIB;
-    const char *directory = place->directory_path;
-    char parent[PATH_MAX];
-    int watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-
-    if (watch < 0 || inotify_add_watch(watch, directory, mask) >= 0) {
-        return watch;
-    }
-    weftos_place_parent(directory, parent);
-    if (errno == ENOENT && inotify_add_watch(watch, parent, mask) >= 0) {
-        (void)inotify_add_watch(watch, directory, mask);
-        return watch;
-    }
-    weftos_close(watch);
-    return -1;
-}
-
 static weft_status connect_once(const char *name,
                                 const struct patience *patience,
                                 weft_handle *socket, weftos_peer *peer,
@@ -431,34 +386,35 @@ static weft_status connect_once(const char *name,
     return status;
 }
 
-/* The watch is set up before each try, so nothing is missed between them. */
+/*
+ * Tries again whenever something happens to the name. The vigil begins before
+ * the first try, so nothing is missed. WEFT_ENOENT: it is over.
+ */
 static weft_status await_name(const char *name, const struct patience *patience,
                               weft_handle *socket, weftos_peer *peer,
                               weft_detail *detail)
 {
-    for (;;) {
-        struct weftos_place place;
-        weft_status status = weftos_place_name(name, &place, detail);
-        int watch;
+    struct weftos_place place;
+    struct weftos_vigil vigil;
+    weft_status status = weftos_place_name(name, &place, detail);
 
-        if (status != WEFT_OK) {
-            return status;
-        }
-        watch = watch_directory(&place);
-        if (watch < 0) {
-            return weftos_fail_errno(detail, "watch for the name");
-        }
-        status = connect_once(name, patience, socket, peer, detail);
-        if (status != WEFT_ENOENT) {
-            (void)close(watch);
-            return status;
-        }
-        status = await_change(watch, patience, detail);
-        (void)close(watch);
-        if (status != WEFT_OK) {
-            return status;
-        }
+    if (status == WEFT_OK) {
+        status = weftos_vigil_begin(&vigil, &place, detail);
     }
+    if (status != WEFT_OK) {
+        return status;
+    }
+    do {
+        status = connect_once(name, patience, socket, peer, detail);
+        if (status == WEFT_ENOENT) {
+            weft_status waited = weftos_vigil_wait(
+                &vigil, patience->deadline_ns, patience->interruptible, detail);
+
+            status = waited != WEFT_OK ? waited : WEFT_ENOENT;
+        }
+    } while (status == WEFT_ENOENT && !vigil.is_over);
+    weftos_vigil_end(&vigil);
+    return status;
 }
 
 weft_status weftos_endpoint_connect(const char *name, bool await,
@@ -468,12 +424,15 @@ weft_status weftos_endpoint_connect(const char *name, bool await,
 {
     struct patience patience = {deadline_ns, interruptible};
     weft_detail found = {WEFT_OK, 0, NULL};
-    /* Without a watch at first: to close one takes the kernel 7 ms and more. */
-    weft_status status = connect_once(name, &patience, socket, peer, &found);
+    weft_status status;
 
-    if (status == WEFT_ENOENT && await) {
-        return await_name(name, &patience, socket, peer, detail);
-    }
+    /* Without a watch at first: to close one takes the kernel 7 ms and more. */
+    do {
+        status = connect_once(name, &patience, socket, peer, &found);
+        if (status == WEFT_ENOENT && await) {
+            status = await_name(name, &patience, socket, peer, &found);
+        }
+    } while (status == WEFT_ENOENT && await);
     if (status != WEFT_OK && detail != NULL) {
         *detail = found;
     }
