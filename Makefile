@@ -110,6 +110,11 @@ fuzz: ## run the hostile peer for a million mutations
 	    WEFT_MUTATIONS=$${WEFT_MUTATIONS:-1000000} \
 	    $(CTEST) -L fuzz $(CTEST_FLAGS)
 
+chaos: ## kill random processes for a minute; the others lose nothing
+	@scripts/setup build check
+	$(call build,dev)
+	@WEFT_CHAOS_S=$${WEFT_CHAOS_S:-60} $(BUILD)/dev/tests/test_faults_chaos
+
 model: ## check the models of the protocols with Spin
 	@scripts/setup model
 	@models/run
@@ -132,6 +137,6 @@ clean: ## remove what was built, but not the tools
 	@[ ! -d $(BUILD) ] || find $(BUILD) -mindepth 1 -maxdepth 1 \
 	    ! -name tools -exec rm -rf {} +
 
-.PHONY: help tools build run check bench windows macos sanitize fuzz model \
-	coverage fallbacks $(FALLBACKS) \
+.PHONY: help tools build run check bench windows macos sanitize fuzz chaos \
+	model coverage fallbacks $(FALLBACKS) \
 	lint format install clean
