@@ -34,6 +34,14 @@
 /* Messages that are taken from one client and are no request, in a row. */
 #define SILENT_MOST 64
 
+/*
+ * A yield that takes as long has cost a slice of time (1 ms or so at least),
+ * which so many requests are worth. It may cost a hundredth of the time.
+ */
+#define SLICE_NS 500000
+#define WORTH_A_SLICE 4
+#define YIELD_PAUSE 100
+
 /* Room for a request that is kept for the next one. */
 #define ROOM_KEPT_BYTES ((size_t)1 << 20)
 
@@ -441,6 +449,36 @@ static bool spin(weft_service *service)
     return false;
 }
 
+/* Have so many of those that are polled something? */
+static bool are_ready(const weft_service *service, unsigned count)
+{
+    for (unsigned i = 0; i < service->active_count && count > 0; i++) {
+        count -= wefti_guest_is_ready(service->active[i]);
+    }
+    return count == 0;
+}
+
+/*
+ * Lets others have the CPU before the clients are armed: some may have the next
+ * requests at once. But who computes on this CPU for nobody here takes a whole
+ * slice of time, and perhaps several do: where that has happened it is not done
+ * again for a while.
+ */
+static void yield(weft_service *service)
+{
+    uint64_t began = weftos_now_ns();
+    uint64_t took;
+
+    if (began < service->yields_at_ns) {
+        return;
+    }
+    weftos_yield();
+    took = weftos_now_ns() - began;
+    if (took >= SLICE_NS && !are_ready(service, WORTH_A_SLICE)) {
+        service->yields_at_ns = began + YIELD_PAUSE * took;
+    }
+}
+
 /* Waits until somebody has something, perhaps. */
 static weft_status rest(weft_service *service, uint64_t deadline_ns,
                         weft_detail *detail)
@@ -460,7 +498,7 @@ static weft_status rest(weft_service *service, uint64_t deadline_ns,
         }
         return status;
     }
-    weftos_yield();
+    yield(service);
     if (wefti_service_is_any_ready(service)) {
         return WEFT_OK;
     }
