@@ -36,6 +36,7 @@ struct board {
     int honest; /* the number of the honest process */
     _Atomic uint64_t mutations;
     _Atomic uint64_t visits;
+    _Atomic uint64_t beats; /* of the honest one, as long as it lives */
     atomic_bool burns_over;
     atomic_bool over;
     atomic_bool clients_gone;
@@ -54,6 +55,19 @@ struct mutant {
     uint64_t random;
     uint64_t call;
 };
+
+/* Is a child to end, or left alone by a parent that has died? */
+static bool is_over(const struct board *board, const atomic_bool *told)
+{
+    static uint64_t beats;
+    static uint64_t late_ns;
+
+    if (late_ns == 0 || board->beats != beats) {
+        beats = board->beats;
+        late_ns = peer_soon();
+    }
+    return *told || weft_now_ns() >= late_ns;
+}
 
 static uint64_t below(struct mutant *self, uint64_t limit)
 {
@@ -247,7 +261,7 @@ static void attack(struct board *board, unsigned number, uint32_t pattern,
     self.board = board;
     self.pattern = pattern;
     self.random = board->seed + number;
-    while (!board->over) {
+    while (!is_over(board, &board->over)) {
         if (!CHECK(visit(&self, name))) {
             return;
         }
@@ -281,7 +295,7 @@ static void burn(void *context)
 {
     const struct errand *errand = context;
 
-    while (!errand->board->burns_over) {
+    while (!is_over(errand->board, &errand->board->burns_over)) {
     }
 }
 
@@ -331,7 +345,7 @@ static void serve(void *context)
     handles = check_open_handles();
     mappings = guard_mappings();
     peer_gate_open(&board->ready);
-    while (!board->clients_gone || inside > 0) {
+    while (inside > 0 || !is_over(board, &board->clients_gone)) {
         weft_request request;
         weft_status status = weft_service_next(
             service, &request, weft_after_ns(50 * PEER_MS), NULL);
@@ -373,7 +387,7 @@ static void publish(void *context)
     options.cut_off_ns = LATE_NS;
     REQUIRE(weft_publisher_open(TOPIC, &options, &publisher, NULL) == WEFT_OK);
     peer_gate_open(&board->ready);
-    while (!board->clients_gone) {
+    while (!is_over(board, &board->clients_gone)) {
         unsigned char data[200];
         size_t bytes = (size_t)(number % sizeof(data));
 
@@ -421,8 +435,8 @@ static int compare(const void *left, const void *right)
 }
 
 /* Calls for a while, or until there were so many mutations. */
-static void call_on(const struct board *board, weft_client *client,
-                    uint64_t until_ns, uint64_t mutations, const char *beside)
+static void call_on(struct board *board, weft_client *client, uint64_t until_ns,
+                    uint64_t mutations, const char *beside)
 {
     static uint64_t took[SAMPLES];
     uint64_t count = 0;
@@ -431,6 +445,7 @@ static void call_on(const struct board *board, weft_client *client,
     while (weft_now_ns() < until_ns && board->mutations < mutations &&
            !hostile_noted()) {
         took[count % SAMPLES] = call_once(client, count);
+        board->beats++;
         count++;
     }
     some = count < SAMPLES ? count : SAMPLES;
@@ -535,6 +550,7 @@ static void run_topic(void)
                   CHECK(taken.bytes == taken.sequence % sizeof(data) &&
                         peer_is_filled(data, taken.bytes, taken.sequence));
         next = taken.sequence + 1;
+        board->beats++;
     }
     board->over = true;
     weft_subscriber_close(&honest);
