@@ -530,19 +530,18 @@ static int compare(const void *left, const void *right)
 
 static void report_recovery(void)
 {
+    static uint64_t sorted[SAMPLES];
     unsigned count = board->samples;
-    uint64_t *sorted = calloc(count + 1, sizeof(*sorted));
+    unsigned middle = count / 2;
 
-    REQUIRE(sorted != NULL);
     for (unsigned i = 0; i < count; i++) {
         sorted[i] = board->recovery_ns[i];
     }
     qsort(sorted, count, sizeof(*sorted), compare);
     printf("# %u clients answered again after %.2f ms at the median, %.2f ms "
            "at most\n",
-           count, (double)sorted[count / 2] / 1e6,
+           count, (double)sorted[middle] / 1e6,
            (double)sorted[count > 0 ? count - 1 : 0] / 1e6);
-    free(sorted);
 }
 
 static void report(const struct chaos *chaos)

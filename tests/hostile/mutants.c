@@ -218,7 +218,7 @@ static void say(struct mutant *self)
         below(self, 16) == 0 ? below(self, 256) : WEFTI_DUE + below(self, 4);
 
     /* It does not go round: that the victim finds out, too. */
-    if (at + WEFTI_HEADER * 2 + sizeof(data) >
+    if (at + WEFTI_HEADER + sizeof(data) + WEFTI_HEADER >
         attacker_ring_bytes(&self->kit)) {
         self->kit.at = 0;
         return;

@@ -145,11 +145,10 @@ static int compare(const void *left, const void *right)
 
 static void look_at_rates(const struct load *load)
 {
-    uint64_t *times = calloc(load->clients, sizeof(*times));
+    uint64_t *times = peer_shared(load->clients * sizeof(*times));
     uint64_t median;
     uint64_t longest;
 
-    REQUIRE(times != NULL);
     for (unsigned i = 0; i < load->clients; i++) {
         times[i] = load->scores[i].took_ns;
     }
@@ -161,7 +160,7 @@ static void look_at_rates(const struct load *load)
            load->clients, load->calls, (double)longest / 1e9,
            (double)median / (double)longest);
     CHECK(load->calls < CALLS_FOR_RATES || longest <= 2 * median);
-    free(times);
+    peer_unshare(times, load->clients * sizeof(*times));
 }
 
 static void begin(struct load *load)
@@ -218,12 +217,11 @@ void test_main(void)
 
     peer_names_begin();
     begin(&load);
-    children = calloc(load.clients, sizeof(*children));
-    REQUIRE(children != NULL);
+    children = peer_shared(load.clients * sizeof(*children));
     check_case("a crowd of clients is answered, each its own calls");
     test_crowd(&load, children);
     look_at_rates(&load);
-    free(children);
+    peer_unshare(children, load.clients * sizeof(*children));
     end(&load);
     peer_names_end();
 }

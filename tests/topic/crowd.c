@@ -24,14 +24,13 @@ static unsigned setting(const char *name, unsigned instead)
 
 static void test_crowd(unsigned readers, unsigned messages)
 {
-    peer_process *children = calloc(readers, sizeof(*children));
+    peer_process *children = peer_shared(readers * sizeof(*children));
     weft_publisher_options options = WEFT_PUBLISHER_OPTIONS_INIT;
     weft_publisher_stats stats = {.size = sizeof(stats)};
     weft_publisher *publisher;
     struct reader reader;
     uint64_t began;
 
-    REQUIRE(children != NULL);
     reader_init(&reader, readers);
     reader.flags = WEFT_SUBSCRIBER_RELIABLE;
     reader.is_late = true; /* not every system lets so many wait for a name */
@@ -58,7 +57,7 @@ static void test_crowd(unsigned readers, unsigned messages)
     printf("# %u subscribers got %u messages each in %.2f s\n", readers,
            messages, (double)(weft_now_ns() - began) / 1e9);
     reader_deinit(&reader, readers);
-    free(children);
+    peer_unshare(children, readers * sizeof(*children));
 }
 
 void test_main(void)

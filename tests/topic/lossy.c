@@ -63,10 +63,11 @@ static struct pace publish_at_pace(weft_publisher *publisher, uint64_t pace_ns,
 
 static void report(const char *who, const struct pace *pace)
 {
+    uint64_t count = pace->count > 0 ? pace->count : 1;
+
     printf("# %s: %" PRIu64 " messages, %" PRIu64 " ns each, at most %" PRIu64
            " us\n",
-           who, pace->count, pace->in_all_ns / pace->count,
-           pace->longest_ns / 1000);
+           who, pace->count, pace->in_all_ns / count, pace->longest_ns / 1000);
 }
 
 /* What the same takes where nobody reads. */
