@@ -26,7 +26,7 @@
 #define CPU_MOST_NS (WEFT_TEST_TIME_SCALE * UINT64_C(2000000))
 
 /* Windows has more kinds of handles, and no low limit of them. */
-#define HANDLES_MOST (peer_forks ? 3u : 6u)
+#define HANDLES_MOST (peer_forks ? 3u : 7u)
 #define BYTES_MOST 20480u /* both sides together */
 
 struct hold {
