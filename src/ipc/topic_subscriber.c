@@ -362,9 +362,13 @@ weft_status weft_subscriber_handle(weft_subscriber *subscriber,
     if (subscriber->stays) {
         return WEFT_ENOTSUP;
     }
-    subscriber->is_exposed = true;
     *handle = subscriber->handle;
-    return WEFT_OK;
+    if (subscriber->is_exposed) {
+        return WEFT_OK;
+    }
+    /* Whoever has looked already did so without having itself rung. */
+    subscriber->is_exposed = true;
+    return wefti_topic_poke_hub(subscriber);
 }
 
 weft_status weft_subscriber_get_stats(const weft_subscriber *subscriber,
