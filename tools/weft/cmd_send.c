@@ -10,8 +10,8 @@
  * closed its end: exit code 0 means that all of it was written there.
  */
 #include <stdlib.h>
-#include <string.h>
 
+#include "records.h"
 #include "sys.h"
 #include "transfer.h"
 
@@ -83,9 +83,7 @@ typedef struct sender {
     weft_handle watch; /* readable when the receiver has closed or died */
     size_t block;      /* how much to read at a time */
     char *buffer;      /* raw: NULL while blocks fit into the ring */
-    size_t room;       /* the size of the buffer */
-    size_t begin;      /* lines: what is in the buffer and not yet sent */
-    size_t end;
+    records lines;
 } sender;
 
 /* ---------------------------------------------------------------- input --- */
@@ -239,110 +237,50 @@ static int send_raw(sender *me)
 
 /* ---------------------------------------------------------------- lines --- */
 
-/* Makes room for a block behind what is in the buffer. */
-static int make_room(sender *me)
+/* Adds more input to what is cut into lines. */
+static int read_lines(sender *me)
 {
-    size_t block = me->block;
-    size_t used = me->end - me->begin;
-    size_t wanted = me->room;
-    char *larger;
+    char text[192];
+    const char *why;
+    int exit_code = wait_input(me);
 
-    if (used > WEFT_MESSAGE_MAX) {
-        return transfer_failed(&me->job, "a line of the input is "
-                                         "longer than 1 GiB");
+    if (exit_code != TOOL_OK) {
+        return exit_code;
     }
-    if (me->begin > 0) {
-        memmove(me->buffer, me->buffer + me->begin, used);
-        me->begin = 0;
-        me->end = used;
-    }
-    while (wanted < used + block) {
-        wanted = wanted == 0 ? 2 * block : 2 * wanted;
-    }
-    if (wanted == me->room) {
-        return TOOL_OK;
-    }
-    larger = realloc(me->buffer, wanted);
-    if (larger == NULL) {
-        return transfer_failed(&me->job,
-                               "out of memory for a line of the input");
-    }
-    me->buffer = larger;
-    me->room = wanted;
-    return TOOL_OK;
+    why = records_read(&me->lines, text, sizeof(text));
+    return why == NULL ? TOOL_OK : transfer_failed(&me->job, "%s", why);
 }
 
-/* Adds more input to the buffer; `*bytes` is 0 at the end of the input. */
-static int fill_buffer(sender *me, size_t *bytes)
-{
-    int exit_code = make_room(me);
-
-    if (exit_code == TOOL_OK) {
-        exit_code = wait_input(me);
-    }
-    if (exit_code == TOOL_OK) {
-        exit_code =
-            read_input(me, me->buffer + me->end, me->room - me->end, bytes);
-    }
-    me->end += exit_code == TOOL_OK ? *bytes : 0;
-    return exit_code;
-}
-
-/* Sends the first `bytes` bytes of the buffer as one message. */
-static int send_line(sender *me, size_t bytes, bool *enough)
+static int send_line(sender *me, const char *line, size_t bytes, bool *enough)
 {
     transfer *job = &me->job;
-    weft_status status = weft_channel_send_until(
-        job->channel, me->buffer + me->begin, bytes, job->deadline_ns);
+    weft_status status =
+        weft_channel_send_until(job->channel, line, bytes, job->deadline_ns);
 
     if (status != WEFT_OK) {
         return send_failed(job, status);
     }
-    me->begin += bytes;
     *enough = transfer_count(job, bytes);
     return TOOL_OK;
-}
-
-/* Sends the whole lines in the buffer; its first `seen` bytes hold no newline.
- */
-static int send_whole_lines(sender *me, size_t seen, bool *enough)
-{
-    int exit_code = TOOL_OK;
-
-    while (exit_code == TOOL_OK && !*enough) {
-        const char *line = me->buffer + me->begin;
-        size_t used = me->end - me->begin;
-        const char *newline = memchr(line + seen, '\n', used - seen);
-
-        if (newline == NULL) {
-            break;
-        }
-        exit_code = send_line(me, (size_t)(newline - line) + 1, enough);
-        seen = 0;
-    }
-    return exit_code;
 }
 
 static int send_lines(sender *me)
 {
     bool enough = false;
-    int exit_code;
+    int exit_code = TOOL_OK;
 
-    for (;;) {
-        size_t seen = me->end - me->begin;
-        size_t bytes = 0;
+    me->lines = (records){.delimiter = '\n', .keep = true, .block = me->block};
+    while (exit_code == TOOL_OK && !enough) {
+        const char *line;
+        size_t bytes;
 
-        exit_code = fill_buffer(me, &bytes);
-        if (exit_code != TOOL_OK || bytes == 0) {
+        if (records_next(&me->lines, &line, &bytes)) {
+            exit_code = send_line(me, line, bytes, &enough);
+        } else if (me->lines.at_end) {
             break;
+        } else {
+            exit_code = read_lines(me);
         }
-        exit_code = send_whole_lines(me, seen, &enough);
-        if (exit_code != TOOL_OK || enough) {
-            return exit_code;
-        }
-    }
-    if (exit_code == TOOL_OK && me->begin < me->end) {
-        exit_code = send_line(me, me->end - me->begin, &enough);
     }
     return exit_code;
 }
@@ -436,6 +374,7 @@ int cmd_send(int argc, char **argv)
     exit_code = send_all(&me);
     transfer_summary(&me.job, exit_code);
     free(me.buffer);
+    records_free(&me.lines);
     if (exit_code != TOOL_OK) {
         sys_abandon(exit_code);
     }
