@@ -68,6 +68,70 @@ void tool_json_text(tool_json *json, const char *key, const char *value)
     put_string(json->file, value);
 }
 
+/* ---------------------------------------------------------------- data --- */
+
+static bool is_utf8(const char *text, size_t bytes)
+{
+    size_t length = 1;
+    uint32_t code;
+
+    for (size_t at = 0; at < bytes && length != 0; at += length) {
+        length = tool_utf8(text + at, bytes - at, &code);
+    }
+    return length != 0;
+}
+
+static void put_text(FILE *file, const char *text, size_t bytes)
+{
+    size_t length;
+
+    for (size_t at = 0; at < bytes; at += length) {
+        uint32_t code = 0;
+
+        length = tool_utf8(text + at, bytes - at, &code);
+        if (tool_is_control(code)) {
+            fprintf(file, "\\u%04" PRIx32, code);
+            continue;
+        }
+        if (code == '"' || code == '\\') {
+            fputc('\\', file);
+        }
+        fwrite(text + at, 1, length, file);
+    }
+}
+
+static void put_base64(FILE *file, const unsigned char *data, size_t bytes)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                 "abcdefghijklmnopqrstuvwxyz0123456789+/";
+
+    for (size_t at = 0; at < bytes; at += 3) {
+        size_t left = bytes - at;
+        uint32_t three = (uint32_t)data[at] << 16 |
+                         (left > 1 ? (uint32_t)data[at + 1] << 8 : 0) |
+                         (left > 2 ? data[at + 2] : 0);
+
+        fputc(digits[three >> 18], file);
+        fputc(digits[three >> 12 & 63], file);
+        fputc(left > 1 ? digits[three >> 6 & 63] : '=', file);
+        fputc(left > 2 ? digits[three & 63] : '=', file);
+    }
+}
+
+void tool_json_data(tool_json *json, const void *data, size_t bytes)
+{
+    bool text = is_utf8(data, bytes);
+
+    put_key(json, text ? "text" : "base64");
+    fputc('"', json->file);
+    if (text) {
+        put_text(json->file, data, bytes);
+    } else {
+        put_base64(json->file, data, bytes);
+    }
+    fputc('"', json->file);
+}
+
 void tool_json_u64(tool_json *json, const char *key, uint64_t value)
 {
     put_key(json, key);

@@ -12,6 +12,8 @@
 const tool_command tool_commands[] = {
     {"recv", "receive from one sender, to standard output", cmd_recv},
     {"send", "send standard input to a receiver", cmd_send},
+    {"pub", "publish standard input on a topic", cmd_pub},
+    {"sub", "subscribe to a topic, to standard output", cmd_sub},
     {"call", "call a service and print its answer", cmd_call},
     {"echo", "be a service that answers with what it is sent", cmd_echo},
     {"bench", "measure weft beside other transports", cmd_bench_any},

@@ -24,6 +24,9 @@ void sys_start(int argc, char **argv);
 /* Ends the process at once; nothing that is open is ended in order. */
 _Noreturn void sys_abandon(int exit_code);
 
+/* Nanoseconds since 1970, UTC, by the system's clock. */
+uint64_t sys_unix_ns(void);
+
 /* The text of a code, written to `text` and returned. */
 const char *sys_error_text(int code, char *text, size_t room);
 
@@ -75,10 +78,10 @@ typedef enum sys_event {
 sys_event sys_wait_input(weft_handle watch, uint64_t deadline_ns, int *code);
 
 /*
- * Waits until `handle` is readable. Interrupt, termination and hang-up
- * signals that come between sys_hold_signals and sys_release_signals end the
- * wait instead of the process: none is missed. sys_release_signals then lets
- * them act as if they had come just now.
+ * Waits until `handle` is readable; WEFT_HANDLE_NONE never is. Interrupt,
+ * termination and hang-up signals that come between sys_hold_signals and
+ * sys_release_signals end the wait instead of the process: none is missed.
+ * sys_release_signals then lets them act as if they had come just now.
  */
 sys_event sys_wait_handle(weft_handle handle, uint64_t deadline_ns, int *code);
 void sys_hold_signals(void);

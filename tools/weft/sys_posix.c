@@ -22,6 +22,7 @@
 #include <sys/ioctl.h>
 #include <sys/select.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "sys.h"
@@ -64,6 +65,14 @@ void sys_start(int argc, char **argv)
 void sys_abandon(int exit_code)
 {
     _exit(exit_code);
+}
+
+uint64_t sys_unix_ns(void)
+{
+    struct timespec now;
+
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
 const char *sys_error_text(int code, char *text, size_t room)
@@ -267,6 +276,7 @@ static struct timespec *time_left(uint64_t deadline_ns, struct timespec *left)
 sys_event sys_wait_handle(weft_handle handle, uint64_t deadline_ns, int *code)
 {
     int fd = (int)handle;
+    bool is_none = handle == WEFT_HANDLE_NONE;
 
     if (fd >= FD_SETSIZE) {
         *code = EMFILE;
@@ -278,8 +288,10 @@ sys_event sys_wait_handle(weft_handle handle, uint64_t deadline_ns, int *code)
         int ready;
 
         FD_ZERO(&readable);
-        FD_SET(fd, &readable);
-        ready = pselect(fd + 1, &readable, NULL, NULL,
+        if (!is_none) {
+            FD_SET(fd, &readable);
+        }
+        ready = pselect(is_none ? 0 : fd + 1, &readable, NULL, NULL,
                         time_left(deadline_ns, &left), &mask_before);
         if (received_signal != 0) {
             return SYS_INTERRUPTED;

@@ -103,6 +103,17 @@ void sys_abandon(int exit_code)
     ExitProcess((UINT)exit_code);
 }
 
+/* A FILETIME counts 100 ns since 1601, 134774 days before 1970. */
+uint64_t sys_unix_ns(void)
+{
+    FILETIME now;
+    uint64_t ticks;
+
+    GetSystemTimePreciseAsFileTime(&now);
+    ticks = (uint64_t)now.dwHighDateTime << 32 | now.dwLowDateTime;
+    return (ticks - UINT64_C(134774) * 86400 * 10000000) * 100;
+}
+
 const char *sys_error_text(int code, char *text, size_t room)
 {
     WCHAR found[256];
@@ -184,7 +195,9 @@ sys_event sys_wait_handle(weft_handle handle, uint64_t deadline_ns, int *code)
         *code = ERROR_NOT_SUPPORTED;
         return SYS_ERROR;
     }
-    event = sys_wait_two(end_event, (HANDLE)handle, deadline_ns, code);
+    event = sys_wait_two(end_event,
+                         handle != WEFT_HANDLE_NONE ? (HANDLE)handle : NULL,
+                         deadline_ns, code);
     if (event == SYS_READY || event == SYS_OTHER) {
         return event == SYS_READY ? SYS_INTERRUPTED : SYS_READY;
     }
@@ -208,7 +221,9 @@ static BOOL WINAPI note_end(DWORD kind)
 
 void sys_hold_signals(void)
 {
-    end_event = CreateEventW(NULL, TRUE, FALSE, NULL);
+    if (end_event == NULL) {
+        end_event = CreateEventW(NULL, TRUE, FALSE, NULL);
+    }
     if (end_event != NULL) {
         (void)SetConsoleCtrlHandler(note_end, TRUE);
     }

@@ -37,29 +37,44 @@ static size_t sequence_length(unsigned char first, uint32_t *bits)
     return 0;
 }
 
-/* Control characters, surrogates, over-long forms, and what is no Unicode. */
+/* Surrogates, over-long forms, and what is no Unicode. */
 static bool is_bad_code(uint32_t code, size_t length)
 {
     static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
 
-    return code < 0x20 || (code >= 0x7f && code < 0xa0) ||
-           code < least[length] || (code >= 0xd800 && code < 0xe000) ||
+    return code < least[length] || (code >= 0xd800 && code < 0xe000) ||
            code > 0x10ffff;
 }
 
-size_t tool_printable(const char *text)
+size_t tool_utf8(const char *text, size_t room, uint32_t *code)
 {
     const unsigned char *bytes = (const unsigned char *)text;
-    uint32_t code = 0;
-    size_t length = sequence_length(bytes[0], &code);
+    size_t length = room > 0 ? sequence_length(bytes[0], code) : 0;
 
+    if (length > room) {
+        return 0;
+    }
     for (size_t i = 1; i < length; i++) {
         if ((bytes[i] & 0xc0) != 0x80) {
             return 0;
         }
-        code = code << 6 | (bytes[i] & 0x3fu);
+        *code = *code << 6 | (bytes[i] & 0x3fu);
     }
-    return length == 0 || is_bad_code(code, length) ? 0 : length;
+    return length == 0 || is_bad_code(*code, length) ? 0 : length;
+}
+
+bool tool_is_control(uint32_t code)
+{
+    return code < 0x20 || (code >= 0x7f && code < 0xa0);
+}
+
+/* A sequence has 4 bytes at most; the NUL ends one that is cut. */
+size_t tool_printable(const char *text)
+{
+    uint32_t code = 0;
+    size_t length = tool_utf8(text, 4, &code);
+
+    return length == 0 || tool_is_control(code) ? 0 : length;
 }
 
 void tool_clean(char *text)
@@ -156,7 +171,7 @@ const char *tool_nearest(const char *word, const void *words, size_t count,
             continue;
         }
         distance = edit_distance(word, *candidate);
-        if (distance < best_distance && distance < strlen(*candidate)) {
+        if (distance < best_distance && 2 * distance <= strlen(*candidate)) {
             best = *candidate;
             best_distance = distance;
         }

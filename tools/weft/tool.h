@@ -53,6 +53,8 @@ extern const size_t tool_command_count;
 
 tool_run cmd_recv;
 tool_run cmd_send;
+tool_run cmd_pub;
+tool_run cmd_sub;
 tool_run cmd_call;
 tool_run cmd_echo;
 tool_run cmd_bench; /* of messages */
@@ -181,6 +183,13 @@ void tool_clean(char *text);
 size_t tool_printable(const char *text);
 
 /*
+ * The length of the UTF-8 sequence at `text`, of which `room` bytes are there,
+ * and what it means; 0 if it is broken.
+ */
+size_t tool_utf8(const char *text, size_t room, uint32_t *code);
+bool tool_is_control(uint32_t code);
+
+/*
  * The one of `count` words that `word` is probably a misspelling of, or NULL.
  * `words` is an array of structs of `stride` bytes whose first member is the
  * const char *.
@@ -202,6 +211,8 @@ typedef struct tool_json {
 void tool_json_begin(tool_json *json, FILE *file);
 void tool_json_text(tool_json *json, const char *key, const char *value);
 void tool_json_u64(tool_json *json, const char *key, uint64_t value);
+/* The member "text" if that is UTF-8, else "base64": nothing is changed. */
+void tool_json_data(tool_json *json, const void *data, size_t bytes);
 /* Six significant digits; a value that is not finite becomes null. */
 void tool_json_double(tool_json *json, const char *key, double value);
 void tool_json_bool(tool_json *json, const char *key, bool value);

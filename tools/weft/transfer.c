@@ -235,23 +235,31 @@ static void print_counters(const transfer *job, tool_json *json, bool sending)
     }
 }
 
-void transfer_summary(transfer *job, int exit_code)
+bool transfer_summary_begin(transfer *job, int exit_code, tool_json *json)
 {
     uint64_t elapsed_ns = weft_now_ns() - job->start_ns;
-    bool sending = strcmp(job->command, "send") == 0;
-    tool_json json;
 
     progress_end(&job->bar);
     if (!job->values->json) {
-        return;
+        return false;
     }
-    tool_json_begin(&json, stderr);
-    tool_json_text(&json, "command", job->command);
-    tool_json_text(&json, "name", job->name);
-    tool_json_text(&json, "result", result_word(exit_code));
-    tool_json_u64(&json, "messages", job->messages);
-    tool_json_u64(&json, "bytes", job->bytes);
-    tool_json_u64(&json, "elapsed_ns", elapsed_ns);
-    print_counters(job, &json, sending);
-    tool_json_end(&json);
+    tool_json_begin(json, stderr);
+    tool_json_text(json, "command", job->command);
+    tool_json_text(json, "name", job->name);
+    tool_json_text(json, "result", result_word(exit_code));
+    tool_json_u64(json, "messages", job->messages);
+    tool_json_u64(json, "bytes", job->bytes);
+    tool_json_u64(json, "elapsed_ns", elapsed_ns);
+    return true;
+}
+
+void transfer_summary(transfer *job, int exit_code)
+{
+    bool sending = strcmp(job->command, "send") == 0;
+    tool_json json;
+
+    if (transfer_summary_begin(job, exit_code, &json)) {
+        print_counters(job, &json, sending);
+        tool_json_end(&json);
+    }
 }

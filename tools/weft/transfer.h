@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * transfer.h - what `weft send` and `weft recv` have in common.
+ * transfer.h - what the commands that move messages have in common.
  *
  * Each prints one message about the first thing that went wrong and ends with
  * an exit code. A receiver that fails says why to the sender in its last
@@ -14,10 +14,11 @@
 #include "progress.h"
 #include "tool.h"
 
-/* How the stream is cut into messages, or written: --raw and --lines. */
-enum { TRANSFER_RAW = 1, TRANSFER_LINES = 2 };
+/* How the stream is cut into messages, or written: --raw, --lines, --null.
+ */
+enum { TRANSFER_RAW = 1, TRANSFER_LINES = 2, TRANSFER_NULL = 3 };
 
-/* The options of both commands. */
+/* The options that most of them have. */
 typedef struct transfer_values {
     int mode;
     int wait; /* weft_wait */
@@ -30,25 +31,33 @@ typedef struct transfer_values {
     bool quiet;
 } transfer_values;
 
-/* The rows of the option table that both have. */
+/* The rows of the option table that all have. */
 #define TRANSFER_ROWS                                                          \
-    {.name = "timeout",                                                        \
-     .letter = 't',                                                            \
-     .kind = TOOL_DURATION,                                                    \
-     .offset = offsetof(transfer_values, timeout_ns),                          \
-     .label = "D",                                                             \
-     .least = 1,                                                               \
-     .help = "give up after this time in total, with exit code 124"},          \
+    TRANSFER_TIMEOUT_ROW,                                                      \
         {.name = "wait-mode",                                                  \
          .kind = TOOL_CHOICE,                                                  \
          .offset = offsetof(transfer_values, wait),                            \
          .label = "spin|adaptive|block",                                       \
          .choices = tool_wait_modes,                                           \
          .help = "how to wait: busy, at first busy (default), or asleep"},     \
-        {.name = "json",                                                       \
-         .kind = TOOL_FLAG,                                                    \
-         .offset = offsetof(transfer_values, json),                            \
-         .help = "print statistics on stderr at the end, as a JSON object"},   \
+        TRANSFER_JSON_ROW, TRANSFER_QUIET_ROW
+
+#define TRANSFER_TIMEOUT_ROW                                                   \
+    {                                                                          \
+        .name = "timeout", .letter = 't', .kind = TOOL_DURATION,               \
+        .offset = offsetof(transfer_values, timeout_ns), .label = "D",         \
+        .least = 1,                                                            \
+        .help = "give up after this time in total, with exit code 124"         \
+    }
+
+#define TRANSFER_JSON_ROW                                                      \
+    {                                                                          \
+        .name = "json", .kind = TOOL_FLAG,                                     \
+        .offset = offsetof(transfer_values, json),                             \
+        .help = "print statistics on stderr at the end, as a JSON object"      \
+    }
+
+#define TRANSFER_QUIET_ROW                                                     \
     {                                                                          \
         .name = "quiet", .letter = 'q', .kind = TOOL_FLAG,                     \
         .offset = offsetof(transfer_values, quiet), .help = "show no progress" \
@@ -103,5 +112,11 @@ weft_status transfer_hear(transfer *job, uint64_t deadline_ns, char *words,
 
 /* Ends the progress line and prints the statistics, if they are wanted. */
 void transfer_summary(transfer *job, int exit_code);
+
+/*
+ * The same, for a command with figures of its own: it adds them, and calls
+ * tool_json_end. False: none are wanted.
+ */
+bool transfer_summary_begin(transfer *job, int exit_code, tool_json *json);
 
 #endif

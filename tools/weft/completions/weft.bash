@@ -42,7 +42,7 @@ _weft_reply() {
 _weft() {
     local current=${COMP_WORDS[COMP_CWORD]}
     local previous=${COMP_WORDS[COMP_CWORD - 1]}
-    local commands='recv send call echo bench doctor version help'
+    local commands='recv send pub sub call echo bench doctor version help'
     local command=${COMP_WORDS[1]}
     local choices=''
 
@@ -59,7 +59,9 @@ _weft() {
         _weft_reply "$(_weft_options "$command")" "$current"
     else
         case $command in
-        send | recv | call | echo) _weft_reply "$(_weft_names)" "$current" ;;
+        send | recv | pub | sub | call | echo)
+            _weft_reply "$(_weft_names)" "$current"
+            ;;
         bench) _weft_reply 'rtt throughput sync fanin fanout' "$current" ;;
         help) _weft_reply "$commands" "$current" ;;
         *) COMPREPLY=() ;;

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Signals: while a command waits for messages SIGINT and the like end the
+ * wait, so that it can say what it has lost before they end the process. At
+ * other times they end it at once, unless the command holds them itself.
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "subscription.h"
+#include "sys.h"
+
+/* The room for messages at first. */
+#define ROOM_BYTES ((size_t)64 * 1024)
+
+/* The time between two messages about losses. */
+#define TELL_NS UINT64_C(1000000000)
+
+int subscription_open(subscription *me, const subscription_values *values,
+                      const char *command, const char *name)
+{
+    weft_subscriber_options options = WEFT_SUBSCRIBER_OPTIONS_INIT;
+    weft_detail detail = {WEFT_OK, 0, NULL};
+    transfer *job = &me->job;
+
+    transfer_begin(job, &values->common, command, name, "publisher");
+    options.ring_max_bytes = (size_t)values->common.ring_bytes;
+    options.flags = (values->reliable ? WEFT_SUBSCRIBER_RELIABLE : 0) |
+                    (values->history ? WEFT_SUBSCRIBER_HISTORY : 0) |
+                    (values->common.await ? WEFT_SUBSCRIBER_AWAIT_NAME : 0);
+    if (weft_subscriber_open(name, &options, job->deadline_ns, &me->subscriber,
+                             &detail) != WEFT_OK) {
+        return transfer_open_failed(job, "subscribe to", &detail);
+    }
+    transfer_start(job, 0);
+    return TOOL_OK;
+}
+
+/* --------------------------------------------------------------- losses --- */
+
+static weft_subscriber_stats get_stats(const subscription *me)
+{
+    weft_subscriber_stats stats = {.size = sizeof(stats)};
+
+    if (me->subscriber != NULL) {
+        (void)weft_subscriber_get_stats(me->subscriber, &stats);
+    }
+    return stats;
+}
+
+static void tell_lost(subscription *me)
+{
+    weft_subscriber_stats stats = get_stats(me);
+    uint64_t fresh = stats.lost - me->told_lost;
+
+    if (fresh == 0) {
+        return;
+    }
+    progress_end(&me->job.bar);
+    tool_error("lost %" PRIu64 " messages, %" PRIu64 " so far", fresh,
+               stats.lost);
+    me->told_lost = stats.lost;
+    me->tell_ns = weft_after_ns(TELL_NS);
+}
+
+/* ------------------------------------------------------------- messages --- */
+
+static int make_room(subscription *me, size_t bytes)
+{
+    size_t wanted = bytes > ROOM_BYTES ? bytes : ROOM_BYTES;
+    char *larger;
+
+    if (wanted <= me->room) {
+        return TOOL_OK;
+    }
+    larger = realloc(me->data, wanted);
+    if (larger == NULL) {
+        return transfer_failed(&me->job,
+                               "out of memory for a message of %zu "
+                               "bytes",
+                               bytes);
+    }
+    me->data = larger;
+    me->room = wanted;
+    return TOOL_OK;
+}
+
+static int ended_badly(subscription *me, weft_status status)
+{
+    transfer *job = &me->job;
+    weft_detail detail = {WEFT_OK, 0, NULL};
+    char text[256];
+
+    switch (status) {
+    case WEFT_EPEERDIED:
+        return transfer_failed(job,
+                               "the publisher of '%s' died before it closed "
+                               "the topic",
+                               job->name);
+    case WEFT_ELIMIT:
+        return transfer_failed(job,
+                               "too slow: the publisher of '%s' has cut "
+                               "this subscriber off",
+                               job->name);
+    default:
+        weft_subscriber_detail(me->subscriber, &detail);
+        detail.operation =
+            detail.status == status ? detail.operation : "receive";
+        detail.os_code = detail.status == status ? detail.os_code : 0;
+        detail.status = status;
+        weft_detail_text(&detail, text, sizeof(text));
+        return transfer_failed(job, "cannot receive from '%s': %s", job->name,
+                               text);
+    }
+}
+
+static sys_event wait_held(subscription *me, weft_handle handle, int *code)
+{
+    sys_event event;
+
+    if (!me->is_held) {
+        sys_hold_signals();
+    }
+    event = sys_wait_handle(handle, me->job.deadline_ns, code);
+    if (event == SYS_INTERRUPTED) {
+        me->interrupted = true;
+    } else if (!me->is_held) {
+        sys_release_signals();
+    }
+    return event;
+}
+
+static int wait_for_message(subscription *me)
+{
+    transfer *job = &me->job;
+    weft_handle handle;
+    weft_status status = weft_subscriber_handle(me->subscriber, &handle);
+    char text[128];
+    int code = 0;
+
+    if (status != WEFT_OK) {
+        return ended_badly(me, status);
+    }
+    progress_look(&job->bar, job->bytes);
+    switch (wait_held(me, handle, &code)) {
+    case SYS_DEADLINE:
+        return transfer_timed_out(job);
+    case SYS_INTERRUPTED:
+        return transfer_failed(job, "interrupted");
+    case SYS_ERROR:
+        return transfer_failed(job, "cannot wait for a message: %s",
+                               sys_error_text(code, text, sizeof(text)));
+    case SYS_READY:
+    case SYS_OTHER:
+        break;
+    }
+    return TOOL_OK;
+}
+
+/* There is none: writes and tells what there is to, and waits. */
+static int rest(subscription *me, subscription_idle *idle, void *context)
+{
+    int exit_code = idle(context);
+
+    if (exit_code == TOOL_OK) {
+        tell_lost(me);
+        exit_code = wait_for_message(me);
+    }
+    return exit_code;
+}
+
+static void note_message(subscription *me, const weft_publication *publication)
+{
+    if (publication->lost > 0 && weft_now_ns() >= me->tell_ns) {
+        tell_lost(me);
+    }
+}
+
+subscription_result subscription_next(subscription *me,
+                                      weft_publication *publication,
+                                      subscription_idle *idle, void *context,
+                                      int *exit_code)
+{
+    *exit_code = make_room(me, 0);
+    while (*exit_code == TOOL_OK) {
+        weft_status status;
+
+        publication->data = me->data;
+        publication->bytes = me->room;
+        status = weft_subscriber_recv(me->subscriber, publication, WEFT_NOW);
+        switch (status) {
+        case WEFT_OK:
+            note_message(me, publication);
+            return SUBSCRIPTION_MESSAGE;
+        case WEFT_ECLOSED:
+            return SUBSCRIPTION_END;
+        case WEFT_EMSGSIZE:
+            *exit_code = make_room(me, publication->bytes);
+            break;
+        case WEFT_EAGAIN:
+            *exit_code = rest(me, idle, context);
+            break;
+        default:
+            *exit_code = ended_badly(me, status);
+            break;
+        }
+    }
+    return SUBSCRIPTION_FAILED;
+}
+
+/* -------------------------------------------------------------- the end --- */
+
+bool subscription_summary_begin(subscription *me, int exit_code,
+                                tool_json *json)
+{
+    weft_subscriber_stats stats = get_stats(me);
+
+    tell_lost(me);
+    if (!transfer_summary_begin(&me->job, exit_code, json)) {
+        return false;
+    }
+    tool_json_u64(json, "lost", stats.lost);
+    tool_json_u64(json, "gaps", stats.gaps);
+    tool_json_u64(json, "parks", stats.parks);
+    return true;
+}
+
+void subscription_close(subscription *me)
+{
+    weft_subscriber_close(&me->subscriber);
+    free(me->data);
+    me->data = NULL;
+    if (me->interrupted && !me->is_held) {
+        sys_release_signals();
+    }
+}
