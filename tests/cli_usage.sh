@@ -6,7 +6,7 @@
 # shellcheck source=tests/tap.bash disable=SC1091,SC2154
 . "$(dirname "$0")/tap.bash"
 
-commands='recv send pub sub call echo bench doctor version help'
+commands='recv send pub sub call echo serve bench doctor version help'
 
 # run ARGUMENTS...: leaves the exit code in $code, output in out and out.err.
 run() {
@@ -187,7 +187,7 @@ complete_words() {
         _weft
         echo "${COMPREPLY[*]}"' "$completions/weft.bash" "$@"
 }
-check 'bash completes commands' is "$(complete_words weft se)" send
+check 'bash completes commands' is "$(complete_words weft sen)" send
 check 'bash completes options' is "$(complete_words weft send --ti)" --timeout
 check 'bash completes choices' is \
     "$(complete_words weft send --wait-mode s)" spin

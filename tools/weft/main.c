@@ -16,6 +16,7 @@ const tool_command tool_commands[] = {
     {"sub", "subscribe to a topic, to standard output", cmd_sub},
     {"call", "call a service and print its answer", cmd_call},
     {"echo", "be a service that answers with what it is sent", cmd_echo},
+    {"serve", "be a service whose answers a program gives", cmd_serve},
     {"bench", "measure weft beside other transports", cmd_bench_any},
     {"doctor", "tell what this system offers and what weft uses", cmd_doctor},
     {"version", "print the version", cmd_version},

@@ -87,6 +87,54 @@ sys_event sys_wait_handle(weft_handle handle, uint64_t deadline_ns, int *code);
 void sys_hold_signals(void);
 void sys_release_signals(void);
 
+/* One of several handles that are waited for. */
+typedef struct sys_watch {
+    weft_handle handle;
+    bool to_write; /* until it can be written, else until it can be read */
+    bool is_ready; /* set by the wait */
+} sys_watch;
+
+/* As sys_wait_handle, for at most 512 handles; SYS_READY: look at each. */
+sys_event sys_wait_many(sys_watch *watches, size_t count, uint64_t deadline_ns,
+                        int *code);
+
+/* ------------------------------------------------------------- programs --- */
+
+/*
+ * A program that was started, with pipes to its standard input and from its
+ * standard output; its standard error is ours.
+ */
+typedef struct sys_program {
+    int64_t process; /* 0: there is none */
+    weft_handle input;
+    weft_handle output;
+} sys_program;
+
+/* False: sys_program_start, which then fails, is all that may be called. */
+extern const bool sys_programs_supported;
+
+/* Starts arguments[0], found as the shell does; the list ends with NULL. */
+int sys_program_start(char **arguments, sys_program *program);
+
+/*
+ * Write to its input and read its output as much as can be done without
+ * waiting, perhaps nothing. A program that has closed its input is an error.
+ */
+int sys_program_write(const sys_program *program, const void *data,
+                      size_t bytes, size_t *written);
+int sys_program_read(const sys_program *program, void *buffer, size_t room,
+                     size_t *bytes, bool *at_end);
+
+/* Closes its input, which asks it to end. */
+void sys_program_close_input(sys_program *program);
+
+/*
+ * Waits for it to close its output, at most until the deadline, and ends it.
+ * `text` tells how it ended, such as "has ended with exit code 1".
+ */
+void sys_program_end(sys_program *program, uint64_t deadline_ns, char *text,
+                     size_t room);
+
 /* --------------------------------------------------------------- places --- */
 
 /*

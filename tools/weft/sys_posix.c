@@ -273,40 +273,69 @@ static struct timespec *time_left(uint64_t deadline_ns, struct timespec *left)
     return deadline_ns == WEFT_FOREVER ? NULL : left;
 }
 
-sys_event sys_wait_handle(weft_handle handle, uint64_t deadline_ns, int *code)
+/* Puts the watches into the sets; the highest number plus 1, or -1. */
+static int fill_sets(const sys_watch *watches, size_t count, fd_set *readable,
+                     fd_set *writable)
 {
-    int fd = (int)handle;
-    bool is_none = handle == WEFT_HANDLE_NONE;
+    int limit = 0;
 
-    if (fd >= FD_SETSIZE) {
-        *code = EMFILE;
-        return SYS_ERROR;
+    FD_ZERO(readable);
+    FD_ZERO(writable);
+    for (size_t i = 0; i < count; i++) {
+        int fd = (int)watches[i].handle;
+
+        if (fd >= FD_SETSIZE) {
+            return -1;
+        }
+        FD_SET(fd, watches[i].to_write ? writable : readable);
+        limit = fd >= limit ? fd + 1 : limit;
     }
+    return limit;
+}
+
+sys_event sys_wait_many(sys_watch *watches, size_t count, uint64_t deadline_ns,
+                        int *code)
+{
     for (;;) {
         struct timespec left;
         fd_set readable;
+        fd_set writable;
+        int limit = fill_sets(watches, count, &readable, &writable);
         int ready;
 
-        FD_ZERO(&readable);
-        if (!is_none) {
-            FD_SET(fd, &readable);
+        if (limit < 0) {
+            *code = EMFILE;
+            return SYS_ERROR;
         }
-        ready = pselect(is_none ? 0 : fd + 1, &readable, NULL, NULL,
+        ready = pselect(limit, &readable, &writable, NULL,
                         time_left(deadline_ns, &left), &mask_before);
         if (received_signal != 0) {
             return SYS_INTERRUPTED;
         }
-        if (ready > 0) {
-            return SYS_READY;
-        }
         if (ready == 0) {
             return SYS_DEADLINE;
         }
-        if (errno != EINTR) {
+        if (ready < 0 && errno != EINTR) {
             *code = errno;
             return SYS_ERROR;
         }
+        for (size_t i = 0; ready > 0 && i < count; i++) {
+            watches[i].is_ready =
+                FD_ISSET((int)watches[i].handle,
+                         watches[i].to_write ? &writable : &readable) != 0;
+        }
+        if (ready > 0) {
+            return SYS_READY;
+        }
     }
+}
+
+sys_event sys_wait_handle(weft_handle handle, uint64_t deadline_ns, int *code)
+{
+    sys_watch watch = {.handle = handle};
+
+    return sys_wait_many(&watch, handle != WEFT_HANDLE_NONE ? 1 : 0,
+                         deadline_ns, code);
 }
 
 /* --------------------------------------------------------------- places --- */

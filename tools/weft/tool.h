@@ -57,6 +57,7 @@ tool_run cmd_pub;
 tool_run cmd_sub;
 tool_run cmd_call;
 tool_run cmd_echo;
+tool_run cmd_serve;
 tool_run cmd_bench; /* of messages */
 tool_run cmd_bench_sync;
 tool_run cmd_bench_fanin;

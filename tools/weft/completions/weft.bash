@@ -42,7 +42,7 @@ _weft_reply() {
 _weft() {
     local current=${COMP_WORDS[COMP_CWORD]}
     local previous=${COMP_WORDS[COMP_CWORD - 1]}
-    local commands='recv send pub sub call echo bench doctor version help'
+    local commands='recv send pub sub call echo serve bench doctor version help'
     local command=${COMP_WORDS[1]}
     local choices=''
 
@@ -59,7 +59,7 @@ _weft() {
         _weft_reply "$(_weft_options "$command")" "$current"
     else
         case $command in
-        send | recv | pub | sub | call | echo)
+        send | recv | pub | sub | call | echo | serve)
             _weft_reply "$(_weft_names)" "$current"
             ;;
         bench) _weft_reply 'rtt throughput sync fanin fanout' "$current" ;;
