@@ -14,6 +14,8 @@ const tool_command tool_commands[] = {
     {"send", "send standard input to a receiver", cmd_send},
     {"pub", "publish standard input on a topic", cmd_pub},
     {"sub", "subscribe to a topic, to standard output", cmd_sub},
+    {"record", "keep the messages of a topic in a file", cmd_record},
+    {"replay", "publish what a file keeps, or check the file", cmd_replay},
     {"call", "call a service and print its answer", cmd_call},
     {"echo", "be a service that answers with what it is sent", cmd_echo},
     {"serve", "be a service whose answers a program gives", cmd_serve},

@@ -16,6 +16,9 @@
 /* The time between two messages about losses. */
 #define TELL_NS UINT64_C(1000000000)
 
+/* Messages between two looks for a signal. */
+#define LOOK_MESSAGES 256u
+
 int subscription_open(subscription *me, const subscription_values *values,
                       const char *command, const char *name)
 {
@@ -116,12 +119,16 @@ static int ended_badly(subscription *me, weft_status status)
 
 static sys_event wait_held(subscription *me, weft_handle handle, int *code)
 {
+    uint64_t until = me->job.deadline_ns;
     sys_event event;
 
+    if (me->wake_ns != 0 && me->wake_ns < until) {
+        until = me->wake_ns;
+    }
     if (!me->is_held) {
         sys_hold_signals();
     }
-    event = sys_wait_handle(handle, me->job.deadline_ns, code);
+    event = sys_wait_handle(handle, until, code);
     if (event == SYS_INTERRUPTED) {
         me->interrupted = true;
     } else if (!me->is_held) {
@@ -144,7 +151,8 @@ static int wait_for_message(subscription *me)
     progress_look(&job->bar, job->bytes);
     switch (wait_held(me, handle, &code)) {
     case SYS_DEADLINE:
-        return transfer_timed_out(job);
+        return weft_now_ns() >= job->deadline_ns ? transfer_timed_out(job)
+                                                 : TOOL_OK;
     case SYS_INTERRUPTED:
         return transfer_failed(job, "interrupted");
     case SYS_ERROR:
@@ -176,12 +184,31 @@ static void note_message(subscription *me, const weft_publication *publication)
     }
 }
 
+/* One whose messages never stop never waits; so it looks now and then. */
+static int look_for_signal(subscription *me)
+{
+    int code;
+
+    if (!me->is_held || ++me->unlooked < LOOK_MESSAGES) {
+        return TOOL_OK;
+    }
+    me->unlooked = 0;
+    if (sys_wait_handle(WEFT_HANDLE_NONE, WEFT_NOW, &code) != SYS_INTERRUPTED) {
+        return TOOL_OK;
+    }
+    me->interrupted = true;
+    return transfer_failed(&me->job, "interrupted");
+}
+
 subscription_result subscription_next(subscription *me,
                                       weft_publication *publication,
                                       subscription_idle *idle, void *context,
                                       int *exit_code)
 {
     *exit_code = make_room(me, 0);
+    if (*exit_code == TOOL_OK) {
+        *exit_code = look_for_signal(me);
+    }
     while (*exit_code == TOOL_OK) {
         weft_status status;
 

@@ -51,6 +51,8 @@ typedef struct subscription {
     size_t room;
     uint64_t told_lost; /* messages whose loss was told on stderr */
     uint64_t tell_ns;   /* the next loss is told from then on */
+    unsigned unlooked;  /* messages since the last look for a signal */
+    uint64_t wake_ns;   /* when a wait is to end early, for `idle`; 0: never */
     bool is_held;       /* signals are held all the time, not just in waits */
     bool interrupted;   /* by a signal, which takes effect when it is let in */
 } subscription;
@@ -61,7 +63,7 @@ int subscription_open(subscription *me, const subscription_values *values,
 
 /*
  * Called before the command waits for a message, to write what it has
- * gathered.
+ * gathered, and again at wake_ns.
  */
 typedef int subscription_idle(void *context);
 

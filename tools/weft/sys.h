@@ -16,8 +16,8 @@
 
 /*
  * Call it first: standard input and output carry bytes as they are, writing to
- * a closed pipe is an error code instead of a signal, and the arguments are in
- * UTF-8 where the system knows what they are in.
+ * a closed pipe or beyond a limit is an error code instead of a signal, and the
+ * arguments are in UTF-8 where the system knows what they are in.
  */
 void sys_start(int argc, char **argv);
 
@@ -97,6 +97,35 @@ typedef struct sys_watch {
 /* As sys_wait_handle, for at most 512 handles; SYS_READY: look at each. */
 sys_event sys_wait_many(sys_watch *watches, size_t count, uint64_t deadline_ns,
                         int *code);
+
+/* ---------------------------------------------------------------- files --- */
+
+typedef enum sys_file_use {
+    SYS_FILE_READ,  /* a file that is there */
+    SYS_FILE_NEW,   /* to write; the file must not be there */
+    SYS_FILE_APPEND /* to read and write; it is made if it is not there */
+} sys_file_use;
+
+/* Who opens a file to write it has it alone: else SYS_BUSY. */
+int sys_file_open(const char *path, sys_file_use use, weft_handle *file);
+int sys_file_close(weft_handle file);
+
+/*
+ * Read and write at an offset. Fewer bytes are read only at the end. If a
+ * write fails `*written` says how much was written all the same.
+ */
+int sys_file_read(weft_handle file, uint64_t offset, void *buffer, size_t room,
+                  size_t *bytes);
+int sys_file_write(weft_handle file, uint64_t offset, const void *data,
+                   size_t bytes, size_t *written);
+
+/* Cuts it to a length. */
+int sys_file_cut(weft_handle file, uint64_t length);
+
+/* Returns when what was written is on the disk. */
+int sys_file_sync(weft_handle file);
+
+#define SYS_BUSY (-2)
 
 /* ------------------------------------------------------------- programs --- */
 

@@ -60,6 +60,7 @@ void sys_start(int argc, char **argv)
     ignore.sa_handler = SIG_IGN;
     sigemptyset(&ignore.sa_mask);
     (void)sigaction(SIGPIPE, &ignore, NULL);
+    (void)sigaction(SIGXFSZ, &ignore, NULL);
 }
 
 void sys_abandon(int exit_code)

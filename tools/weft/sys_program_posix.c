@@ -64,6 +64,7 @@ static int set_signals(posix_spawnattr_t *attributes)
     sigemptyset(&none);
     sigemptyset(&usual);
     sigaddset(&usual, SIGPIPE);
+    sigaddset(&usual, SIGXFSZ);
     code = posix_spawnattr_setsigmask(attributes, &none);
     if (code == 0) {
         code = posix_spawnattr_setsigdefault(attributes, &usual);

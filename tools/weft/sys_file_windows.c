@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Files on Windows. Who writes one lets others read it, and nobody write it.
+ */
+#include <stdlib.h>
+#include <windows.h>
+
+#include "sys.h"
+
+/* The largest piece that one ReadFile or WriteFile is given. */
+#define PIECE_BYTES ((size_t)1 << 30)
+
+static HANDLE open_wide(const WCHAR *path, sys_file_use use)
+{
+    static const DWORD how[] = {[SYS_FILE_READ] = OPEN_EXISTING,
+                                [SYS_FILE_NEW] = CREATE_NEW,
+                                [SYS_FILE_APPEND] = OPEN_ALWAYS};
+
+    if (use == SYS_FILE_READ) {
+        return CreateFileW(path, GENERIC_READ,
+                           FILE_SHARE_READ | FILE_SHARE_WRITE |
+                               FILE_SHARE_DELETE,
+                           NULL, how[use], FILE_ATTRIBUTE_NORMAL, NULL);
+    }
+    return CreateFileW(path, GENERIC_READ | GENERIC_WRITE, FILE_SHARE_READ,
+                       NULL, how[use], FILE_ATTRIBUTE_NORMAL, NULL);
+}
+
+int sys_file_open(const char *path, sys_file_use use, weft_handle *file)
+{
+    int length = MultiByteToWideChar(CP_UTF8, 0, path, -1, NULL, 0);
+    WCHAR *wide = malloc((size_t)length * sizeof(*wide));
+    HANDLE opened = INVALID_HANDLE_VALUE;
+    int code = ERROR_NOT_ENOUGH_MEMORY;
+
+    if (wide != NULL) {
+        (void)MultiByteToWideChar(CP_UTF8, 0, path, -1, wide, length);
+        opened = open_wide(wide, use);
+        code = opened != INVALID_HANDLE_VALUE ? 0 : (int)GetLastError();
+    }
+    free(wide);
+    *file = (weft_handle)opened;
+    return code == ERROR_SHARING_VIOLATION ? SYS_BUSY : code;
+}
+
+int sys_file_close(weft_handle file)
+{
+    return CloseHandle((HANDLE)file) ? 0 : (int)GetLastError();
+}
+
+static OVERLAPPED place(uint64_t offset)
+{
+    OVERLAPPED at = {0};
+
+    at.Offset = (DWORD)offset;
+    at.OffsetHigh = (DWORD)(offset >> 32);
+    return at;
+}
+
+static DWORD piece(size_t bytes)
+{
+    return (DWORD)(bytes < PIECE_BYTES ? bytes : PIECE_BYTES);
+}
+
+int sys_file_read(weft_handle file, uint64_t offset, void *buffer, size_t room,
+                  size_t *bytes)
+{
+    *bytes = 0;
+    while (*bytes < room) {
+        OVERLAPPED at = place(offset + *bytes);
+        DWORD got = 0;
+
+        if (!ReadFile((HANDLE)file, (char *)buffer + *bytes,
+                      piece(room - *bytes), &got, &at)) {
+            int code = (int)GetLastError();
+
+            return code == ERROR_HANDLE_EOF ? 0 : code;
+        }
+        if (got == 0) {
+            return 0;
+        }
+        *bytes += got;
+    }
+    return 0;
+}
+
+int sys_file_write(weft_handle file, uint64_t offset, const void *data,
+                   size_t bytes, size_t *written)
+{
+    *written = 0;
+    while (*written < bytes) {
+        OVERLAPPED at = place(offset + *written);
+        DWORD done = 0;
+
+        if (!WriteFile((HANDLE)file, (const char *)data + *written,
+                       piece(bytes - *written), &done, &at)) {
+            return (int)GetLastError();
+        }
+        *written += done;
+    }
+    return 0;
+}
+
+int sys_file_cut(weft_handle file, uint64_t length)
+{
+    LARGE_INTEGER at;
+
+    at.QuadPart = (LONGLONG)length;
+    return SetFilePointerEx((HANDLE)file, at, NULL, FILE_BEGIN) &&
+                   SetEndOfFile((HANDLE)file)
+               ? 0
+               : (int)GetLastError();
+}
+
+int sys_file_sync(weft_handle file)
+{
+    return FlushFileBuffers((HANDLE)file) ? 0 : (int)GetLastError();
+}
