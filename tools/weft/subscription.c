@@ -25,6 +25,7 @@ int subscription_open(subscription *me, const subscription_values *values,
     weft_subscriber_options options = WEFT_SUBSCRIBER_OPTIONS_INIT;
     weft_detail detail = {WEFT_OK, 0, NULL};
     transfer *job = &me->job;
+    weft_status status;
 
     transfer_begin(job, &values->common, command, name, "publisher");
     options.ring_max_bytes = (size_t)values->common.ring_bytes;
@@ -36,7 +37,11 @@ int subscription_open(subscription *me, const subscription_values *values,
         return transfer_open_failed(job, "subscribe to", &detail);
     }
     transfer_start(job, 0);
-    return TOOL_OK;
+    /* Asked for before the first look: only then a look has it rung. */
+    status = weft_subscriber_handle(me->subscriber, &me->handle);
+    return status == WEFT_OK ? TOOL_OK
+                             : transfer_failed(job, "cannot wait for '%s': %s",
+                                               name, weft_status_text(status));
 }
 
 /* --------------------------------------------------------------- losses --- */
@@ -117,7 +122,7 @@ static int ended_badly(subscription *me, weft_status status)
     }
 }
 
-static sys_event wait_held(subscription *me, weft_handle handle, int *code)
+static sys_event wait_held(subscription *me, int *code)
 {
     uint64_t until = me->job.deadline_ns;
     sys_event event;
@@ -128,7 +133,7 @@ static sys_event wait_held(subscription *me, weft_handle handle, int *code)
     if (!me->is_held) {
         sys_hold_signals();
     }
-    event = sys_wait_handle(handle, until, code);
+    event = sys_wait_handle(me->handle, until, code);
     if (event == SYS_INTERRUPTED) {
         me->interrupted = true;
     } else if (!me->is_held) {
@@ -140,16 +145,11 @@ static sys_event wait_held(subscription *me, weft_handle handle, int *code)
 static int wait_for_message(subscription *me)
 {
     transfer *job = &me->job;
-    weft_handle handle;
-    weft_status status = weft_subscriber_handle(me->subscriber, &handle);
     char text[128];
     int code = 0;
 
-    if (status != WEFT_OK) {
-        return ended_badly(me, status);
-    }
     progress_look(&job->bar, job->bytes);
-    switch (wait_held(me, handle, &code)) {
+    switch (wait_held(me, &code)) {
     case SYS_DEADLINE:
         return weft_now_ns() >= job->deadline_ns ? transfer_timed_out(job)
                                                  : TOOL_OK;

@@ -47,7 +47,8 @@ typedef struct subscription_values {
 typedef struct subscription {
     transfer job;
     weft_subscriber *subscriber;
-    char *data; /* the last message, and the room there */
+    weft_handle handle; /* the subscriber's, to wait for */
+    char *data;         /* the last message, and the room there */
     size_t room;
     uint64_t told_lost; /* messages whose loss was told on stderr */
     uint64_t tell_ns;   /* the next loss is told from then on */
