@@ -76,6 +76,7 @@ printf 'plain "\\ \303\244\302\205\177\t\n\377\376\0x\n' >"$work/in"
 move '' --json
 check 'an object for each message' is "$(wc -l <"$work/out")" 2
 check 'with its number' is "$(member out sequence)" 1
+check 'and that of its publisher' grep -q '^{"publisher":[0-9]' "$work/out"
 check 'what is not UTF-8 is base64' is "$(member out base64)" //4AeA==
 if command -v python3 >/dev/null; then
     check 'text is unchanged' is "$(head -n 1 "$work/out" | python3 -c '

@@ -208,6 +208,7 @@ static int write_frame(recorder *me, record_frame *frame)
 static int write_message(recorder *me, const weft_publication *message)
 {
     record_frame frame = {.kind = RECORD_MESSAGE,
+                          .publisher = message->publisher,
                           .sequence = message->sequence,
                           .lost = message->lost,
                           .data = message->data,

@@ -67,6 +67,7 @@ static void print_object(const weft_publication *message)
     tool_json json;
 
     tool_json_begin(&json, stdout);
+    tool_json_u64(&json, "publisher", message->publisher);
     tool_json_u64(&json, "sequence", message->sequence);
     tool_json_u64(&json, "lost", message->lost);
     tool_json_u64(&json, "received_unix_ns", sys_unix_ns());

@@ -41,7 +41,7 @@ typedef struct record_frame {
     record_kind kind;
     uint64_t position;  /* of the frame in the file, in bytes */
     uint64_t time_ns;   /* since base_unix_ns */
-    uint64_t publisher; /* which one; 0: there was only one */
+    uint64_t publisher; /* tells them apart; 0: not known */
     uint64_t sequence;  /* the message's number */
     uint64_t lost;      /* messages lost before this one */
     const void *data;
