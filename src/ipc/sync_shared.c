@@ -15,6 +15,7 @@
 
 #include "handshake.h"
 #include "sync_lobby.h"
+#include "sync_shared.h"
 
 /* The longest path. */
 #define LONGEST 1024
@@ -35,18 +36,8 @@ struct weft_sync {
 
 /* ---------------------------------------------------------------- names --- */
 
-/*
- * What goes before names as they are, before others, and after paths: a file
- * of another kind that somebody names by mistake is not taken for ours.
- */
-struct wording {
-    const char *whole;
-    const char *cut;
-    const char *path;
-};
-
-static const struct wording memory_wording = {"m-", "l-", ".weft-memory"};
-static const struct wording object_wording = {"s-", "t-", ".weft-object"};
+static const struct wefti_wording memory_wording = {"m-", "l-", ".weft-memory"};
+static const struct wefti_wording object_wording = {"s-", "t-", ".weft-object"};
 
 #define PREFIX_LENGTH 2
 #define HASH_LENGTH 32
@@ -72,7 +63,7 @@ static bool is_plain(const char *name)
 }
 
 /* Writes what the system is to call it. False: the name breaks the rules. */
-static bool reword(const char *name, const struct wording *wording,
+static bool reword(const char *name, const struct wefti_wording *wording,
                    char room[LONGEST])
 {
     int length;
@@ -145,9 +136,10 @@ static weft_status map_shared(weft_shared *shared, weft_shared_options *options,
                            detail);
 }
 
-static weft_status open_shared(const char *name, const struct wording *wording,
-                               size_t bytes, const weft_shared_options *options,
-                               weft_shared **out, weft_detail *detail)
+weft_status wefti_shared_open(const char *name,
+                              const struct wefti_wording *wording, size_t bytes,
+                              const weft_shared_options *options,
+                              weft_shared **out, weft_detail *detail)
 {
     weft_shared_options own = *options;
     weft_shared *shared;
@@ -189,7 +181,7 @@ weft_status weft_shared_open(const char *name, size_t bytes,
     if (!copy_options(&own, sizeof(own), options)) {
         return wefti_fail(detail, WEFT_EINVAL, "check the option size");
     }
-    return open_shared(name, &memory_wording, bytes, &own, out, detail);
+    return wefti_shared_open(name, &memory_wording, bytes, &own, out, detail);
 }
 
 /* To open what nobody has open any more, without making it, removes it. */
@@ -304,8 +296,8 @@ static weft_status open_object(const char *name, const struct making *making,
     options.mode = making->options->mode;
     options.make = run_object_maker;
     options.make_context = &own;
-    status = open_shared(name, &object_wording, kinds[making->kind].bytes,
-                         &options, &sync->shared, detail);
+    status = wefti_shared_open(name, &object_wording, kinds[making->kind].bytes,
+                               &options, &sync->shared, detail);
     if (sync->shared != NULL &&
         wefti_identify(sync->shared->base, kinds[making->kind].magic, &self) !=
             WEFT_OK) {
