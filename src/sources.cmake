@@ -23,6 +23,7 @@ set(WEFT_IPC_SOURCES
     ipc/rx.c
     ipc/service.c
     ipc/service_next.c
+    ipc/state.c
     ipc/sync_condition.c
     ipc/sync_event.c
     ipc/sync_lobby.c

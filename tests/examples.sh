@@ -66,6 +66,24 @@ read_news() {
     return 1
 }
 
+mkfifo "$work/degrees"
+exec 9<>"$work/degrees"
+: >"$work/display"
+"$(example thermometer)" set <"$work/degrees" 2>"$work/set.err" 9>&- &
+setter=$!
+"$(example thermometer)" >"$work/display" 2>"$work/display.err" 9>&- &
+reader=$!
+printf '18.5\n' >&9
+check 'thermometer prints what is set' read_news 1 "$work/display"
+printf '19\n-3\n' >&9
+exec 9>&-
+wait "$setter"
+check 'thermometer sets until its input ends' is $? 0
+wait "$reader"
+check 'thermometer prints until that ends' is $? 0
+check 'the last line is the latest value' \
+    is "$(lines "$work/display" | tail -n 1)" '3: -3'
+
 : >"$work/news1"
 : >"$work/news2"
 "$(example topic_subscribe)" >"$work/news1" 2>"$work/news1.err" &

@@ -9,6 +9,7 @@
 #include <weft/channel.h>
 #include <weft/poll.h>
 #include <weft/service.h>
+#include <weft/state.h>
 #include <weft/sync.h>
 #include <weft/system.h>
 #include <weft/topic.h>
