@@ -33,6 +33,13 @@ byte given, taken; /* in all */
 
 #include "lobby.pml"
 
+/* How many to take of those that there are: one, or all. */
+#ifdef TAKE_ALL
+#define WANTED VALUE(state)
+#else
+#define WANTED 1
+#endif
+
 /* take(); with the wake that it makes. `over`: it has one. */
 inline take(must_pass_on)
 {
@@ -40,8 +47,9 @@ inline take(must_pass_on)
         alive;
         if
         :: VALUE(state) > 0 ->
-            state = (state - 1) | (must_pass_on -> WAITERS : 0);
-            taken++;
+            word = WANTED;
+            state = (state - word) | (must_pass_on -> WAITERS : 0);
+            taken = taken + word;
             assert(taken <= given);
             over = 1;
             word = VALUE(state)

@@ -189,6 +189,17 @@ static inline weft_status weft_semaphore_try_wait(weft_semaphore *semaphore)
 }
 
 /*
+ * Takes all that there are, but `most` at most, and waits until there is one:
+ * a doorbell that counts, whose hearer wants to know how often it was rung.
+ * `*taken` is how many; 0 if the call failed.
+ *
+ * As weft_semaphore_wait_until. WEFT_EINVAL: `most` is 0, too. Since 0.1.
+ */
+WEFT_API weft_status weft_semaphore_take_until(weft_semaphore *semaphore,
+                                               uint32_t most, uint32_t *taken,
+                                               uint64_t deadline_ns);
+
+/*
  * Gives `count`, by whoever took them or not, and wakes as many who wait.
  * Does not block; no system call if nobody waits. WEFT_ELIMIT: the value would
  * exceed WEFT_SEMAPHORE_MAX; nothing was given. Since 0.1.

@@ -13,9 +13,10 @@
  *                         for nothing.
  *      32..63  0
  *
- * A post wakes one, however much it gives. Whoever was woken and leaves some
- * wakes the next one: so two posts that come before the first sleeper has run
- * wake both, though the second one finds WAITERS cleared.
+ * A post wakes one, however much it gives, and that one may take it all.
+ * Whoever was woken and leaves some wakes the next one: so two posts that come
+ * before the first sleeper has run wake both, though the second one finds
+ * WAITERS cleared.
  */
 #include <weft/sync.h>
 
@@ -56,17 +57,22 @@ static bool has_some(const void *context)
     return (weftos_load_relaxed(&object->state) & VALUE) != 0;
 }
 
-/* Takes one, if there is one. `slept`: the wake may have been for more. */
-static bool take(struct wefti_object *object, bool slept)
+/*
+ * Takes what there is, up to `most`; returns how many. `slept`: the wake may
+ * have been for more.
+ */
+static uint32_t take(struct wefti_object *object, uint32_t most, bool slept)
 {
     uint64_t state = weftos_load_relaxed(&object->state);
+    uint64_t count;
     uint64_t next;
 
     do {
-        if ((state & VALUE) == 0) {
-            return false;
+        count = (state & VALUE) < most ? state & VALUE : most;
+        if (count == 0) {
+            return 0;
         }
-        next = (state - 1) | (slept ? WAITERS : 0);
+        next = (state - count) | (slept ? WAITERS : 0);
         /* Acquire: what was done before the post, pairs with its release. */
     } while (!atomic_compare_exchange_weak_explicit(&object->state, &state,
                                                     next, memory_order_acquire,
@@ -74,7 +80,7 @@ static bool take(struct wefti_object *object, bool slept)
     if (slept && (next & VALUE) != 0) {
         wefti_lobby_wake(&object->lobby, false);
     }
-    return true;
+    return (uint32_t)count;
 }
 
 /* Says that we are about to sleep. False: there is no need to. */
@@ -100,6 +106,7 @@ static void leave(struct wefti_object *object)
 }
 
 static weft_status wait_long(struct wefti_object *object, uint64_t self,
+                             uint32_t most, uint32_t *taken,
                              uint64_t deadline_ns)
 {
     bool slept = false;
@@ -108,7 +115,8 @@ static weft_status wait_long(struct wefti_object *object, uint64_t self,
         uint32_t ticket = wefti_lobby_enter(&object->lobby);
         weft_status status;
 
-        if (take(object, slept)) {
+        *taken = take(object, most, slept);
+        if (*taken != 0) {
             return WEFT_OK;
         }
         if (wefti_lobby_spin(&object->lobby, has_some, object) ||
@@ -124,18 +132,42 @@ static weft_status wait_long(struct wefti_object *object, uint64_t self,
     }
 }
 
-weft_status weft_semaphore_wait_until(weft_semaphore *semaphore,
-                                      uint64_t deadline_ns)
+static weft_status take_until(weft_semaphore *semaphore, uint32_t most,
+                              uint32_t *taken, uint64_t deadline_ns)
 {
     struct wefti_object *object = object_of(semaphore);
     uint64_t self;
     weft_status status = wefti_identify(object, WEFTI_SEMAPHORE, &self);
 
-    if (status != WEFT_OK || take(object, false)) {
+    if (status != WEFT_OK) {
         return status;
     }
-    return deadline_ns == WEFT_NOW ? WEFT_EAGAIN
-                                   : wait_long(object, self, deadline_ns);
+    *taken = take(object, most, false);
+    if (*taken != 0) {
+        return WEFT_OK;
+    }
+    return deadline_ns == WEFT_NOW
+               ? WEFT_EAGAIN
+               : wait_long(object, self, most, taken, deadline_ns);
+}
+
+weft_status weft_semaphore_wait_until(weft_semaphore *semaphore,
+                                      uint64_t deadline_ns)
+{
+    uint32_t taken;
+
+    return take_until(semaphore, 1, &taken, deadline_ns);
+}
+
+weft_status weft_semaphore_take_until(weft_semaphore *semaphore, uint32_t most,
+                                      uint32_t *taken, uint64_t deadline_ns)
+{
+    if (taken == NULL) {
+        return WEFT_EINVAL;
+    }
+    *taken = 0;
+    return most == 0 ? WEFT_EINVAL
+                     : take_until(semaphore, most, taken, deadline_ns);
 }
 
 /* -------------------------------------------------------------- posting --- */

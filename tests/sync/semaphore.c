@@ -94,6 +94,79 @@ static void test_traffic(void)
     peer_unshare(stage, sizeof(*stage));
 }
 
+static void test_take(void)
+{
+    weft_semaphore semaphore;
+    uint32_t taken = 9;
+
+    check_case("all that there are are taken, or as many as are wanted");
+    CHECK_STATUS(weft_semaphore_init(&semaphore, 7), WEFT_OK);
+    CHECK_STATUS(weft_semaphore_take_until(&semaphore, 0, &taken, WEFT_NOW),
+                 WEFT_EINVAL);
+    CHECK(taken == 0);
+    CHECK_STATUS(weft_semaphore_take_until(&semaphore, 1, NULL, WEFT_NOW),
+                 WEFT_EINVAL);
+    CHECK_STATUS(weft_semaphore_take_until(&semaphore, 5, &taken, WEFT_NOW),
+                 WEFT_OK);
+    CHECK(taken == 5);
+    CHECK_STATUS(
+        weft_semaphore_take_until(&semaphore, UINT32_MAX, &taken, WEFT_FOREVER),
+        WEFT_OK);
+    CHECK(taken == 2);
+    CHECK_STATUS(weft_semaphore_take_until(&semaphore, 5, &taken, WEFT_NOW),
+                 WEFT_EAGAIN);
+    CHECK(taken == 0);
+    CHECK_STATUS(weft_semaphore_take_until(&semaphore, 5, &taken,
+                                           weft_after_ns(PEER_MS)),
+                 WEFT_ETIMEDOUT);
+    CHECK(taken == 0);
+    weft_semaphore_deinit(&semaphore);
+}
+
+static void ring(void *context)
+{
+    struct stage *stage = *(struct stage **)context;
+
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        CHECK_STATUS(weft_semaphore_post(&stage->full, 1 + i % 3), WEFT_OK);
+    }
+}
+
+static void test_doorbell(void)
+{
+    struct stage *stage = peer_shared(sizeof(*stage));
+    peer_process sides[SIDES];
+    uint64_t expected = 0;
+    uint64_t heard = 0;
+
+    check_case("who takes all at once hears each ring");
+    CHECK_STATUS(weft_semaphore_init(&stage->full, 0), WEFT_OK);
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        expected += (uint64_t)SIDES * (1 + i % 3);
+    }
+    for (unsigned i = 0; i < SIDES; i++) {
+        sides[i] = peer_run(ring, &stage, sizeof(stage));
+    }
+    while (heard < expected) {
+        uint32_t taken = 0;
+
+        if (!CHECK_STATUS(weft_semaphore_take_until(&stage->full,
+                                                    WEFT_SEMAPHORE_MAX, &taken,
+                                                    peer_soon()),
+                          WEFT_OK)) {
+            break;
+        }
+        CHECK(taken > 0);
+        heard += taken;
+    }
+    CHECK(heard == expected);
+    for (unsigned i = 0; i < SIDES; i++) {
+        CHECK(peer_ended_well(&sides[i]));
+    }
+    CHECK_STATUS(weft_semaphore_try_wait(&stage->full), WEFT_EAGAIN);
+    peer_unshare(stage, sizeof(*stage));
+}
+
 static void take_one(void *context)
 {
     struct stage *stage = *(struct stage **)context;
@@ -125,5 +198,7 @@ void test_main(void)
 {
     test_value();
     test_many();
+    test_take();
     test_traffic();
+    test_doorbell();
 }
