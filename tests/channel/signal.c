@@ -21,6 +21,7 @@ static weft_channel *second;
 static weft_listener *listener;
 static char folder[] = "/tmp/weft-test-XXXXXX";
 static char name[64];
+static char nobody[64]; /* in a directory where nothing happens */
 
 static atomic_uint handled;
 
@@ -85,8 +86,7 @@ static weft_status wait_name(weft_channel_options *options,
     weft_channel *channel;
 
     waiting.flags |= WEFT_CHANNEL_AWAIT_NAME;
-    return weft_channel_connect("/tmp/weft-test-nobody", &waiting, deadline_ns,
-                                &channel, NULL);
+    return weft_channel_connect(nobody, &waiting, deadline_ns, &channel, NULL);
 }
 
 static weft_status wait_adopt(weft_channel_options *options,
@@ -251,6 +251,7 @@ void test_main(void)
     REQUIRE(sigaction(SIGUSR1, &action, NULL) == 0);
     REQUIRE(mkdtemp(folder) != NULL);
     (void)snprintf(name, sizeof(name), "%s/name", folder);
+    (void)snprintf(nobody, sizeof(nobody), "%s/nobody", folder);
     test_waits();
     CHECK(rmdir(folder) == 0);
 }
