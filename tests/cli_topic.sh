@@ -148,6 +148,27 @@ else
     check 'and is told' says sub.err 'died before it closed'
 
     start_stream
+    mkfifo "$work/other"
+    exec 9<>"$work/other"
+    "$WEFT" pub news --wait-for 1 <"$work/other" 7<&- 8>&- 9>&- \
+        2>"$work/pub2.err" &
+    other=$!
+    echo second >&9
+    read -r heard <&7
+    check 'a second publisher is heard, too' is "$heard" second
+    end KILL "$publisher"
+    echo third >&9
+    read -r heard <&7
+    check 'also when the first one was killed' is "$heard" third
+    check 'which is told' says sub.err 'died before it closed the topic; there'
+    exec 9>&-
+    wait "$other"
+    check 'the second one ends with its input' is $? 0
+    wait "$subscriber"
+    check 'the death is not forgotten in the end' is $? 1
+    check 'but told' says sub.err '1 of the publishers'
+
+    start_stream
     check 'its name is free again' is "$heard" first
     end TERM "$publisher"
     check 'a signal ends the publisher' is "$code" 143

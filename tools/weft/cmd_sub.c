@@ -42,8 +42,8 @@ static const tool_syntax syntax = {
     .command = "sub",
     .usage = "[options] TOPIC",
     .about = "Subscribes to TOPIC and writes each message to standard output, "
-             "as a line.\nEnds when the publisher ends. It never slows the "
-             "publisher down, and tells how\nmany messages it lost, unless "
+             "as a line.\nEnds when the last publisher ends. It never slows a "
+             "publisher down, and tells\nhow many messages it lost, unless "
              "it is to get all of them: '--reliable'.\n",
     .options = options,
     .option_count = TOOL_COUNT_OF(options),

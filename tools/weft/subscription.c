@@ -5,6 +5,7 @@
  * other times they end it at once, unless the command holds them itself.
  */
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "subscription.h"
@@ -93,33 +94,63 @@ static int make_room(subscription *me, size_t bytes)
     return TOOL_OK;
 }
 
-static int ended_badly(subscription *me, weft_status status)
+/* Why a publisher's end was no good one. */
+static void end_text(const subscription *me, weft_status status, char *text,
+                     size_t bytes)
 {
-    transfer *job = &me->job;
+    const char *name = me->job.name;
     weft_detail detail = {WEFT_OK, 0, NULL};
-    char text[256];
+    char cause[256];
 
     switch (status) {
     case WEFT_EPEERDIED:
-        return transfer_failed(job,
-                               "the publisher of '%s' died before it closed "
-                               "the topic",
-                               job->name);
+        (void)snprintf(text, bytes,
+                       "the publisher of '%s' died before it closed the topic",
+                       name);
+        break;
     case WEFT_ELIMIT:
-        return transfer_failed(job,
-                               "too slow: the publisher of '%s' has cut "
-                               "this subscriber off",
-                               job->name);
+        (void)snprintf(text, bytes,
+                       "too slow: the publisher of '%s' has cut this "
+                       "subscriber off",
+                       name);
+        break;
     default:
         weft_subscriber_detail(me->subscriber, &detail);
         detail.operation =
             detail.status == status ? detail.operation : "receive";
         detail.os_code = detail.status == status ? detail.os_code : 0;
         detail.status = status;
-        weft_detail_text(&detail, text, sizeof(text));
-        return transfer_failed(job, "cannot receive from '%s': %s", job->name,
-                               text);
+        weft_detail_text(&detail, cause, sizeof(cause));
+        (void)snprintf(text, bytes, "cannot receive from '%s': %s", name,
+                       cause);
+        break;
     }
+}
+
+/* While there are other publishers it goes on, and tells in the end. */
+static int ended_badly(subscription *me, weft_status status)
+{
+    char text[512];
+
+    end_text(me, status, text, sizeof(text));
+    if (get_stats(me).publishers == 0) {
+        return transfer_failed(&me->job, "%s", text);
+    }
+    progress_end(&me->job.bar);
+    tool_error("%s; there are others", text);
+    me->bad_ends++;
+    return TOOL_OK;
+}
+
+static subscription_result ended(subscription *me, int *exit_code)
+{
+    if (me->bad_ends == 0) {
+        return SUBSCRIPTION_END;
+    }
+    *exit_code = transfer_failed(
+        &me->job, "%u of the publishers of '%s' did not close the topic",
+        me->bad_ends, me->job.name);
+    return SUBSCRIPTION_FAILED;
 }
 
 static sys_event wait_held(subscription *me, int *code)
@@ -220,7 +251,7 @@ subscription_result subscription_next(subscription *me,
             note_message(me, publication);
             return SUBSCRIPTION_MESSAGE;
         case WEFT_ECLOSED:
-            return SUBSCRIPTION_END;
+            return ended(me, exit_code);
         case WEFT_EMSGSIZE:
             *exit_code = make_room(me, publication->bytes);
             break;

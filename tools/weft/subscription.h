@@ -52,6 +52,7 @@ typedef struct subscription {
     size_t room;
     uint64_t told_lost; /* messages whose loss was told on stderr */
     uint64_t tell_ns;   /* the next loss is told from then on */
+    unsigned bad_ends;  /* publishers that failed while there were others */
     unsigned unlooked;  /* messages since the last look for a signal */
     uint64_t wake_ns;   /* when a wait is to end early, for `idle`; 0: never */
     bool is_held;       /* signals are held all the time, not just in waits */
@@ -71,7 +72,7 @@ typedef int subscription_idle(void *context);
 /* What subscription_next has found. */
 typedef enum subscription_result {
     SUBSCRIPTION_MESSAGE,
-    SUBSCRIPTION_END,   /* the topic was closed, and all was taken */
+    SUBSCRIPTION_END,   /* all have closed the topic, and all was taken */
     SUBSCRIPTION_FAILED /* `*exit_code` says how; it was told */
 } subscription_result;
 
