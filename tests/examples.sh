@@ -59,7 +59,7 @@ check 'both have counted together' \
 read_news() {
     local i
 
-    for ((i = 0; i < 200; i++)); do
+    for ((i = 0; i < 1200; i++)); do
         [[ $(wc -l <"$2") -lt $1 ]] || return 0
         sleep 0.05
     done
