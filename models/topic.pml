@@ -9,7 +9,7 @@
  *      load TAIL                      load SLEEPERS
  *      ring those that it has passed  poke, if it is in the range
  *
- * It follows src/ipc/topic_control.c, topic_publisher.c and topic_read.c, with
+ * It follows src/ipc/topic_control.c, topic_publisher.c and topic_wait.c, with
  * the two threads as the sides of memory.pml. Subscribers write nothing: each
  * says by a PARK on its socket which position it sleeps for, once for each.
  * Pokes merge. With DEATH the first subscriber may be killed at any time, and

@@ -10,7 +10,7 @@
  *      sleep, if there is no room     RING, if the mark lies in what it passed
  *
  * It follows src/ipc/topic_room.c, topic_control.c and publish_cursor in
- * topic_read.c. The publishing thread and the first reader are the sides of
+ * topic_feed.c. The publishing thread and the first reader are the sides of
  * memory.pml; the stores of the second reader are in order. The control thread
  * writes nothing that they read: it looks at the cursors under a lock, and
  * wakes the publishing thread at a word of their process's. With DEATH the
