@@ -36,8 +36,8 @@
  *                                        whose writer then wakes all.
  *      slot.version    the writer        0: being written; or the version, of
  *                                        the same rest mod 4 as the slot
- *      slot.bytes      the writer        up to bytes_max, while version is not
- * 0 data            the writer        words; the last one is filled up with 0
+ *      slot.bytes      the writer        up to bytes_max, if version is not 0
+ *      slot.data       the writer        words; the last one ends with zeros
  *
  * Who the writer is lies in a mutex, held as long as the state is open for
  * writing. Sleepers watch its owner: a writer that is killed between `latest`
