@@ -9,8 +9,8 @@
  * Publishers. Each takes the first free place of the name, and greets those who
  * have the others; they tell their subscribers that somebody has begun. So no
  * daemon is needed, and nobody has to poll: a subscriber with one publisher
- * learns of all. It looks at the places itself when it begins, when it is told,
- * and when a publisher has left, as the next one may have taken its place. One
+ * learns of all. It looks at the places itself when it begins, when one lets it
+ * in, when it is told, and when one has left, whose place may be taken. One
  * that has a place above the first, and finds nobody in another, tries again:
  * so whoever waits for the first publisher need only wait for the first place.
  *

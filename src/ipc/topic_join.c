@@ -180,8 +180,15 @@ static weft_status take_segment(struct wefti_feed *feed,
     line->hears_socket = true;
     received->process = WEFTOS_NONE;
     status = watch_process(feed, process, detail);
-    feed->has_welcomed = status == WEFT_OK;
-    forgive(feed->subscriber);
+    if (status == WEFT_OK) {
+        feed->has_welcomed = true;
+        forgive(feed->subscriber);
+        /*
+         * From now on it tells us who begins. Who began after we had looked,
+         * and greeted it before we did, is found by one more look.
+         */
+        feed->subscriber->look_at_ns = WEFT_NOW;
+    }
     return status;
 }
 

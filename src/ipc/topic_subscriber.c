@@ -17,6 +17,9 @@
 /* After so many messages in a row the kernel is asked for news. */
 #define UNHEARD_MOST 256
 
+/* Times that weft_subscriber_open looks again for others. */
+#define LOOKS_MOST 4
+
 /* Times that a look with WEFT_NOW goes on at the tail. */
 #define OVERTAKEN_MOST 64
 
@@ -96,6 +99,13 @@ static weft_status enter(weft_subscriber *subscriber, uint64_t deadline_ns)
         status = wefti_topic_await(subscriber, deadline_ns);
     }
     if (status == WEFT_OK) {
+        status = settle(subscriber, deadline_ns);
+    }
+    /* Each welcome asks for another look; if they don't end, later calls do. */
+    for (unsigned i = 0; i < LOOKS_MOST && status == WEFT_OK &&
+                         subscriber->look_at_ns == WEFT_NOW;
+         i++) {
+        (void)wefti_topic_look(subscriber, deadline_ns);
         status = settle(subscriber, deadline_ns);
     }
     subscriber->is_open = true;
