@@ -231,19 +231,14 @@ weft_status wefti_offer_send(struct wefti_offer *offer, weft_handle socket,
                              weft_detail *detail)
 {
     weft_handle handles[WEFTI_GREETING_HANDLES];
-    struct wefti_greeting greeting;
+    struct wefti_greeting greeting = wefti_greeting(kind, settings->pattern);
     weft_status status;
 
-    memset(&greeting, 0, sizeof(greeting));
-    greeting.magic = WEFTI_MAGIC;
-    greeting.protocol = WEFTI_PROTOCOL;
-    greeting.kind = (uint16_t)kind;
     greeting.capabilities =
         offer->can_fence_remote ? WEFTI_CAN_FENCE_REMOTE : 0;
     greeting.home_bytes = offer->home_bytes;
     greeting.ring_max_bytes = settings->peer_ring_max_bytes;
     greeting.message_max_bytes = settings->message_max_bytes;
-    greeting.pattern = (uint32_t)settings->pattern;
     greeting.topic_flags = settings->topic_flags;
     handles[WEFTI_GREETING_HOME] = offer->object;
     handles[WEFTI_GREETING_BELL] = offer->ring;
@@ -265,14 +260,10 @@ weft_status wefti_offer_send(struct wefti_offer *offer, weft_handle socket,
 void wefti_refuse(weft_handle socket, const struct wefti_settings *settings,
                   weft_status status)
 {
-    struct wefti_greeting greeting;
+    struct wefti_greeting greeting =
+        wefti_greeting(WEFTI_REFUSE, settings->pattern);
 
-    memset(&greeting, 0, sizeof(greeting));
-    greeting.magic = WEFTI_MAGIC;
-    greeting.protocol = WEFTI_PROTOCOL;
-    greeting.kind = WEFTI_REFUSE;
     greeting.status = (int32_t)status;
-    greeting.pattern = (uint32_t)settings->pattern;
     (void)weftos_socket_send(socket, &greeting, sizeof(greeting), NULL, 0,
                              NULL);
 }

@@ -10,6 +10,8 @@
 #ifndef WEFTI_HANDSHAKE_H
 #define WEFTI_HANDSHAKE_H
 
+#include <string.h>
+
 #include "park.h"
 #include "ring.h"
 
@@ -68,6 +70,20 @@ struct wefti_offer {
 weft_status wefti_offer_init(struct wefti_offer *offer, bool is_hub,
                              weft_detail *detail);
 void wefti_offer_deinit(struct wefti_offer *offer, bool forked);
+
+/* A greeting that says nothing else yet. */
+static inline struct wefti_greeting wefti_greeting(enum wefti_kind kind,
+                                                   enum wefti_pattern pattern)
+{
+    struct wefti_greeting greeting;
+
+    memset(&greeting, 0, sizeof(greeting)); /* it is sent with its gaps */
+    greeting.magic = WEFTI_MAGIC;
+    greeting.protocol = WEFTI_PROTOCOL;
+    greeting.kind = (uint16_t)kind;
+    greeting.pattern = (uint32_t)pattern;
+    return greeting;
+}
 
 /* Sends our greeting; the peer then has its handles, and we no longer. */
 weft_status wefti_offer_send(struct wefti_offer *offer, weft_handle socket,

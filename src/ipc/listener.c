@@ -89,6 +89,32 @@ void wefti_listener_set_full(weft_listener *listener, bool is_full)
     listener->is_full = is_full;
 }
 
+weft_status wefti_pokes_open(weftos_endpoint *endpoint, uint64_t id,
+                             weft_handle pokes[2], weft_detail *detail)
+{
+    weft_handle pair[2];
+    weft_status status = weftos_socket_pair(pair, detail);
+
+    pokes[0] = WEFTOS_NONE;
+    pokes[1] = WEFTOS_NONE;
+    if (status != WEFT_OK) {
+        return status;
+    }
+    status = weftos_socket_adopt(pair[1], detail);
+    if (status == WEFT_OK) {
+        status =
+            weftos_endpoint_watch(endpoint, id, pair[0], WEFTOS_NONE, detail);
+    }
+    if (status != WEFT_OK) {
+        weftos_close(pair[0]);
+        weftos_close(pair[1]);
+        return status;
+    }
+    pokes[0] = pair[0];
+    pokes[1] = pair[1];
+    return WEFT_OK;
+}
+
 weftos_endpoint *wefti_listener_endpoint(const weft_listener *listener)
 {
     return listener->endpoint;

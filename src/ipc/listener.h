@@ -18,6 +18,13 @@ weft_status wefti_listener_open(const char *name,
 /* Refuses those who come, with WEFT_ELIMIT, or lets them in again. */
 void wefti_listener_set_full(weft_listener *listener, bool is_full);
 
+/*
+ * A pair of sockets by which a thread of this process has an endpoint be ready:
+ * it hears the first, under an id. On failure both are WEFTOS_NONE.
+ */
+weft_status wefti_pokes_open(weftos_endpoint *endpoint, uint64_t id,
+                             weft_handle pokes[2], weft_detail *detail);
+
 /* Where the listener waits. */
 weftos_endpoint *wefti_listener_endpoint(const weft_listener *listener);
 

@@ -341,16 +341,11 @@ static weft_status send_welcome(const weft_publisher *publisher,
                                 const struct wefti_reader *reader,
                                 const struct wefti_anchor *start)
 {
-    struct wefti_greeting greeting;
+    struct wefti_greeting greeting = wefti_greeting(WEFTI_WELCOME, WEFTI_TOPIC);
 
-    memset(&greeting, 0, sizeof(greeting));
-    greeting.magic = WEFTI_MAGIC;
-    greeting.protocol = WEFTI_PROTOCOL;
-    greeting.kind = WEFTI_WELCOME;
     greeting.home_bytes = publisher->segment_bytes;
     greeting.ring_max_bytes = publisher->ring_bytes;
     greeting.message_max_bytes = publisher->record_max - WEFTI_HEADER;
-    greeting.pattern = WEFTI_TOPIC;
     greeting.position = start->position;
     greeting.sequence = start->sequence;
     wefti_step("send greeting");
@@ -396,7 +391,8 @@ static void refuse(const weft_publisher *publisher,
 /* Another publisher has begun: the subscribers look for it. */
 static void meet(weft_publisher *publisher, struct wefti_newcomer *newcomer)
 {
-    struct wefti_greeting greeting;
+    const struct wefti_greeting greeting =
+        wefti_greeting(WEFTI_WELCOME, WEFTI_TOPIC);
 
     if (publisher->is_sole) {
         refuse(publisher, newcomer, WEFT_EINUSE);
@@ -407,11 +403,6 @@ static void meet(weft_publisher *publisher, struct wefti_newcomer *newcomer)
             ring(publisher, publisher->readers[i], WEFTI_JOIN);
         }
     }
-    memset(&greeting, 0, sizeof(greeting));
-    greeting.magic = WEFTI_MAGIC;
-    greeting.protocol = WEFTI_PROTOCOL;
-    greeting.kind = WEFTI_WELCOME;
-    greeting.pattern = WEFTI_TOPIC;
     (void)weftos_socket_send(newcomer->socket, &greeting, sizeof(greeting),
                              NULL, 0, NULL);
     weftos_close(newcomer->socket);
@@ -506,35 +497,19 @@ void wefti_topic_poke(weft_publisher *publisher)
     }
 }
 
-/* The control thread's ear, on an endpoint that is there. */
-static weft_status open_pokes(weft_publisher *publisher, weft_detail *detail)
-{
-    weftos_endpoint *endpoint = wefti_listener_endpoint(publisher->listener);
-    weft_status status = weftos_socket_pair(publisher->pokes, detail);
-
-    if (status != WEFT_OK) {
-        publisher->pokes[0] = WEFTOS_NONE;
-        publisher->pokes[1] = WEFTOS_NONE;
-        return status;
-    }
-    status = weftos_socket_adopt(publisher->pokes[1], detail);
-    return status == WEFT_OK
-               ? weftos_endpoint_watch(endpoint, POKE_ID, publisher->pokes[0],
-                                       WEFTOS_NONE, detail)
-               : status;
-}
-
 weft_status wefti_topic_start(weft_publisher *publisher, weft_detail *detail)
 {
-    weft_status status = open_pokes(publisher, detail);
+    weftos_endpoint *endpoint = wefti_listener_endpoint(publisher->listener);
+    weft_status status =
+        wefti_pokes_open(endpoint, POKE_ID, publisher->pokes, detail);
 
     if (status != WEFT_OK) {
         return status;
     }
     status = weftos_thread_start(run, publisher, &publisher->thread, detail);
     if (status != WEFT_OK) {
-        weftos_endpoint_forget(wefti_listener_endpoint(publisher->listener),
-                               POKE_ID, publisher->pokes[0], WEFTOS_NONE);
+        weftos_endpoint_forget(endpoint, POKE_ID, publisher->pokes[0],
+                               WEFTOS_NONE);
     }
     return status;
 }

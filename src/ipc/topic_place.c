@@ -32,15 +32,10 @@ static weft_status greet(const weft_publisher *publisher, weft_handle socket,
                          weft_detail *detail)
 {
     const struct wefti_settings *settings = &publisher->settings;
-    struct wefti_greeting greeting;
+    struct wefti_greeting greeting = wefti_greeting(WEFTI_HELLO, WEFTI_TOPIC);
     weftos_received received;
     weft_status status;
 
-    memset(&greeting, 0, sizeof(greeting));
-    greeting.magic = WEFTI_MAGIC;
-    greeting.protocol = WEFTI_PROTOCOL;
-    greeting.kind = WEFTI_HELLO;
-    greeting.pattern = WEFTI_TOPIC;
     greeting.topic_flags = WEFTI_TOPIC_JOIN;
     wefti_step("greet publisher");
     status = weftos_socket_send(socket, &greeting, sizeof(greeting), NULL, 0,

@@ -32,28 +32,6 @@
 
 /* --------------------------------------------------------------- pokes --- */
 
-static weft_status open_pokes(weft_subscriber *subscriber)
-{
-    weft_handle pokes[2];
-    weft_status status = weftos_socket_pair(pokes, &subscriber->detail);
-
-    if (status == WEFT_OK) {
-        status = weftos_socket_adopt(pokes[1], &subscriber->detail);
-        if (status == WEFT_OK) {
-            status = weftos_endpoint_watch(subscriber->hub, POKE_ID, pokes[0],
-                                           WEFTOS_NONE, &subscriber->detail);
-        }
-        if (status != WEFT_OK) {
-            weftos_close(pokes[0]);
-            weftos_close(pokes[1]);
-            return status;
-        }
-        subscriber->pokes[0] = pokes[0];
-        subscriber->pokes[1] = pokes[1];
-    }
-    return status;
-}
-
 weft_status wefti_topic_poke_hub(weft_subscriber *subscriber)
 {
     weft_status status = WEFT_OK;
@@ -62,7 +40,8 @@ weft_status wefti_topic_poke_hub(weft_subscriber *subscriber)
         return WEFT_OK;
     }
     if (subscriber->pokes[0] == WEFTOS_NONE) {
-        status = open_pokes(subscriber);
+        status = wefti_pokes_open(subscriber->hub, POKE_ID, subscriber->pokes,
+                                  &subscriber->detail);
     }
     if (status == WEFT_OK) {
         status = weftos_socket_send(subscriber->pokes[1], "", 1, NULL, 0,
