@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <string.h>
 
+#include "../name.h"
 #include "place.h"
 
 /* The number of a file whose name is the stem, perhaps a number, the suffix. */
@@ -26,7 +27,7 @@ static bool find_number(const char *file, const char *stem, const char *suffix,
     length -= before + after;
     memcpy(middle, file + before, length);
     middle[length] = '\0';
-    *number = weftos_place_number(middle);
+    *number = weftos_name_number(middle);
     return length == 0 || *number != 0;
 }
 

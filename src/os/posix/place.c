@@ -14,48 +14,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../name.h"
+
 static bool is_path(const char *name)
 {
     return strchr(name, '/') != NULL;
-}
-
-/* How long the plain name is that this begins with; 0: it is none. */
-static size_t plain_length(const char *name)
-{
-    static const char allowed[] = "abcdefghijklmnopqrstuvwxyz"
-                                  "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                  "0123456789._-";
-    size_t length = strspn(name, allowed);
-
-    return length <= WEFT_NAME_MAX && name[0] != '.' ? length : 0;
-}
-
-static bool is_plain_name(const char *name)
-{
-    return name[0] != '\0' && plain_length(name) == strlen(name);
-}
-
-unsigned weftos_place_number(const char *text)
-{
-    unsigned number = 0;
-
-    if (text[0] != '+' || text[1] < '1' || text[1] > '9') {
-        return 0;
-    }
-    for (text++; *text >= '0' && *text <= '9' && number < WEFTOS_NUMBERS;
-         text++) {
-        number = number * 10 + (unsigned)(*text - '0');
-    }
-    return *text == '\0' && number < WEFTOS_NUMBERS ? number : 0;
-}
-
-/* A plain name, or the place of one who shares it. */
-static bool is_plain_place(const char *name)
-{
-    size_t length = plain_length(name);
-
-    return length > 0 &&
-           (name[length] == '\0' || weftos_place_number(name + length) != 0);
 }
 
 /*
@@ -152,7 +115,7 @@ static weft_status find_by_name(const char *name, struct weftos_place *place,
 {
     weft_status status;
 
-    if (!is_plain_place(name)) {
+    if (!weftos_name_is_plain(name, true)) {
         return weftos_fail(detail, WEFT_ENAME, 0, "check the name");
     }
     status = runtime_directory(false, place->directory_path, detail);
@@ -231,7 +194,7 @@ weft_status weftos_place_file(const char *name, struct weftos_place *place,
                    : weftos_fail(detail, WEFT_ENAME, ENAMETOOLONG,
                                  "use the path");
     }
-    return is_plain_name(name)
+    return weftos_name_is_plain(name, false)
                ? runtime_directory(true, place->directory_path, detail)
                : weftos_fail(detail, WEFT_ENAME, 0, "check the name");
 }

@@ -46,9 +46,6 @@ weft_status weftos_place_lock(const struct weftos_place *place,
                               weft_detail *detail);
 void weftos_place_unlock(const struct weftos_place *place);
 
-/* The number in "+number" that ends a name, or 0. */
-unsigned weftos_place_number(const char *text);
-
 /* Writes the directory part of a path that has a '/', cut to PATH_MAX. */
 void weftos_place_parent(const char *path, char *parent);
 

@@ -14,37 +14,12 @@
 #include <string.h>
 #include <wchar.h>
 
+#include "../name.h"
 #include "security.h"
 
 static bool is_path(const char *name)
 {
     return strpbrk(name, "/\\") != NULL;
-}
-
-/* How long the plain name is that this begins with; 0: it is none. */
-static size_t plain_length(const char *name)
-{
-    static const char allowed[] = "abcdefghijklmnopqrstuvwxyz"
-                                  "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                  "0123456789._-";
-    size_t length = strspn(name, allowed);
-
-    return length <= WEFT_NAME_MAX && name[0] != '.' ? length : 0;
-}
-
-/* "+1" to "+63", as it ends the place of one who shares a name. */
-static bool is_number(const char *text)
-{
-    unsigned number = 0;
-
-    if (text[0] != '+' || text[1] == '0') {
-        return false;
-    }
-    for (text++; *text >= '0' && *text <= '9' && number < WEFTOS_NUMBERS;
-         text++) {
-        number = number * 10 + (unsigned)(*text - '0');
-    }
-    return *text == '\0' && number > 0 && number < WEFTOS_NUMBERS;
 }
 
 /* FNV-1a, for telling apart what the user's own environment says. */
@@ -84,11 +59,9 @@ weft_status weftos_place_key(const char *name, bool numbered, wchar_t *key,
     const struct weftos_self *self;
     wchar_t part[24];
     weft_status status;
-    size_t plain = plain_length(name);
     int length;
 
-    if (plain == 0 ||
-        (name[plain] != '\0' && (!numbered || !is_number(name + plain)))) {
+    if (!weftos_name_is_plain(name, numbered)) {
         return weftos_fail(detail, WEFT_ENAME, 0, "check the name");
     }
     self = weftos_get_self(detail);
