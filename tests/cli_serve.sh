@@ -55,7 +55,7 @@ while IFS= read -r line; do
     case $line in
     die) exit 3 ;;
     kill) kill -9 $$ ;;
-    twice) printf 'one\ntwo\n' ;;
+    twice) cat "${0%/*}/twice" ;; # in one write
     hang) exec sleep 1000 ;;
     pid) echo $$ ;;
     *) printf '%s: %s\n' "$count" "$line" ;;
@@ -117,6 +117,7 @@ check 'so for a program that is killed' refused 'answered: '
 call c
 check 'the next one again' answered '1: c'
 check 'which is told' says serve.err 'was ended by signal 9'
+printf 'one\ntwo\n' >"$work/twice"
 call twice
 check 'two lines for one request are none' refused 'answered: '
 call d
