@@ -14,6 +14,7 @@
 #include "handshake.h"
 #include "received.h"
 #include "rx.h"
+#include "tx.h"
 
 /* What is kept while a call waits for its own answer. */
 #define KEPT_MOST_BYTES (UINT64_C(64) << 20)
@@ -247,9 +248,17 @@ static weft_status send_parcel(weft_client *client, const weft_message *message,
 static weft_status send_call(weft_client *client, const weft_message *message,
                              uint64_t call, uint64_t deadline_ns)
 {
+    bool has_due = deadline_ns != WEFT_FOREVER && deadline_ns != WEFT_NOW;
     weft_status status = WEFT_OK;
 
-    if (deadline_ns != WEFT_FOREVER && deadline_ns != WEFT_NOW) {
+    if (message->handle_count == 0 &&
+        wefti_tx_send_briefly(
+            wefti_channel_tx(client->channel), message->data, message->bytes,
+            wefti_tag(has_due ? WEFTI_CALL_DUE : WEFTI_CALL, call),
+            has_due ? &deadline_ns : NULL, true)) {
+        return WEFT_OK;
+    }
+    if (has_due) {
         weft_message due = {.data = &deadline_ns, .bytes = sizeof(deadline_ns)};
 
         status = send_parcel(client, &due, WEFTI_DUE, 0, deadline_ns);

@@ -157,6 +157,11 @@ static inline uint64_t wefti_upper_half(enum wefti_type type, unsigned flags,
     ((uint64_t)WEFTI_DATA | (uint64_t)(WEFTI_FIRST | WEFTI_LAST)               \
                                 << (WEFTI_FLAGS_SHIFT - WEFTI_TYPE_SHIFT))
 
+/* The same with a tag. */
+#define WEFTI_PLAIN_TAGGED                                                     \
+    (WEFTI_PLAIN | (uint64_t)WEFTI_TAGGED                                      \
+                       << (WEFTI_FLAGS_SHIFT - WEFTI_TYPE_SHIFT))
+
 static inline uint64_t wefti_round_up(uint64_t bytes)
 {
     return (bytes + 15) & ~UINT64_C(15);
@@ -204,7 +209,8 @@ enum wefti_parcel {
     WEFTI_ONE_WAY = 3, /* the same; no call */
     WEFTI_CANCEL = 4,  /* the same; no payload */
     WEFTI_REPLY = 5,   /* server to client */
-    WEFTI_NEWS = 6     /* the same; no call */
+    WEFTI_NEWS = 6,    /* the same; no call */
+    WEFTI_CALL_DUE = 7 /* client to server; ends with what DUE has */
 };
 
 #define WEFTI_CALL_MASK ((UINT64_C(1) << 48) - 1)
@@ -280,7 +286,7 @@ static inline uint64_t wefti_claim_step(uint64_t ring_bytes)
 /* ------------------------------------------------------- control socket --- */
 
 /* Changes with every change of this file. */
-#define WEFTI_PROTOCOL 4
+#define WEFTI_PROTOCOL 5
 
 enum wefti_kind {
     WEFTI_HELLO = 1,   /* the connecting side's first word */

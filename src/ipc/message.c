@@ -319,36 +319,9 @@ static weft_status take_message(struct wefti_rx *rx,
     return status;
 }
 
-weft_status wefti_rx_receive_plain(struct wefti_rx *rx, void *room,
-                                   uint64_t room_bytes, size_t *bytes,
-                                   uint64_t deadline_ns)
-{
-    weft_message message; /* not cleared: the handles are not looked at */
-    weft_status status;
-
-    /* The common case waits once, and then the short way is open. */
-    if (!rx->is_peeked && !rx->assembling && rx->failed == WEFT_OK &&
-        wefti_rx_word(rx) == 0) {
-        status = wefti_rx_await(rx, deadline_ns);
-        if (status != WEFT_OK) {
-            return status;
-        }
-        if (room != NULL &&
-            wefti_rx_receive_short(rx, room, room_bytes, bytes)) {
-            return WEFT_OK;
-        }
-    }
-    message.data = room;
-    message.bytes = (size_t)room_bytes;
-    status = wefti_rx_receive(rx, &message, false, deadline_ns);
-    if (status == WEFT_OK || status == WEFT_EMSGSIZE) {
-        *bytes = message.bytes;
-    }
-    return status;
-}
-
-weft_status wefti_rx_receive(struct wefti_rx *rx, weft_message *message,
-                             bool handles, uint64_t deadline_ns)
+/* The long way of a message, and of whatever else may come. */
+static weft_status receive(struct wefti_rx *rx, weft_message *message,
+                           bool handles, uint64_t deadline_ns)
 {
     struct sink sink = {
         .room = message->data,
@@ -374,6 +347,63 @@ weft_status wefti_rx_receive(struct wefti_rx *rx, weft_message *message,
         message->bytes = (size_t)sink.bytes;
     }
     return status;
+}
+
+weft_status wefti_rx_receive_plain(struct wefti_rx *rx, void *room,
+                                   uint64_t room_bytes, size_t *bytes,
+                                   uint64_t deadline_ns)
+{
+    weft_message message; /* not cleared: the handles are not looked at */
+    weft_status status;
+
+    /* The common case waits once, and then the short way is open. */
+    if (!rx->is_peeked && !rx->assembling && rx->failed == WEFT_OK &&
+        wefti_rx_word(rx) == 0) {
+        status = wefti_rx_await(rx, deadline_ns);
+        if (status != WEFT_OK) {
+            return status;
+        }
+        if (room != NULL &&
+            wefti_rx_receive_short(rx, room, room_bytes, bytes)) {
+            return WEFT_OK;
+        }
+    }
+    message.data = room;
+    message.bytes = (size_t)room_bytes;
+    status = receive(rx, &message, false, deadline_ns);
+    if (status == WEFT_OK || status == WEFT_EMSGSIZE) {
+        *bytes = message.bytes;
+    }
+    return status;
+}
+
+weft_status wefti_rx_receive(struct wefti_rx *rx, weft_message *message,
+                             bool handles, uint64_t deadline_ns)
+{
+    size_t room_bytes = message->bytes;
+    weft_status status;
+
+    message->handle_count = 0;
+    if (message->data == NULL) {
+        return receive(rx, message, handles, deadline_ns);
+    }
+    if (wefti_rx_receive_tagged(rx, message->data, room_bytes, &message->bytes,
+                                &message->tag)) {
+        return WEFT_OK;
+    }
+    /* The common case waits once, and then the short way is open. */
+    if (!rx->is_peeked && !rx->assembling && rx->failed == WEFT_OK &&
+        wefti_rx_word(rx) == 0) {
+        status = wefti_rx_await(rx, deadline_ns);
+        if (status != WEFT_OK) {
+            return status;
+        }
+        if (wefti_rx_receive_tagged(rx, message->data, room_bytes,
+                                    &message->bytes, &message->tag)) {
+            return WEFT_OK;
+        }
+    }
+    return receive(rx, message, handles, deadline_ns);
 }
 
 weft_status wefti_rx_peek(struct wefti_rx *rx, const void **data, size_t *bytes,

@@ -166,6 +166,30 @@ WEFTOS_INLINE bool wefti_rx_receive_short(struct wefti_rx *rx, void *room,
     return true;
 }
 
+/* The same for a message with a tag. */
+WEFTOS_INLINE bool wefti_rx_receive_tagged(struct wefti_rx *rx, void *room,
+                                           uint64_t room_bytes, size_t *bytes,
+                                           uint64_t *tag)
+{
+    const struct wefti_header *header = wefti_rx_header(rx);
+    uint64_t word = wefti_rx_word(rx);
+    uint64_t length = word & WEFTI_LENGTH_MASK;
+    uint64_t payload = length - WEFTI_HEADER; /* huge if that is too short */
+    uint64_t record = wefti_round_up(length);
+
+    if (word >> WEFTI_TYPE_SHIFT != WEFTI_PLAIN_TAGGED ||
+        payload > room_bytes || rx->read + record > rx->short_end) {
+        return false;
+    }
+    *tag = header->tag;
+    wefti_copy(room, header + 1, payload);
+    *bytes = (size_t)payload;
+    rx->messages++;
+    rx->bytes += payload;
+    wefti_rx_advance(rx, record);
+    return true;
+}
+
 /* The same for a message that is shown in place. */
 WEFTOS_INLINE bool wefti_rx_peek_short(struct wefti_rx *rx, const void **data,
                                        size_t *bytes)

@@ -254,8 +254,14 @@ static weft_status send_any(struct wefti_tx *tx, const weft_message *message,
 weft_status wefti_tx_send_on(struct wefti_tx *tx, const weft_message *message,
                              uint64_t *sent, uint64_t deadline_ns)
 {
-    weft_status status = wefti_tx_may_begin(tx);
+    weft_status status;
 
+    if (message->tag != 0 && *sent == 0 && message->handle_count == 0 &&
+        wefti_tx_send_briefly(tx, message->data, message->bytes, message->tag,
+                              NULL, true)) {
+        return WEFT_OK;
+    }
+    status = wefti_tx_may_begin(tx);
     if (status != WEFT_OK) {
         return status;
     }

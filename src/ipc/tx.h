@@ -162,42 +162,60 @@ static inline void wefti_tx_set_stop(struct wefti_tx *tx)
 
 /*
  * The short way of a message into a ring that has room for it: some eighty
- * instructions for a `small` one of a line. False: take the long way, which
- * also finds out why. What it needs is read into locals first: the compiler
- * must assume that the ring and *tx overlap.
+ * instructions for a `small` one of a line. With a tag that is not 0, and with
+ * `more`, 8 bytes that follow the data, or NULL. False: take the long way,
+ * which also finds out why. What it needs is read into locals first: the
+ * compiler must assume that the ring and *tx overlap.
  */
-WEFTOS_INLINE bool wefti_tx_send_short(struct wefti_tx *tx, const void *data,
-                                       uint64_t bytes, bool small)
+WEFTOS_INLINE bool wefti_tx_send_briefly(struct wefti_tx *tx, const void *data,
+                                         uint64_t bytes, uint64_t tag,
+                                         const uint64_t *more, bool small)
 {
     uint64_t mask = tx->mask;
     uint64_t written = tx->written;
-    uint64_t length = WEFTI_HEADER + bytes;
+    uint64_t payload = bytes + (more != NULL ? sizeof(*more) : 0);
+    uint64_t length = WEFTI_HEADER + payload;
     uint64_t next = written + wefti_round_up(length);
     unsigned char *ring = tx->ring;
     struct wefti_header *header;
     struct wefti_header *after;
+    unsigned char *to;
 
     if (bytes > (small ? tx->small_most : tx->large_most) || next > tx->stop) {
         return false;
     }
     header = (struct wefti_header *)(void *)(ring + (written & mask));
     after = (struct wefti_header *)(void *)(ring + (next & mask));
+    to = (unsigned char *)(header + 1);
     wefti_step("zero ahead");
     weftos_store_relaxed(&after->word, 0); /* see wefti_tx_zero_ahead */
     if (small) {
-        wefti_copy_small((unsigned char *)(header + 1), data, bytes);
+        wefti_copy_small(to, data, bytes);
     } else {
-        memcpy(header + 1, data, bytes);
+        memcpy(to, data, bytes);
+    }
+    if (more != NULL) {
+        memcpy(to + bytes, more, sizeof(*more));
+    }
+    if (tag != 0) {
+        header->tag = tag;
     }
     wefti_step("commit");
     weftos_store_release(&header->word,
-                         length | WEFTI_PLAIN << WEFTI_TYPE_SHIFT);
+                         length | (tag != 0 ? WEFTI_PLAIN_TAGGED : WEFTI_PLAIN)
+                                      << WEFTI_TYPE_SHIFT);
     wefti_step("committed");
     tx->written = next;
     tx->messages++;
     tx->bytes += bytes;
     wefti_tx_wake_peer(tx, written);
     return true;
+}
+
+WEFTOS_INLINE bool wefti_tx_send_short(struct wefti_tx *tx, const void *data,
+                                       uint64_t bytes, bool small)
+{
+    return wefti_tx_send_briefly(tx, data, bytes, 0, NULL, small);
 }
 
 /* The short way to a place in the ring; NULL: take the long way. */

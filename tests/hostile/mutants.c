@@ -209,13 +209,15 @@ static void babble(struct mutant *self)
 /* A whole message, with a tag that is mostly right. */
 static void say(struct mutant *self)
 {
+    static const enum wefti_parcel known[] = {
+        WEFTI_DUE, WEFTI_CALL, WEFTI_ONE_WAY, WEFTI_CANCEL, WEFTI_CALL_DUE};
     unsigned char data[BYTES_MOST];
     size_t bytes = (size_t)below(self, sizeof(data));
     uint64_t at = self->kit.at & (attacker_ring_bytes(&self->kit) - 1);
     struct wefti_header *header =
         (struct wefti_header *)(void *)(attacker_ring(&self->kit) + at);
-    uint64_t parcel =
-        below(self, 16) == 0 ? below(self, 256) : WEFTI_DUE + below(self, 4);
+    uint64_t parcel = below(self, 16) == 0 ? below(self, 256)
+                                           : (uint64_t)known[below(self, 5)];
 
     /* It does not go round: that the victim finds out, too. */
     if (at + WEFTI_HEADER + sizeof(data) + WEFTI_HEADER >
@@ -225,9 +227,10 @@ static void say(struct mutant *self)
     }
     peer_fill(data, bytes, self->call);
     bytes = parcel == WEFTI_DUE ? 8 : parcel == WEFTI_CANCEL ? 0 : bytes;
-    header->tag =
-        wefti_tag((enum wefti_parcel)parcel,
-                  parcel == WEFTI_CALL ? ++self->call : below(self, 8));
+    header->tag = wefti_tag((enum wefti_parcel)parcel,
+                            parcel == WEFTI_CALL || parcel == WEFTI_CALL_DUE
+                                ? ++self->call
+                                : below(self, 8));
     attacker_forge(&self->kit,
                    forged_word(WEFTI_HEADER + bytes, WEFTI_DATA,
                                WEFTI_FIRST | WEFTI_LAST | WEFTI_TAGGED, 0),

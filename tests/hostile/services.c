@@ -108,6 +108,16 @@ static void send_short_due(struct attacker *attacker)
     say(attacker, wefti_tag(WEFTI_DUE, 0), "1234567", 7);
 }
 
+static void call_with_short_due(struct attacker *attacker)
+{
+    say(attacker, wefti_tag(WEFTI_CALL_DUE, 5), "1234567", 7);
+}
+
+static void call_nothing_with_due(struct attacker *attacker)
+{
+    say(attacker, wefti_tag(WEFTI_CALL_DUE, 0), "12345678", 8);
+}
+
 static void cancel_with_load(struct attacker *attacker)
 {
     say(attacker, wefti_tag(WEFTI_CANCEL, 1), "x", 1);
@@ -310,6 +320,8 @@ void test_main(void)
         {"a call without a number", call_nothing, IS_DROPPED},
         {"the same call twice", call_twice, IS_DROPPED},
         {"a deadline of 7 bytes", send_short_due, IS_DROPPED},
+        {"a call with one of 7 bytes", call_with_short_due, IS_DROPPED},
+        {"a call without a number, but one", call_nothing_with_due, IS_DROPPED},
         {"a cancel with a load", cancel_with_load, IS_DROPPED},
         {"a cancel of no call", cancel_unknown, IS_BORNE},
         {"many deadlines and no call", send_endless_dues, IS_BORNE},

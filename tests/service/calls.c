@@ -193,24 +193,29 @@ static void test_cancel(void)
     end();
 }
 
-static void test_deadline(void)
+/* What the server is told of a call of so many bytes. */
+static void check_deadline(size_t bytes, uint64_t deadline)
 {
-    uint64_t deadline = peer_soon();
+    static unsigned char data[100000] = "t";
     uint64_t told = 0;
     weft_reply reply;
 
-    begin("the server is told when the caller gives up", WEFT_WAIT_ADAPTIVE);
-    if (CHECK_STATUS(weft_client_call(client, "t", 1, &reply, deadline),
+    if (CHECK_STATUS(weft_client_call(client, data, bytes, &reply, deadline),
                      WEFT_OK) &&
         CHECK(reply.bytes == sizeof(told))) {
         memcpy(&told, reply.data, sizeof(told));
         CHECK(told == deadline);
     }
-    if (CHECK_STATUS(weft_client_call(client, "t", 1, &reply, WEFT_FOREVER),
-                     WEFT_OK) &&
-        CHECK(reply.bytes == sizeof(told))) {
-        memcpy(&told, reply.data, sizeof(told));
-        CHECK(told == WEFT_FOREVER);
+}
+
+static void test_deadline(void)
+{
+    static const size_t sizes[] = {1, 15, 256, 257, 100000};
+
+    begin("the server is told when the caller gives up", WEFT_WAIT_ADAPTIVE);
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        check_deadline(sizes[i], peer_soon());
+        check_deadline(sizes[i], WEFT_FOREVER);
     }
     end();
 }
