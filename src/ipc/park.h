@@ -33,6 +33,12 @@
  *   sleeper, after its own fence, sees the declaration, or the producer,
  *   after its fence, sees the mark.
  *
+ * Where there are more processes than CPUs, who waits is often waiting for one
+ * that has no CPU. Then it is better to let the others have theirs, by
+ * yielding, than to sleep, and be woken: with all doing so, the answer is there
+ * when it is this one's turn again, and nobody makes a system call to wake
+ * anybody. See struct wefti_yields.
+ *
  * A ring of the bell is never lost: it stays in the doorbell until the
  * sleeper's next wait. It may come late or for no reason, so every caller
  * loops on the state itself.
@@ -79,6 +85,41 @@ struct wefti_early {
     weftos_received received[WEFTI_EARLY_MOST];
 };
 
+/*
+ * When to yield instead of sleeping, as learnt. It has its price where somebody
+ * computes on this CPU who has nothing to do with us: he takes a whole slice of
+ * time, when a sleeper would have been woken in the midst of it. So it is not
+ * tried before several sleeps in a row have been short; and where it has cost a
+ * slice it is not tried again for four times as long, then for four times that.
+ */
+struct wefti_yields {
+    uint64_t not_before_ns;
+    uint64_t pause_ns; /* after the last time that it cost a slice */
+    uint32_t most;     /* yields in the next wait */
+    uint32_t sleeps;   /* short ones, in a row */
+    bool come_first;   /* before spinning: others have the CPU anyhow */
+};
+
+/*
+ * Says whether what is waited for is there. Called in the spin loop: it should
+ * be one load.
+ */
+typedef bool wefti_ready(void *context);
+
+/* Yields, a bounded number of times. True: it is ready. */
+bool wefti_yields_take(struct wefti_yields *yields, wefti_ready *ready,
+                       void *context);
+
+/* A slice of time was worth it. */
+static inline void wefti_yields_forgive(struct wefti_yields *yields)
+{
+    yields->not_before_ns = 0;
+    yields->pause_ns = 0;
+}
+
+/* After a sleep. */
+void wefti_yields_learn(struct wefti_yields *yields, uint64_t slept_ns);
+
 /* One place to wait. Private to the thread that uses the direction. */
 struct wefti_site {
     struct wefti_line *line;
@@ -91,8 +132,9 @@ struct wefti_site {
     const weftos_word *fence_mode; /* the peer's; NULL: always remote */
     bool hung_up;                  /* the kernel says that the peer is gone */
     uint32_t spin_us;              /* how long the next wait spins at most */
-    uint32_t idle_wakes;           /* in a row, without progress */
-    uint64_t progress;             /* as of the last wake */
+    struct wefti_yields yields;
+    uint32_t idle_wakes; /* in a row, without progress */
+    uint64_t progress;   /* as of the last wake */
     uint64_t parks;
     weft_detail detail;
 };
@@ -100,12 +142,6 @@ struct wefti_site {
 void wefti_site_init(struct wefti_site *site, struct wefti_line *line,
                      weftos_word *mark, const weftos_word *fence_mode);
 void wefti_site_deinit(struct wefti_site *site);
-
-/*
- * Says whether what the site waits for is there. Called in the spin loop: it
- * should be one load.
- */
-typedef bool wefti_ready(void *context);
 
 /* Was a wait one that spinning is good for? So the next one's bound. */
 void wefti_spin_learn(uint32_t *spin_us, bool is_short);

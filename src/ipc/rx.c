@@ -217,14 +217,15 @@ static bool spin(struct wefti_rx *rx)
 /* Spun in vain: sleeps, or only looks whether there is an end to it. */
 static weft_status sleep_or_look(struct wefti_rx *rx, uint64_t deadline_ns)
 {
-    weft_status status;
+    weft_status status = WEFT_OK;
 
     if (rx->line->wait == WEFT_WAIT_SPIN) {
         status = wefti_site_sleep(&rx->site, WEFT_NOW);
         if (status == WEFT_OK) {
             status = look_for_end(rx);
         }
-    } else {
+    } else if (rx->line->wait == WEFT_WAIT_BLOCK ||
+               !wefti_yields_take(&rx->site.yields, has_record, rx)) {
         status = sleep_for_record(rx, deadline_ns);
     }
     if (status == WEFT_OK && deadline_ns != WEFT_FOREVER && !has_record(rx) &&

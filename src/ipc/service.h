@@ -45,7 +45,7 @@ struct weft_service {
     unsigned owed_count;
     _Atomic uintptr_t thread; /* the one that waits for requests */
     uint32_t spin_us;
-    uint64_t yields_at_ns; /* not before */
+    struct wefti_yields yields;
 
     struct wefti_source *source; /* in a poll set, or NULL */
 

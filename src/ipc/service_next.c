@@ -34,13 +34,11 @@
 /* Messages that are taken from one client and are no request, in a row. */
 #define SILENT_MOST 64
 
-/*
- * A yield that takes as long has cost a slice of time (1 ms or so at least),
- * which so many requests are worth. It may cost a hundredth of the time.
- */
-#define SLICE_NS 500000
+/* So many requests are worth a slice of time that a yield has cost. */
 #define WORTH_A_SLICE 4
-#define YIELD_PAUSE 100
+
+/* So many of those that are polled are asked where they were last seen. */
+#define PLACES_MOST 64
 
 /* Room for a request that is kept for the next one. */
 #define ROOM_KEPT_BYTES ((size_t)1 << 20)
@@ -468,25 +466,43 @@ static bool are_ready(const weft_service *service, unsigned count)
     return count == 0;
 }
 
+static bool has_any_ready(void *service)
+{
+    return wefti_service_is_any_ready(service);
+}
+
 /*
  * Lets others have the CPU before the clients are armed: some may have the next
- * requests at once. But who computes on this CPU for nobody here takes a whole
- * slice of time, and perhaps several do: where that has happened it is not done
- * again for a while.
+ * requests at once.
  */
 static void yield(weft_service *service)
 {
-    uint64_t began = weftos_now_ns();
-    uint64_t took;
+    service->yields.most = 1;
+    (void)wefti_yields_take(&service->yields, has_any_ready, service);
+    if (are_ready(service, WORTH_A_SLICE)) {
+        wefti_yields_forgive(&service->yields);
+    }
+}
 
-    if (began < service->yields_at_ns) {
-        return;
+/*
+ * Was one of those that have nothing for us last seen on this CPU? It may wait
+ * for us to leave it, while those on other CPUs keep us busy.
+ */
+static bool keeps_cpu_from_any(const weft_service *service)
+{
+    uint64_t here = (uint64_t)weftos_cpu() + 1; /* -1, unknown, gives 0 */
+
+    for (unsigned i = 0;
+         i < service->active_count && i < PLACES_MOST && here != 0; i++) {
+        struct wefti_guest *guest = service->active[i];
+        const struct wefti_line *line = wefti_channel_line(guest->channel);
+
+        if (weftos_load_relaxed(&line->peer->cpu) == here &&
+            !wefti_guest_is_ready(guest)) {
+            return true;
+        }
     }
-    weftos_yield();
-    took = weftos_now_ns() - began;
-    if (took >= SLICE_NS && !are_ready(service, WORTH_A_SLICE)) {
-        service->yields_at_ns = began + YIELD_PAUSE * took;
-    }
+    return false;
 }
 
 /* Waits until somebody has something, perhaps. */
@@ -496,7 +512,8 @@ static weft_status rest(weft_service *service, uint64_t deadline_ns,
     uint64_t began;
     weft_status status;
 
-    if (deadline_ns != WEFT_NOW && spin(service)) {
+    if (deadline_ns != WEFT_NOW && !service->yields.come_first &&
+        spin(service)) {
         return WEFT_OK;
     }
     if (service->settings.wait == WEFT_WAIT_SPIN) {
@@ -552,6 +569,9 @@ static weft_status next(weft_service *service, weft_request *request,
     if (service->active_count > 0 &&
         weftos_now_ns() - service->heard_ns >= HEAR_NS) {
         wefti_service_ring_owed(service);
+        if (keeps_cpu_from_any(service)) {
+            yield(service);
+        }
         status = hear_some(service, detail);
     }
     for (unsigned looks = 0; status == WEFT_OK; looks++) {
