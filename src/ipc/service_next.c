@@ -81,15 +81,22 @@ static weft_status hear(weft_service *service, uint64_t deadline_ns,
     return status == WEFT_OK ? heed(service, channel, id, detail) : status;
 }
 
-/* What has happened so far, as far as it is not too much at a time. */
+/*
+ * What has happened so far, as far as it is not too much at a time: those who
+ * come and go may not take all the time from those who call.
+ */
 static weft_status hear_some(weft_service *service, weft_detail *detail)
 {
+    uint64_t began = weftos_now_ns();
     weft_status status = WEFT_OK;
 
-    for (unsigned i = 0; i < HEAR_MOST && status == WEFT_OK; i++) {
+    service->heard_ns = began;
+    for (unsigned i = 0; i < HEAR_MOST && status == WEFT_OK &&
+                         service->heard_ns - began < HEAR_NS;
+         i++) {
         status = hear(service, WEFT_NOW, detail);
+        service->heard_ns = weftos_now_ns();
     }
-    service->heard_ns = weftos_now_ns();
     return status == WEFT_EAGAIN ? WEFT_OK : status;
 }
 
