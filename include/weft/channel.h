@@ -198,7 +198,8 @@ WEFT_API void weft_listener_close(weft_listener **listener);
 
 /*
  * Connects to whoever listens at `name`. With WEFT_CHANNEL_AWAIT_NAME it
- * waits (asleep, told by the kernel) until somebody does.
+ * waits (asleep, told by the kernel) until somebody does, and goes on to the
+ * next one if this one ends, up to 15 times, before it has answered.
  *
  * WEFT_OK: the caller owns `*out`. WEFT_ENOENT: nobody listens. WEFT_EACCES:
  * the other side is not who we trust, or does not trust us. WEFT_EVERSION,

@@ -190,29 +190,50 @@ static weft_status connect_checked(const char *name,
  * The offer is made first, so that the greeting comes at once: a listener has
  * few places for those who have connected and say nothing.
  */
+static weft_status connect_once(const char *name,
+                                const struct wefti_settings *settings,
+                                uint64_t deadline_ns, weft_channel **out,
+                                weft_detail *detail)
+{
+    struct wefti_offer offer;
+    weft_handle socket;
+    weft_status status = wefti_offer_init(&offer, false, detail);
+
+    if (status != WEFT_OK) {
+        return status;
+    }
+    status = connect_checked(name, settings, deadline_ns, &socket, detail);
+    if (status != WEFT_OK) {
+        wefti_offer_deinit(&offer, false);
+        return status;
+    }
+    return greet(socket, &offer, settings, deadline_ns, out, detail);
+}
+
+/*
+ * A process that dies closes one handle after the other: who finds a connection
+ * gone may still find its listener, which then hangs up without a word. So who
+ * waits for the next one looks again.
+ */
 weft_status wefti_channel_connect(const char *name,
                                   const struct wefti_settings *settings,
                                   uint64_t deadline_ns, weft_channel **out,
                                   weft_detail *detail)
 {
-    weft_detail found = {WEFT_OK, 0, NULL};
-    struct wefti_offer offer;
-    weft_handle socket;
     weft_status status = wefti_check_name(name, detail);
+    weft_detail found;
 
-    if (status == WEFT_OK) {
-        status = wefti_offer_init(&offer, false, detail);
-    }
     if (status != WEFT_OK) {
         return status;
     }
-    status = connect_checked(name, settings, deadline_ns, &socket, &found);
-    if (status == WEFT_OK) {
-        status = greet(socket, &offer, settings, deadline_ns, out, &found);
-    } else {
-        wefti_offer_deinit(&offer, false);
+    for (unsigned tries = 1;; tries++) {
+        found = (weft_detail){WEFT_OK, 0, NULL};
+        status = connect_once(name, settings, deadline_ns, out, &found);
+        if (status != WEFT_EPEERDIED || !settings->await_name ||
+            tries == WEFTI_HANG_UPS_MOST) {
+            return wefti_pass(detail, status, &found);
+        }
     }
-    return wefti_pass(detail, status, &found);
 }
 
 weft_status weft_channel_connect(const char *name,

@@ -141,6 +141,12 @@ weft_status wefti_channel_create(weft_handle socket, struct wefti_offer *offer,
                                  const struct wefti_settings *settings,
                                  weft_channel **out, weft_detail *detail);
 
+/*
+ * Who waits for a name connects again where it was hung up on before any
+ * greeting, so many times at most.
+ */
+#define WEFTI_HANG_UPS_MOST 16
+
 /* Connects to a name, as weft_channel_connect. */
 weft_status wefti_channel_connect(const char *name,
                                   const struct wefti_settings *settings,

@@ -90,16 +90,30 @@ static weft_status settle(weft_subscriber *subscriber, uint64_t deadline_ns)
     return status != WEFT_OK ? status : found;
 }
 
-/* Joins the publishers that there are. */
-static weft_status enter(weft_subscriber *subscriber, uint64_t deadline_ns)
+/* Joins those that are found first, or waits for one. */
+static weft_status enter_first(weft_subscriber *subscriber,
+                               uint64_t deadline_ns)
 {
     weft_status status = wefti_topic_look(subscriber, deadline_ns);
 
     if (status == WEFT_ENOENT && subscriber->settings.await_name) {
         status = wefti_topic_await(subscriber, deadline_ns);
     }
-    if (status == WEFT_OK) {
-        status = settle(subscriber, deadline_ns);
+    return status == WEFT_OK ? settle(subscriber, deadline_ns) : status;
+}
+
+/* Joins the publishers that there are. */
+static weft_status enter(weft_subscriber *subscriber, uint64_t deadline_ns)
+{
+    weft_status status = WEFT_EPEERDIED;
+
+    /* The last one that had the name may not be quite gone: see channel.c. */
+    for (unsigned i = 0; i < WEFTI_HANG_UPS_MOST && status == WEFT_EPEERDIED;
+         i++) {
+        status = enter_first(subscriber, deadline_ns);
+        if (!subscriber->settings.await_name) {
+            break;
+        }
     }
     /* Each welcome asks for another look; if they don't end, later calls do. */
     for (unsigned i = 0; i < LOOKS_MOST && status == WEFT_OK &&

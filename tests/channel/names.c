@@ -236,6 +236,39 @@ static void test_await(const char *title)
     weft_listener_close(&listener);
 }
 
+/* Waits until somebody has come, and lets nobody in. */
+static void await_knock(weft_listener *listener)
+{
+    weft_poll *poll = NULL;
+    weft_poll_item item;
+    size_t count;
+
+    REQUIRE(weft_poll_open(NULL, &poll, NULL) == WEFT_OK);
+    CHECK_STATUS(weft_poll_add_handle(poll, weft_listener_handle(listener),
+                                      WEFT_POLL_READ, 1, NULL),
+                 WEFT_OK);
+    CHECK_STATUS(weft_poll_wait(poll, &item, 1, &count, peer_soon(), NULL),
+                 WEFT_OK);
+    CHECK_STATUS(weft_poll_remove_handle(poll, weft_listener_handle(listener)),
+                 WEFT_OK);
+    weft_poll_close(&poll);
+}
+
+/* As one who has died, and whose last handles the system is about to close. */
+static void test_await_after_last(void)
+{
+    peer_process child = peer_run(await_name, NULL, 0);
+    weft_listener *listener;
+
+    check_case("who waits for a name is not put off by one who ends");
+    REQUIRE(listen_at("name", &listener) == WEFT_OK);
+    await_knock(listener);
+    weft_listener_close(&listener);
+    REQUIRE(listen_at("name", &listener) == WEFT_OK);
+    serve_one(listener, child);
+    weft_listener_close(&listener);
+}
+
 static void test_awaits(void)
 {
     weft_channel_options options = WEFT_CHANNEL_OPTIONS_INIT;
@@ -246,6 +279,7 @@ static void test_awaits(void)
     test_await("who waits for a name finds it in a new directory");
     leave_dead_name();
     test_await("who waits for a name finds who replaces the dead");
+    test_await_after_last();
 
     check_case("who waits for a name waits no longer than it wants");
     options.flags = WEFT_CHANNEL_AWAIT_NAME;
