@@ -36,6 +36,7 @@ struct weft_service {
     unsigned active_count;
     unsigned turn;
     uint64_t heard_ns; /* when the endpoint was last asked */
+    bool has_more;     /* it had something then, and may have more */
     /*
      * Who is asleep and has an answer, while others have something for us: a
      * wake can take the CPU from us, so all are woken when there is nothing

@@ -97,6 +97,7 @@ static weft_status hear_some(weft_service *service, weft_detail *detail)
         status = hear(service, WEFT_NOW, detail);
         service->heard_ns = weftos_now_ns();
     }
+    service->has_more = status == WEFT_OK;
     return status == WEFT_EAGAIN ? WEFT_OK : status;
 }
 
@@ -543,6 +544,7 @@ static weft_status rest(weft_service *service, uint64_t deadline_ns,
     began = weftos_now_ns();
     status = hear(service, deadline_ns, detail);
     service->heard_ns = weftos_now_ns();
+    service->has_more = status == WEFT_OK;
     wefti_spin_learn(&service->spin_us,
                      service->heard_ns - began < WEFTI_SHORT_SLEEP_NS);
     return status;
@@ -594,7 +596,8 @@ static weft_status next(weft_service *service, weft_request *request,
                                   deadline_ns == WEFT_NOW ? WEFT_EAGAIN
                                                           : WEFT_ETIMEDOUT,
                                   "find a request among what is none")
-                     : rest(service, deadline_ns, detail);
+                 : service->has_more ? hear_some(service, detail)
+                                     : rest(service, deadline_ns, detail);
     }
     return status;
 }
