@@ -5,13 +5,10 @@
 # shellcheck source=tests/tap.bash disable=SC1091,SC2154
 . "$(dirname "$0")/tap.bash"
 
-if on_windows; then
-    "$WEFT" serve demo -- cat 2>"$work/serve.err"
-    check 'no program is started' is $? 1
-    check 'which is said before anything happens' says serve.err \
-        'cannot run a program: not supported'
-    finish
-fi
+# See tests/filter.c.
+filter=$bin_dir/../../tests/filter
+[[ -x $filter ]] || filter=$filter.exe
+open_gate=$(launch "$filter")
 
 # serve OPTIONS... -- COMMAND: leaves the server in $server.
 serve() {
@@ -35,39 +32,24 @@ refused() {
     [[ $code == 1 ]] && says out.err "$1"
 }
 
-# end SIGNAL PROCESS: leaves its exit code in $code.
+# end: ends the server by a signal and leaves its exit code in $code. There are
+# none on Windows, where it is killed, and the system ends its programs.
 end() {
+    local signal=TERM
+    ! on_windows || signal=KILL
     {
-        kill -"$1" "$2"
-        wait "$2"
+        kill -"$signal" "$server"
+        wait "$server"
     } 2>/dev/null
     code=$?
 }
-
-# A filter of lines that says how often it has answered, and does what some
-# lines ask for.
-filter=$work/filter
-cat >"$filter" <<'EOF'
-#!/usr/bin/env bash
-count=0
-while IFS= read -r line; do
-    count=$((count + 1))
-    case $line in
-    die) exit 3 ;;
-    kill) kill -9 $$ ;;
-    twice) cat "${0%/*}/twice" ;; # in one write
-    hang) exec sleep 1000 ;;
-    pid) echo $$ ;;
-    *) printf '%s: %s\n' "$count" "$line" ;;
-    esac
-done
-echo over >>"${0%/*}/over"
-EOF
-chmod +x "$filter"
+ended() {
+    on_windows || is "$code" 143
+}
 
 # -------------------------------------------------------------- answers ---
 
-serve -- cat
+serve -- "$filter" echo
 call hello
 check 'a line is answered' answered hello
 call ''
@@ -82,17 +64,19 @@ call $'two\nlines'
 check 'a request with a newline is refused' refused 'answered: '
 call after
 check 'and does no harm' answered after
-end TERM "$server"
-check 'a signal ends weft serve' is "$code" 143
-check 'and its name is gone' is "$(find "$WEFT_RUNTIME_DIR" -type s)" ''
+end
+check 'a signal ends weft serve' ended
+if ! on_windows; then
+    check 'and its name is gone' is "$(find "$WEFT_RUNTIME_DIR" -type s)" ''
+fi
 
-serve --null -- cat
+serve --null -- "$filter" echo
 call $'two\nlines'
 check 'NUL bytes may end requests' answered $'two\nlines'
 printf 'a\0b' >"$work/in"
 call <"$work/in"
 check 'which then are refused in them' refused 'answered: '
-end TERM "$server"
+end
 
 serve --count 3 --json -- "$filter"
 call a
@@ -102,7 +86,14 @@ call c
 wait "$server"
 check 'weft serve ends after its calls' is $? 0
 check 'and has counted them' says serve.err '"messages":3,'
-check 'the program could end by itself' test -s "$work/over"
+check 'the program could end by itself' says serve.err over
+
+words=('' 'a b' '"' $'\\' 'a\"b' $'a\\\\' '\\ "' '*' '%PATH%' '^&|<>' $'a\tb')
+serve --null -- "$filter" words "${words[@]}"
+call x
+check 'the program gets its arguments as they are' \
+    answered "$(printf '%s\n' "${words[@]}")"
+end
 
 # ------------------------------------------------------- failing programs ---
 
@@ -116,28 +107,49 @@ call kill
 check 'so for a program that is killed' refused 'answered: '
 call c
 check 'the next one again' answered '1: c'
-check 'which is told' says serve.err 'was ended by signal 9'
-printf 'one\ntwo\n' >"$work/twice"
+by='signal 9'
+! on_windows || by='exception 0xC0000005'
+check 'which is told' says serve.err "was ended by $by"
 call twice
 check 'two lines for one request are none' refused 'answered: '
 call d
 check 'and are no answer to the next one' answered '1: d'
-end TERM "$server"
+end
+
+serve -- "$filter"
+call deaf
+call f
+check 'one that closes its input is ended' refused 'answered: '
+call g
+check 'and started again' answered '1: g'
+end
 
 serve --limit 100ms -- "$filter"
 call hang
 check 'a program that hangs is ended' refused 'the deadline has passed'
 call e
 check 'and the next call is answered' answered '1: e'
-end TERM "$server"
+end
 
 serve -- "$filter"
 "$WEFT" call demo --wait --timeout 50ms hang 2>"$work/out.err"
 check 'a caller need not wait for ever' is $? 124
-end TERM "$server"
-check 'nor does a hanging program keep weft serve' is "$code" 143
+end
+check 'nor does a hanging program keep weft serve' ended
 
-serve -- sh -c 'echo banner; cat'
+# Who can still write to this pipe is still there.
+if on_windows; then
+    mkfifo "$work/held"
+    "$WEFT" serve demo -- "$filter" 2>"$work/held" &
+    server=$!
+    exec 9<"$work/held"
+    "$WEFT" call demo --wait --timeout 50ms hang 2>"$work/out.err"
+    end
+    check 'which ends with it' timeout 20 cat <&9
+    exec 9<&-
+fi
+
+serve -- "$filter" banner
 wait "$server"
 check 'a program that is no filter is given up' is $? 1
 check 'at last' says serve.err 'given up after 10 times'
@@ -149,37 +161,39 @@ check 'there must be a program' is $? 2
 
 # ---------------------------------------------------------------- copies ---
 
-# A program that says in a pipe that it is at work, and waits there.
-cat >"$work/meet" <<'EOF'
-#!/usr/bin/env bash
-while IFS= read -r line; do
-    echo "$line" >"${0%/*}/met"
-    read -r _ <"${0%/*}/gate"
-    echo "$line"
-done
-EOF
-chmod +x "$work/meet"
-mkfifo "$work/met" "$work/gate"
-exec 7<>"$work/met" 8<>"$work/gate"
+# A program that has come to the gate with a line says so in a pipe. met: waits
+# for that, and leaves the line in $met.
+mkfifo "$work/met"
+exec 7<>"$work/met"
+serve_gate() {
+    "$WEFT" serve demo "$@" -- "$filter" gate 2>"$work/met" &
+    server=$!
+}
+met() {
+    local word
+    while read -r word met <&7 && [[ $word != at ]]; do :; done
+}
 
-serve --jobs 2 -- "$work/meet"
+serve_gate --jobs 2
 "$WEFT" call --wait demo 1 >"$work/one" &
 first=$!
 "$WEFT" call --wait demo 2 >"$work/two" &
 second=$!
-read -r one <&7
-read -r two <&7
+met
+one=$met
+met
+two=$met
 check 'two copies work at once' is $((one + two)) 3
-printf 'go\ngo\n' >&8
+"$open_gate" open 2
 wait "$first" "$second"
 check 'and both answer' is "$(cat "$work/one")-$(cat "$work/two")" 1-2
-end TERM "$server"
+end
 
 # One call is under way, one waits, and there is no room for two more.
-serve --queue 1 -- "$work/meet"
+serve_gate --queue 1
 "$WEFT" call --wait demo 1 >"$work/one" &
 first=$!
-read -r one <&7
+met
 waiting=()
 for i in 1 2 3; do
     "$WEFT" call demo "$i" >"$work/q$i" 2>"$work/q$i.err" &
@@ -189,24 +203,24 @@ wait -n "${waiting[@]}"
 wait -n "${waiting[@]}"
 check 'a full queue refuses two of four calls' is \
     "$(cat "$work"/q?.err | grep -c 'answered: ')" 2
-printf 'go\ngo\n' >&8
+"$open_gate" open 2
 wait "${waiting[@]}" "$first"
-read -r _ <&7
+met
 check 'and two are answered' is "$(cat "$work/one" "$work"/q[123] | wc -c)" 2
-end TERM "$server"
+end
 
 # A call that is given up while it waits never reaches the program.
-serve -- "$work/meet"
+serve_gate
 "$WEFT" call --wait demo 1 >"$work/one" &
 first=$!
-read -r one <&7
+met
 "$WEFT" call demo 2 --timeout 50ms 2>"$work/out.err"
 check 'a call in the queue can time out' is $? 124
 "$WEFT" call demo 3 >"$work/two" &
 second=$!
-printf 'go\ngo\n' >&8
+"$open_gate" open 2
 wait "$first" "$second"
-read -r one <&7
-check 'and the program never sees it' is "$one" 3
-end TERM "$server"
+met
+check 'and the program never sees it' is "$met" 3
+end
 finish

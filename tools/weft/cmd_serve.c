@@ -412,9 +412,8 @@ static uint64_t sooner(uint64_t a, uint64_t b)
 static int wait_for_more(server *me)
 {
     transfer *job = &me->job;
-    sys_watch watches[1 + 2 * COPIES_MAX] = {
-        {.handle = weft_service_handle(me->service)}};
-    size_t count = 1;
+    sys_watch watches[COPIES_MAX];
+    size_t count = 0;
     uint64_t until = job->deadline_ns;
     char text[128];
     int code = 0;
@@ -428,10 +427,11 @@ static int wait_for_more(server *me)
             continue;
         }
         until = at->call != NULL ? sooner(until, at->give_up_ns) : until;
-        count += filter_watch(&at->program, &watches[count]);
+        watches[count++] = filter_watch(&at->program);
     }
     progress_look(&job->bar, job->bytes);
-    event = sys_wait_many(watches, count, until, &code);
+    event = sys_wait_programs(weft_service_handle(me->service), watches, count,
+                              until, &code);
     if (event == SYS_INTERRUPTED) {
         me->interrupted = true;
         return TOOL_FAILED;
@@ -526,10 +526,6 @@ int cmd_serve(int argc, char **argv)
     }
     transfer_begin(&me.job, &values.common, "serve", operands.items[0],
                    "client");
-    if (!sys_programs_supported) {
-        return transfer_failed(&me.job, "cannot run a program: %s",
-                               weft_status_text(WEFT_ENOTSUP));
-    }
     operands.items[operands.count] = NULL; /* argv has room for it */
     me.values = &values;
     me.arguments = operands.items + 1;

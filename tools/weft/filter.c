@@ -109,11 +109,11 @@ filter_event filter_step(filter *me)
     return event == FILTER_WAITS && !reads ? FILTER_ENDED : event;
 }
 
-size_t filter_watch(const filter *me, sys_watch watches[2])
+sys_watch filter_watch(const filter *me)
 {
-    watches[0] = (sys_watch){.handle = me->program.output};
-    watches[1] = (sys_watch){.handle = me->program.input, .to_write = true};
-    return me->request != NULL && me->written < me->bytes ? 2 : 1;
+    return (sys_watch){.program = &me->program,
+                       .to_write =
+                           me->request != NULL && me->written < me->bytes};
 }
 
 void filter_end(filter *me, uint64_t deadline_ns, char *text, size_t room)

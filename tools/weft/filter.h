@@ -49,8 +49,8 @@ void filter_ask(filter *me, const char *request, size_t bytes);
 /* Goes on, as far as that is possible without waiting. */
 filter_event filter_step(filter *me);
 
-/* What to wait for before the next step: one or two watches. */
-size_t filter_watch(const filter *me, sys_watch watches[2]);
+/* What to wait for before the next step. */
+sys_watch filter_watch(const filter *me);
 
 /* Ends it, see sys_program_end. It may be started again. */
 void filter_end(filter *me, uint64_t deadline_ns, char *text, size_t room);

@@ -2,7 +2,7 @@
  *
  * sys.h - what the tool needs of the operating system beyond the library.
  *
- * sys_posix.c implements it, or sys_windows.c and sys_stream_windows.c. Codes
+ * The files sys_*_posix.c or sys_*_windows.c implement it. Codes
  * are errno values, or GetLastError() values on Windows; 0 is success.
  */
 #ifndef WEFT_SYS_H
@@ -87,17 +87,6 @@ sys_event sys_wait_handle(weft_handle handle, uint64_t deadline_ns, int *code);
 void sys_hold_signals(void);
 void sys_release_signals(void);
 
-/* One of several handles that are waited for. */
-typedef struct sys_watch {
-    weft_handle handle;
-    bool to_write; /* until it can be written, else until it can be read */
-    bool is_ready; /* set by the wait */
-} sys_watch;
-
-/* As sys_wait_handle, for at most 512 handles; SYS_READY: look at each. */
-sys_event sys_wait_many(sys_watch *watches, size_t count, uint64_t deadline_ns,
-                        int *code);
-
 /* ---------------------------------------------------------------- files --- */
 
 typedef enum sys_file_use {
@@ -134,13 +123,10 @@ int sys_file_sync(weft_handle file);
  * standard output; its standard error is ours.
  */
 typedef struct sys_program {
-    int64_t process; /* 0: there is none */
-    weft_handle input;
+    int64_t process;   /* 0: there is none */
+    weft_handle input; /* the pipes, where they are handles */
     weft_handle output;
 } sys_program;
-
-/* False: sys_program_start, which then fails, is all that may be called. */
-extern const bool sys_programs_supported;
 
 /* Starts arguments[0], found as the shell does; the list ends with NULL. */
 int sys_program_start(char **arguments, sys_program *program);
@@ -153,6 +139,19 @@ int sys_program_write(const sys_program *program, const void *data,
                       size_t bytes, size_t *written);
 int sys_program_read(const sys_program *program, void *buffer, size_t room,
                      size_t *bytes, bool *at_end);
+
+/* One of several programs that are waited for. */
+typedef struct sys_watch {
+    const sys_program *program;
+    bool to_write; /* until its input takes more, too */
+} sys_watch;
+
+/*
+ * As sys_wait_handle, and until one of at most 256 programs has output.
+ * SYS_READY: look at the handle and at each program.
+ */
+sys_event sys_wait_programs(weft_handle handle, const sys_watch *watches,
+                            size_t count, uint64_t deadline_ns, int *code);
 
 /* Closes its input, which asks it to end. */
 void sys_program_close_input(sys_program *program);

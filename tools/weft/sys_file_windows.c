@@ -3,9 +3,8 @@
  * Files on Windows. Who writes one lets others read it, and nobody write it.
  */
 #include <stdlib.h>
-#include <windows.h>
 
-#include "sys.h"
+#include "sys_windows.h"
 
 /* The largest piece that one ReadFile or WriteFile is given. */
 #define PIECE_BYTES ((size_t)1 << 30)
@@ -28,13 +27,11 @@ static HANDLE open_wide(const WCHAR *path, sys_file_use use)
 
 int sys_file_open(const char *path, sys_file_use use, weft_handle *file)
 {
-    int length = MultiByteToWideChar(CP_UTF8, 0, path, -1, NULL, 0);
-    WCHAR *wide = malloc((size_t)length * sizeof(*wide));
+    WCHAR *wide = sys_wide(path);
     HANDLE opened = INVALID_HANDLE_VALUE;
     int code = ERROR_NOT_ENOUGH_MEMORY;
 
     if (wide != NULL) {
-        (void)MultiByteToWideChar(CP_UTF8, 0, path, -1, wide, length);
         opened = open_wide(wide, use);
         code = opened != INVALID_HANDLE_VALUE ? 0 : (int)GetLastError();
     }

@@ -274,36 +274,40 @@ static struct timespec *time_left(uint64_t deadline_ns, struct timespec *left)
     return deadline_ns == WEFT_FOREVER ? NULL : left;
 }
 
-/* Puts the watches into the sets; the highest number plus 1, or -1. */
-static int fill_sets(const sys_watch *watches, size_t count, fd_set *readable,
-                     fd_set *writable)
+/* Adds one to a set. `*limit`, the highest number plus 1, is -1 if it can't. */
+static void add(weft_handle handle, fd_set *set, int *limit)
 {
-    int limit = 0;
+    int fd = (int)handle;
 
-    FD_ZERO(readable);
-    FD_ZERO(writable);
-    for (size_t i = 0; i < count; i++) {
-        int fd = (int)watches[i].handle;
-
-        if (fd >= FD_SETSIZE) {
-            return -1;
-        }
-        FD_SET(fd, watches[i].to_write ? writable : readable);
-        limit = fd >= limit ? fd + 1 : limit;
+    if (*limit < 0 || fd >= FD_SETSIZE) {
+        *limit = -1;
+        return;
     }
-    return limit;
+    FD_SET(fd, set);
+    *limit = fd >= *limit ? fd + 1 : *limit;
 }
 
-sys_event sys_wait_many(sys_watch *watches, size_t count, uint64_t deadline_ns,
-                        int *code)
+sys_event sys_wait_programs(weft_handle handle, const sys_watch *watches,
+                            size_t count, uint64_t deadline_ns, int *code)
 {
     for (;;) {
         struct timespec left;
         fd_set readable;
         fd_set writable;
-        int limit = fill_sets(watches, count, &readable, &writable);
+        int limit = 0;
         int ready;
 
+        FD_ZERO(&readable);
+        FD_ZERO(&writable);
+        if (handle != WEFT_HANDLE_NONE) {
+            add(handle, &readable, &limit);
+        }
+        for (size_t i = 0; i < count; i++) {
+            add(watches[i].program->output, &readable, &limit);
+            if (watches[i].to_write) {
+                add(watches[i].program->input, &writable, &limit);
+            }
+        }
         if (limit < 0) {
             *code = EMFILE;
             return SYS_ERROR;
@@ -316,27 +320,19 @@ sys_event sys_wait_many(sys_watch *watches, size_t count, uint64_t deadline_ns,
         if (ready == 0) {
             return SYS_DEADLINE;
         }
-        if (ready < 0 && errno != EINTR) {
-            *code = errno;
-            return SYS_ERROR;
-        }
-        for (size_t i = 0; ready > 0 && i < count; i++) {
-            watches[i].is_ready =
-                FD_ISSET((int)watches[i].handle,
-                         watches[i].to_write ? &writable : &readable) != 0;
-        }
         if (ready > 0) {
             return SYS_READY;
+        }
+        if (errno != EINTR) {
+            *code = errno;
+            return SYS_ERROR;
         }
     }
 }
 
 sys_event sys_wait_handle(weft_handle handle, uint64_t deadline_ns, int *code)
 {
-    sys_watch watch = {.handle = handle};
-
-    return sys_wait_many(&watch, handle != WEFT_HANDLE_NONE ? 1 : 0,
-                         deadline_ns, code);
+    return sys_wait_programs(handle, NULL, 0, deadline_ns, code);
 }
 
 /* --------------------------------------------------------------- places --- */

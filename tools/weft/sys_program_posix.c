@@ -24,8 +24,6 @@
 
 extern char **environ;
 
-const bool sys_programs_supported = true;
-
 /* ------------------------------------------------------------- starting --- */
 
 static void close_pair(int pair[2])

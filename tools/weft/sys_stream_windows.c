@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sys_wait_windows.h"
+#include "sys_windows.h"
 
 /* The largest piece that one ReadFile or WriteFile is given. */
 #define PIECE_BYTES (1u << 30)

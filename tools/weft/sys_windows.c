@@ -11,7 +11,7 @@
 #include <windows.h>
 
 #include "sys.h"
-#include "sys_wait_windows.h"
+#include "sys_windows.h"
 
 static HANDLE end_event;
 
@@ -66,6 +66,17 @@ static void take_unicode(int argc, char **argv)
         argv[i] = copy != NULL ? copy : argv[i];
     }
     (void)LocalFree(words);
+}
+
+WCHAR *sys_wide(const char *text)
+{
+    int length = MultiByteToWideChar(CP_UTF8, 0, text, -1, NULL, 0);
+    WCHAR *wide = malloc((size_t)length * sizeof(*wide));
+
+    if (wide != NULL) {
+        (void)MultiByteToWideChar(CP_UTF8, 0, text, -1, wide, length);
+    }
+    return wide;
 }
 
 /* The console's code page is not this process's alone: it gets it back. */
@@ -150,8 +161,7 @@ unsigned sys_terminal_columns(void)
 
 /* -------------------------------------------------------------- waiting --- */
 
-/* The time left in milliseconds, rounded up. */
-static DWORD wait_timeout(uint64_t deadline_ns)
+DWORD sys_timeout(uint64_t deadline_ns)
 {
     uint64_t now = weft_now_ns();
     uint64_t ms;
@@ -166,42 +176,70 @@ static DWORD wait_timeout(uint64_t deadline_ns)
     return ms < INFINITE - 1 ? (DWORD)ms : INFINITE - 1;
 }
 
-sys_event sys_wait_two(HANDLE first, HANDLE second, uint64_t deadline_ns,
-                       int *code)
+/* As WaitForMultipleObjectsEx, for one or two. */
+static DWORD wait_for(HANDLE first, HANDLE second, bool completes,
+                      uint64_t deadline_ns)
 {
     HANDLE handles[2] = {first, second};
     DWORD count = second != NULL ? 2 : 1;
     DWORD result;
 
     do {
-        result = WaitForMultipleObjects(count, handles, FALSE,
-                                        wait_timeout(deadline_ns));
+        result = WaitForMultipleObjectsEx(count, handles, FALSE,
+                                          sys_timeout(deadline_ns), completes);
     } while (result == WAIT_TIMEOUT && weft_now_ns() < deadline_ns);
-    if (result == WAIT_TIMEOUT) {
+    return result;
+}
+
+sys_event sys_wait_two(HANDLE first, HANDLE second, uint64_t deadline_ns,
+                       int *code)
+{
+    switch (wait_for(first, second, false, deadline_ns)) {
+    case WAIT_OBJECT_0:
+        return SYS_READY;
+    case WAIT_OBJECT_0 + 1:
+        return SYS_OTHER;
+    case WAIT_TIMEOUT:
         return SYS_DEADLINE;
-    }
-    if (result == WAIT_FAILED) {
+    default:
         *code = (int)GetLastError();
         return SYS_ERROR;
     }
-    return result == WAIT_OBJECT_0 ? SYS_READY : SYS_OTHER;
 }
 
-sys_event sys_wait_handle(weft_handle handle, uint64_t deadline_ns, int *code)
+static sys_event wait_end(weft_handle handle, bool completes,
+                          uint64_t deadline_ns, int *code)
 {
-    sys_event event;
+    HANDLE other = handle != WEFT_HANDLE_NONE ? (HANDLE)handle : NULL;
 
     if (end_event == NULL) {
         *code = ERROR_NOT_SUPPORTED;
         return SYS_ERROR;
     }
-    event = sys_wait_two(end_event,
-                         handle != WEFT_HANDLE_NONE ? (HANDLE)handle : NULL,
-                         deadline_ns, code);
-    if (event == SYS_READY || event == SYS_OTHER) {
-        return event == SYS_READY ? SYS_INTERRUPTED : SYS_READY;
+    switch (wait_for(end_event, other, completes, deadline_ns)) {
+    case WAIT_OBJECT_0:
+        return SYS_INTERRUPTED;
+    case WAIT_OBJECT_0 + 1:
+        return SYS_READY;
+    case WAIT_IO_COMPLETION:
+        return SYS_OTHER;
+    case WAIT_TIMEOUT:
+        return SYS_DEADLINE;
+    default:
+        *code = (int)GetLastError();
+        return SYS_ERROR;
     }
-    return event;
+}
+
+sys_event sys_wait_handle(weft_handle handle, uint64_t deadline_ns, int *code)
+{
+    return wait_end(handle, false, deadline_ns, code);
+}
+
+sys_event sys_wait_completion(weft_handle handle, uint64_t deadline_ns,
+                              int *code)
+{
+    return wait_end(handle, true, deadline_ns, code);
 }
 
 /*
