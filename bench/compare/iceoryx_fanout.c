@@ -4,6 +4,7 @@
  * shared chunks, and subscribers wait with their wait sets. A full queue loses
  * its oldest message; or, `iceoryx-wait`, the publisher waits (it spins and
  * yields). Its daemon, iox-roudi, must be running.
+ * The runtime ends with the process, see iceoryx.c.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -111,7 +112,6 @@ static void close_publisher(fanout_side *side)
         iox_pub_release_chunk(state->publisher, state->loan);
     }
     iox_pub_deinit(state->publisher);
-    iox_runtime_shutdown();
     free(state);
 }
 
@@ -196,7 +196,6 @@ static void leave(fanout_side *side)
                                    SubscriberState_HAS_DATA);
     iox_ws_deinit(state->wait_set);
     iox_sub_deinit(state->subscriber);
-    iox_runtime_shutdown();
     free(state);
 }
 

@@ -90,6 +90,7 @@ static inline void peer_flush(bench_side *side)
 /* What the libraries' files for these have. */
 extern const fanin_transport fanin_zeromq;
 extern const fanin_transport fanin_nng;
+extern const fanin_transport fanin_iceoryx;
 extern const fanout_transport fanout_zeromq;
 extern const fanout_transport fanout_zeromq_nodrop;
 extern const fanout_transport fanout_nng;
