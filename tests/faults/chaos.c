@@ -11,19 +11,17 @@
  *     and then those of the next one; lossy ones, a right count of the rest;
  *   - as a publisher, that nobody's death keeps it from publishing.
  *
- * In the end all leave in order, and nobody may hold anything of the dead. Said
- * but not judged is how long after the start of the next server the clients
- * had their next answer.
+ * In the end all leave in order, nobody may hold anything of the dead, and
+ * nothing of theirs may lie about. Said but not judged is how long after the
+ * start of the next server the clients had their next answer.
  *
  * $WEFT_CHAOS_S says for how many seconds, $WEFT_SEED which random numbers.
  */
-#include <errno.h>
 #include <inttypes.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 
 #include "check.h"
 #include "guard.h"
@@ -31,14 +29,14 @@
 #include "sides.h"
 
 #define SERVICE "chaos"
-#define CLIENTS 200u
+#define CLIENTS 200u /* at most: fewer where a process costs more */
 #define TOPICS 8u
 #define SERVER (CLIENTS + TOPICS) /* its place among all */
 #define PLACES (SERVER + 1)
 
 #define SECONDS 5
 #define LONELY_NS (30 * PEER_S)
-#define KILL_NS (20 * PEER_MS)
+#define KILL_NS (20 * PEER_MS * peer_cost)
 /* Twice in a short run, and every 10 s in a long one. */
 #define SERVER_KILLS_S(seconds) ((seconds) < 30 ? 2 : 10)
 
@@ -109,6 +107,23 @@ static bool is_over(const atomic_bool *told)
     return *told || weft_now_ns() >= late_ns;
 }
 
+/*
+ * Where handles are put into a process from outside, one may stay whose sender
+ * was killed before it could tell: a few in a thousand kills.
+ */
+static void check_holdings(const struct sides_holdings *before)
+{
+    struct sides_holdings without = *before;
+    int strays = sides_hold().handles - before->handles;
+
+    if (!peer_forks && (strays == 1 || strays == 2)) {
+        printf("# %d handles were on their way when their sender died\n",
+               strays);
+        without.handles += strays;
+    }
+    sides_check_holdings(&without);
+}
+
 struct errand {
     struct board *board;
     unsigned number;
@@ -158,7 +173,7 @@ static void serve(void *context)
             answer(service, &request);
         }
     }
-    sides_check_holdings(&before);
+    check_holdings(&before);
     weft_service_close(&service);
 }
 
@@ -232,7 +247,7 @@ static void publish(void *context)
         guard_nap_us(PACE_US);
     }
     await_no_subscribers(publisher);
-    sides_check_holdings(&before);
+    check_holdings(&before);
     weft_publisher_close(&publisher);
 }
 
@@ -442,13 +457,14 @@ static void use(void *context)
     }
     weft_client_close(&user.client);
     weft_subscriber_close(&user.subscriber);
-    sides_check_holdings(&before);
+    check_holdings(&before);
 }
 
 /* ---------------------------------------------------------------- chaos --- */
 
 struct chaos {
     peer_process children[PLACES];
+    unsigned clients;
     uint64_t seconds;
     uint64_t random;
     unsigned kills;
@@ -474,6 +490,20 @@ static void kill_and_restart(struct chaos *chaos, unsigned number)
     start(chaos, number);
 }
 
+static bool is_there(const struct chaos *chaos, unsigned number)
+{
+    return number < chaos->clients || number >= CLIENTS;
+}
+
+/* A client or a publisher. */
+static unsigned choose(struct chaos *chaos)
+{
+    unsigned number =
+        (unsigned)(peer_random(&chaos->random) % (chaos->clients + TOPICS));
+
+    return number < chaos->clients ? number : number - chaos->clients + CLIENTS;
+}
+
 static void nap_until(uint64_t ns)
 {
     uint64_t now = weft_now_ns();
@@ -493,8 +523,7 @@ static void rage(struct chaos *chaos)
     while (weft_now_ns() < until) {
         next_ns += KILL_NS;
         nap_until(next_ns);
-        kill_and_restart(chaos,
-                         (unsigned)(peer_random(&chaos->random) % SERVER));
+        kill_and_restart(chaos, choose(chaos));
         chaos->kills++;
         board->beats++;
         if (weft_now_ns() >= server_next_ns) {
@@ -508,14 +537,32 @@ static void rage(struct chaos *chaos)
 static void end_all(struct chaos *chaos)
 {
     board->over = true;
-    for (unsigned i = 0; i < CLIENTS; i++) {
+    for (unsigned i = 0; i < chaos->clients; i++) {
         CHECK(peer_ended_well(&chaos->children[i]));
     }
     board->clients_gone = true;
     for (unsigned i = CLIENTS; i < PLACES; i++) {
         CHECK(peer_ended_well(&chaos->children[i]));
     }
-    CHECK(waitpid(-1, NULL, WNOHANG) == -1 && errno == ECHILD);
+}
+
+/*
+ * On macOS memory has a name for some microseconds, and who is killed in them
+ * leaves it.
+ */
+static void check_litter(const struct chaos *chaos,
+                         const struct sides_litter *before)
+{
+    struct sides_litter now = sides_look_around();
+    unsigned memories = now.memories - before->memories;
+
+    if (memories > 0) {
+        printf("# %u pieces of memory were left with a name\n", memories);
+    }
+    if (!CHECK(now.things <= before->things &&
+               memories <= (chaos->kills + chaos->server_kills) / 50)) {
+        printf("# things about: %u, then %u\n", before->things, now.things);
+    }
 }
 
 /* --------------------------------------------------------------- report --- */
@@ -572,18 +619,24 @@ static uint64_t setting(const char *name, uint64_t instead)
 void test_main(void)
 {
     static struct chaos chaos;
+    struct sides_litter litter;
     struct sides_holdings before;
+    bool is_alone = sides_own_places();
 
     check_case("those who live on lose nothing, and keep nothing of the dead");
+    litter = sides_look_around();
     peer_names_begin();
     before = sides_hold();
+    chaos.clients = CLIENTS / peer_cost;
     chaos.seconds = setting("WEFT_CHAOS_S", SECONDS);
     chaos.random = setting("WEFT_SEED", weft_now_ns());
     printf("# WEFT_SEED=%" PRIu64 " WEFT_CHAOS_S=%" PRIu64 "\n", chaos.random,
            chaos.seconds);
     board = peer_shared(sizeof(*board));
     for (unsigned i = PLACES; i-- > 0;) {
-        start(&chaos, i);
+        if (is_there(&chaos, i)) {
+            start(&chaos, i);
+        }
     }
     rage(&chaos);
     end_all(&chaos);
@@ -592,4 +645,9 @@ void test_main(void)
     peer_unshare(board, sizeof(*board));
     sides_check_holdings(&before);
     peer_names_end();
+    if (is_alone) {
+        check_litter(&chaos, &litter);
+    } else {
+        printf("# not judged is what lies about: others may have left it\n");
+    }
 }

@@ -26,6 +26,16 @@ void sides_check_holdings(const struct sides_holdings *before);
  */
 bool sides_names_are_clean(const char *name);
 
+/* What lies where programs leave memory and temporary files. */
+struct sides_litter {
+    unsigned things;
+    unsigned memories; /* of the double, whose memory has a name at first */
+};
+struct sides_litter sides_look_around(void);
+
+/* Gives this process and its children such places of their own, if it may. */
+bool sides_own_places(void);
+
 /*
  * The children of this process's children become its own to wait for, when
  * those have died. An orphan must live until it is held.
