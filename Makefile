@@ -115,6 +115,11 @@ chaos: ## kill random processes for a minute; the others lose nothing
 	$(call build,dev)
 	@WEFT_CHAOS_S=$${WEFT_CHAOS_S:-60} $(BUILD)/dev/tests/test_faults_chaos
 
+stress: ## let lossy subscribers lose for an hour; they count it right
+	@scripts/setup build check
+	$(call build,dev)
+	@WEFT_LOSSY_S=$${WEFT_LOSSY_S:-1800} $(BUILD)/dev/tests/test_topic_lossy
+
 model: ## check the models of the protocols with Spin
 	@scripts/setup model
 	@models/run
@@ -138,5 +143,5 @@ clean: ## remove what was built, but not the tools
 	    ! -name tools -exec rm -rf {} +
 
 .PHONY: help tools build run check bench windows macos sanitize fuzz chaos \
-	model coverage fallbacks $(FALLBACKS) \
+	stress model coverage fallbacks $(FALLBACKS) \
 	lint format install clean

@@ -3,7 +3,8 @@
  * A lossy subscriber that is ten times too slow: it counts what it lost to the
  * message, never sees one that is mixed up, and the publisher does not wait.
  *
- * $WEFT_LOSSY_S says for how many seconds; an hour is a stress test.
+ * $WEFT_LOSSY_S says for how many seconds the slow one reads, and then the one
+ * that is lapped; make stress gives each half an hour.
  */
 #include <inttypes.h>
 #include <stdio.h>

@@ -81,6 +81,21 @@ static void note(struct reader_found *found,
     found->messages++;
 }
 
+/*
+ * The next message. A machine that stands still for longer than a reader waits
+ * is taken for a publisher that does; it is asked once more.
+ */
+static weft_status receive(weft_subscriber *subscriber,
+                           weft_publication *publication)
+{
+    weft_status status =
+        weft_subscriber_recv(subscriber, publication, peer_soon());
+
+    return status == WEFT_ETIMEDOUT
+               ? weft_subscriber_recv(subscriber, publication, peer_soon())
+               : status;
+}
+
 static void read_all(void *context)
 {
     const struct reader *reader = context;
@@ -98,7 +113,7 @@ static void read_all(void *context)
     for (;;) {
         weft_publication publication = {.data = data, .bytes = sizeof(data)};
 
-        status = weft_subscriber_recv(subscriber, &publication, peer_soon());
+        status = receive(subscriber, &publication);
         if (status != WEFT_OK ||
             !CHECK(reader_is_sound(&publication, reader->bytes_most))) {
             break;
