@@ -5,13 +5,12 @@
  */
 #include "check.h"
 
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "bench_fanin_board.h"
 #include "bench_round.h"
 #include "peer.h"
+#include "said.h"
 
 #define BYTES 40
 #define CLIENTS 3
@@ -158,18 +157,6 @@ static const fanin_transport hanging =
 static const fanin_transport dead =
     TOY(die_instead, connect_client, call_wrong);
 
-/* What the parent said last; the command's own prints it. */
-static char said[1024];
-
-void tool_error(const char *format, ...)
-{
-    va_list arguments;
-
-    va_start(arguments, format);
-    (void)vsnprintf(said, sizeof(said), format, arguments);
-    va_end(arguments);
-}
-
 static bool run(const fanin_transport *transport, fanin_result *result)
 {
     fanin_case test = {.clients = CLIENTS,
@@ -177,7 +164,7 @@ static bool run(const fanin_transport *transport, fanin_result *result)
                        .count = 50,
                        .idle_ns = 1000000};
 
-    said[0] = '\0';
+    said_begin();
     return fanin_round(transport, &test, result);
 }
 
@@ -187,9 +174,7 @@ static void expect_failure(const fanin_transport *transport,
     fanin_result result;
 
     CHECK(!run(transport, &result));
-    if (!CHECK(strstr(said, message) != NULL)) {
-        printf("# it said: %s\n", said);
-    }
+    said_expect(message);
 }
 
 void test_main(void)
@@ -202,7 +187,7 @@ void test_main(void)
     CHECK(result.calls_per_s > 0 && result.connect_p50_ns > 0);
     CHECK(result.p50_ns > 0 && result.p50_ns <= result.p99_ns);
     CHECK(result.slowest_ratio > 0 && result.slowest_ratio <= 1);
-    CHECK(*said == '\0');
+    CHECK(said_nothing());
 
     check_case("a wrong byte of an answer is found and named");
     expect_failure(&wrong, "toy: the answer to call 17 of client 1 is wrong "

@@ -6,13 +6,12 @@
  */
 #include "check.h"
 
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "bench_fanout_board.h"
 #include "bench_round.h"
 #include "peer.h"
+#include "said.h"
 
 #define BYTES 40
 #define SUBSCRIBERS 3
@@ -201,18 +200,6 @@ static const fanout_transport hanging =
 static const fanout_transport dead =
     TOY(true, die_instead, subscribe, take_wrong);
 
-/* What the parent said last; the command's own prints it. */
-static char said[1024];
-
-void tool_error(const char *format, ...)
-{
-    va_list arguments;
-
-    va_start(arguments, format);
-    (void)vsnprintf(said, sizeof(said), format, arguments);
-    va_end(arguments);
-}
-
 static bool run(const fanout_transport *transport, fanout_result *result)
 {
     fanout_case test = {.subscribers = SUBSCRIBERS,
@@ -222,7 +209,7 @@ static bool run(const fanout_transport *transport, fanout_result *result)
                         .pace_ns = 1000000,
                         .idle_ns = 1000000};
 
-    said[0] = '\0';
+    said_begin();
     return fanout_round(transport, &test, result);
 }
 
@@ -232,9 +219,7 @@ static void expect_failure(const fanout_transport *transport,
     fanout_result result;
 
     CHECK(!run(transport, &result));
-    if (!CHECK(strstr(said, message) != NULL)) {
-        printf("# it said: %s\n", said);
-    }
+    said_expect(message);
 }
 
 static void check_result(const fanout_transport *transport, uint64_t lost)
@@ -242,7 +227,7 @@ static void check_result(const fanout_transport *transport, uint64_t lost)
     fanout_result result;
 
     if (!CHECK(run(transport, &result))) {
-        printf("# it said: %s\n", said);
+        said_show();
         return;
     }
     CHECK(result.published == COUNT && result.lost == lost);
@@ -251,7 +236,7 @@ static void check_result(const fanout_transport *transport, uint64_t lost)
     CHECK(result.slowest_msgs_per_s <= result.subscriber_msgs_per_s);
     CHECK(result.p50_ns > 0 && result.p50_ns <= result.p99_ns);
     CHECK(result.p99_ns <= result.p999_ns && result.connect_p50_ns > 0);
-    CHECK(result.cpu_ns_per_msg >= 0 && *said == '\0');
+    CHECK(result.cpu_ns_per_msg >= 0 && said_nothing());
 }
 
 static void check_losses(void)

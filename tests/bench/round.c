@@ -6,13 +6,10 @@
  */
 #include "check.h"
 
-#include <stdarg.h>
-#include <stdio.h>
-#include <string.h>
-
 #include "bench_loop.h"
 #include "bench_round.h"
 #include "peer.h"
+#include "said.h"
 
 /* Side 1 does this to the fault's message. */
 typedef enum toy_fault { NONE, WRONG_BYTE, DIE, HANG, EXIT } toy_fault;
@@ -121,18 +118,6 @@ static const bench_transport toy_transport = {
     .end = end,
 };
 
-/* What the parent said last; the command's own prints it. */
-static char said[1024];
-
-void tool_error(const char *format, ...)
-{
-    va_list arguments;
-
-    va_start(arguments, format);
-    (void)vsnprintf(said, sizeof(said), format, arguments);
-    va_end(arguments);
-}
-
 /* Runs a round with a fault. */
 static bool run(toy_fault fault, bench_result *result)
 {
@@ -143,7 +128,7 @@ static bool run(toy_fault fault, bench_result *result)
     REQUIRE(bench_sys_cpus(cpus, 1) >= 1);
     test.cpus[0] = test.cpus[1] = cpus[0];
     chosen = fault;
-    said[0] = '\0';
+    said_begin();
     return bench_round(&toy_transport, &test, result);
 }
 
@@ -152,9 +137,7 @@ static void expect_failure(toy_fault fault, const char *message)
     bench_result result;
 
     CHECK(!run(fault, &result));
-    if (!CHECK(strstr(said, message) != NULL)) {
-        printf("# it said: %s\n", said);
-    }
+    said_expect(message);
 }
 
 void test_main(void)
@@ -166,7 +149,7 @@ void test_main(void)
     CHECK(run(NONE, &result));
     CHECK(result.min_ns > 0);
     CHECK(result.p50_ns <= result.p99_ns && result.p99_ns <= result.p999_ns);
-    CHECK(*said == '\0');
+    CHECK(said_nothing());
 
     check_case("a wrong byte fails the round and is named");
     expect_failure(WRONG_BYTE, "bench: toy: message 17 is wrong at byte 33");
