@@ -15,7 +15,8 @@
  * nothing of theirs may lie about. Said but not judged is how long after the
  * start of the next server the clients had their next answer.
  *
- * $WEFT_CHAOS_S says for how many seconds, $WEFT_SEED which random numbers.
+ * $WEFT_CHAOS_S says for how many seconds, $WEFT_CLIENTS with how many clients,
+ * $WEFT_SEED which random numbers.
  */
 #include <inttypes.h>
 #include <stdatomic.h>
@@ -627,7 +628,8 @@ void test_main(void)
     litter = sides_look_around();
     peer_names_begin();
     before = sides_hold();
-    chaos.clients = CLIENTS / peer_cost;
+    chaos.clients = (unsigned)setting("WEFT_CLIENTS", CLIENTS / peer_cost);
+    REQUIRE(chaos.clients > 0 && chaos.clients <= CLIENTS);
     chaos.seconds = setting("WEFT_CHAOS_S", SECONDS);
     chaos.random = setting("WEFT_SEED", weft_now_ns());
     printf("# WEFT_SEED=%" PRIu64 " WEFT_CHAOS_S=%" PRIu64 "\n", chaos.random,
