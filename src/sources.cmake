@@ -67,6 +67,7 @@ set(WEFT_OS_LINUX_SOURCES
     os/linux/endpoint.c
     os/linux/features.c
     os/linux/fence.c
+    os/linux/lookout.c
     os/linux/misc.c
     os/linux/process.c
     os/linux/set.c

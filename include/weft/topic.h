@@ -168,7 +168,8 @@ typedef struct weft_subscriber weft_subscriber;
 #define WEFT_SUBSCRIBER_AWAIT_NAME 8u
 /*
  * Go on when there is no publisher, at first or any more: whoever begins next
- * is waited for. weft_subscriber_handle answers WEFT_ENOTSUP then.
+ * is waited for. Who turns us away, or is no publisher, is not asked again
+ * before the name is taken anew.
  */
 #define WEFT_SUBSCRIBER_STAYS 16u
 
@@ -233,8 +234,10 @@ typedef struct weft_publication {
  * it has closed, is only told of the last one. While there are others, or with
  * WEFT_SUBSCRIBER_STAYS, the next call goes on; else the status stays.
  *
- * WEFT_ENOMEM, WEFT_ELIMIT, WEFT_EOS: it can't sleep. WEFT_EINVAL,
- * WEFT_EFORKED. Since 0.1.
+ * WEFT_ENOMEM, WEFT_ELIMIT, WEFT_EOS: it can't sleep; or, with
+ * WEFT_SUBSCRIBER_STAYS, it can't be told of the next publisher or can't join
+ * it, and the next call tries again. WEFT_ELIMIT: that one has too many
+ * subscribers. WEFT_EINVAL, WEFT_EFORKED. Since 0.1.
  */
 WEFT_API weft_status weft_subscriber_recv(weft_subscriber *subscriber,
                                           weft_publication *publication,
@@ -250,7 +253,8 @@ WEFT_API size_t weft_subscriber_message_max(const weft_subscriber *subscriber);
  * A handle for poll, epoll, kqueue or WaitForMultipleObjects. It may be waited
  * for only after weft_subscriber_recv has returned WEFT_EAGAIN to WEFT_NOW; it
  * is ready, level-triggered, when the next call may not. The subscriber's own.
- * WEFT_ENOTSUP: it has WEFT_SUBSCRIBER_STAYS. Since 0.1.
+ * Of one that stays, without a publisher, it is ready when somebody may have
+ * begun. Since 0.1.
  */
 WEFT_API weft_status weft_subscriber_handle(weft_subscriber *subscriber,
                                             weft_handle *handle);

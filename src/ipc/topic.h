@@ -232,6 +232,8 @@ struct weft_subscriber {
     struct wefti_source *source; /* in a poll set, or NULL */
     weft_handle pokes[2];        /* have the hub ready; opened when needed */
     bool is_poked;
+    bool is_awaiting;  /* nobody is in, and the hub tells when somebody comes */
+    unsigned hang_ups; /* instead of a welcome, since somebody came */
     uint64_t last_id;
 
     /* Others may have begun: at this time they are looked for; or never. */
@@ -245,6 +247,9 @@ struct weft_subscriber {
     weft_status last_end; /* of the one that left last */
     weft_detail detail;
 };
+
+/* The hub's id of the name that a subscriber awaits. */
+#define WEFTI_AWAITED_ID (WEFTOS_NEW_CONNECTION / 2)
 
 /* ---- topic_feed.c: reading one publisher's ring */
 
@@ -279,9 +284,15 @@ weft_status wefti_feed_fail(struct wefti_feed *feed, weft_status status,
  */
 weft_status wefti_topic_look(weft_subscriber *subscriber, uint64_t deadline_ns);
 
-/* Waits for one to begin, when there is none, and greets it. */
+/* Waits for one to begin, with no other wait, and greets it. */
 weft_status wefti_topic_await(weft_subscriber *subscriber,
                               uint64_t deadline_ns);
+
+/* Was it for a lack that may be over the next time? */
+static inline bool wefti_topic_lacks(weft_status status)
+{
+    return status == WEFT_ENOMEM || status == WEFT_EOS;
+}
 
 /* The publisher's answer, in what was received. */
 weft_status wefti_topic_take_welcome(struct wefti_feed *feed,
@@ -296,7 +307,10 @@ void wefti_topic_leave(weft_subscriber *subscriber, struct wefti_feed *feed,
 /* What has happened so far; never waits. */
 weft_status wefti_topic_hear(weft_subscriber *subscriber);
 
-/* Something is there, perhaps. WEFT_EAGAIN, WEFT_ETIMEDOUT: no. */
+/*
+ * Something is there, perhaps; with no publisher in, one to be greeted.
+ * WEFT_EAGAIN, WEFT_ETIMEDOUT: no.
+ */
 weft_status wefti_topic_wait(weft_subscriber *subscriber, uint64_t deadline_ns);
 
 /* Waits until all that were greeted have answered. */

@@ -141,6 +141,16 @@ static weft_status watch_process(struct wefti_feed *feed, weft_handle process,
     return status;
 }
 
+/* From now on publishers tell of each other. */
+static void await_no_name(weft_subscriber *subscriber)
+{
+    if (subscriber->is_awaiting) {
+        weftos_endpoint_forget(subscriber->hub, WEFTI_AWAITED_ID, WEFTOS_NONE,
+                               WEFTOS_NONE);
+        subscriber->is_awaiting = false;
+    }
+}
+
 /* Somebody has come indeed, of whom perhaps all others told. */
 static void forgive(weft_subscriber *subscriber)
 {
@@ -182,6 +192,7 @@ static weft_status take_segment(struct wefti_feed *feed,
     status = watch_process(feed, process, detail);
     if (status == WEFT_OK) {
         feed->has_welcomed = true;
+        await_no_name(feed->subscriber);
         forgive(feed->subscriber);
         /*
          * From now on it tells us who begins. Who began after we had looked,
@@ -338,6 +349,19 @@ static weft_status look_at(weft_subscriber *subscriber, uint64_t numbers,
     return found;
 }
 
+/* Which places are taken; with nobody in, has the hub tell of the next one. */
+static weft_status look_around(weft_subscriber *subscriber, uint64_t *numbers)
+{
+    bool awaits = subscriber->stays && subscriber->is_open &&
+                  (subscriber->is_awaiting || subscriber->feed_count == 0);
+    weft_status status = weftos_endpoint_numbers(
+        subscriber->name, awaits ? subscriber->hub : NULL, WEFTI_AWAITED_ID,
+        numbers, &subscriber->detail);
+
+    subscriber->is_awaiting = awaits && status == WEFT_OK;
+    return status;
+}
+
 weft_status wefti_topic_look(weft_subscriber *subscriber, uint64_t deadline_ns)
 {
     weft_status status = WEFT_ENOENT;
@@ -347,8 +371,7 @@ weft_status wefti_topic_look(weft_subscriber *subscriber, uint64_t deadline_ns)
     for (unsigned i = 0; i < 2 && status == WEFT_ENOENT; i++) {
         uint64_t numbers;
 
-        status = weftos_endpoint_numbers(subscriber->name, &numbers,
-                                         &subscriber->detail);
+        status = look_around(subscriber, &numbers);
         if (status == WEFT_OK) {
             status = numbers != 0 ? look_at(subscriber, numbers, deadline_ns)
                                   : WEFT_ENOENT;
@@ -356,6 +379,10 @@ weft_status wefti_topic_look(weft_subscriber *subscriber, uint64_t deadline_ns)
         if (subscriber->feed_count > 0) {
             return WEFT_OK;
         }
+    }
+    if (subscriber->is_open &&
+        (wefti_topic_lacks(status) || status == WEFT_ELIMIT)) {
+        subscriber->look_at_ns = WEFT_NOW;
     }
     return status == WEFT_ENOENT ? wefti_fail(&subscriber->detail, status,
                                               "find a publisher of the name")

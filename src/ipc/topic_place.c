@@ -124,7 +124,8 @@ static weft_status greet_others(const weft_publisher *publisher,
                                 weft_detail *detail)
 {
     uint64_t numbers = 0;
-    weft_status status = weftos_endpoint_numbers(name, &numbers, detail);
+    weft_status status =
+        weftos_endpoint_numbers(name, NULL, 0, &numbers, detail);
 
     for (unsigned i = 0; i < WEFTOS_NUMBERS && status == WEFT_OK; i++) {
         weft_status answer;
@@ -158,7 +159,8 @@ static weft_status look_for_others(const weft_publisher *publisher,
                                    bool *has_others, weft_detail *detail)
 {
     uint64_t numbers = 0;
-    weft_status status = weftos_endpoint_numbers(name, &numbers, detail);
+    weft_status status =
+        weftos_endpoint_numbers(name, NULL, 0, &numbers, detail);
 
     *has_others = false;
     for (unsigned i = 0;

@@ -17,6 +17,9 @@
 /* After so many messages in a row the kernel is asked for news. */
 #define UNHEARD_MOST 256
 
+/* Times that one which hangs up on us is tried again. */
+#define HANG_UPS_MOST 3
+
 /* Times that weft_subscriber_open looks again for others. */
 #define LOOKS_MOST 4
 
@@ -209,6 +212,22 @@ void weft_subscriber_close(weft_subscriber **subscriber_)
 /* -------------------------------------------------------------- receive --- */
 
 /*
+ * The only one has not let us in. It may have had a lack of something: one that
+ * hangs up is tried again, but not without end.
+ */
+static weft_status end_alone(weft_subscriber *subscriber, weft_status why)
+{
+    bool hung_up = why == WEFT_EPEERDIED;
+
+    if (wefti_topic_lacks(why) ||
+        (hung_up && subscriber->hang_ups < HANG_UPS_MOST)) {
+        subscriber->look_at_ns = WEFT_NOW;
+    }
+    subscriber->hang_ups += hung_up;
+    return wefti_topic_lacks(why) || why == WEFT_ELIMIT ? why : WEFT_OK;
+}
+
+/*
  * A publisher has left, or never let us in. WEFT_OK: there are others, or will
  * be, and nothing was lost.
  */
@@ -238,6 +257,9 @@ static weft_status end_feed(weft_subscriber *subscriber,
         subscriber->failed = subscriber->last_end;
         (void)wefti_topic_poke_hub(subscriber);
         return subscriber->failed;
+    }
+    if (!was_in && subscriber->feed_count == 0) {
+        return end_alone(subscriber, why);
     }
     return was_in && why != WEFT_ECLOSED ? why : WEFT_OK;
 }
@@ -304,13 +326,6 @@ static weft_status take_next(weft_subscriber *subscriber,
     return WEFT_EAGAIN;
 }
 
-static weft_status await(weft_subscriber *subscriber, uint64_t deadline_ns)
-{
-    return subscriber->feed_count > 0
-               ? wefti_topic_wait(subscriber, deadline_ns)
-               : wefti_topic_await(subscriber, deadline_ns);
-}
-
 /* It is overtaken again and again, or what it reads does not end. */
 static bool is_too_late(unsigned looks, uint64_t deadline_ns)
 {
@@ -344,7 +359,7 @@ weft_status weft_subscriber_recv(weft_subscriber *subscriber,
             status = take_next(subscriber, publication, &done);
         }
         if (status == WEFT_EAGAIN) {
-            status = await(subscriber, deadline_ns);
+            status = wefti_topic_wait(subscriber, deadline_ns);
         }
         if (status != WEFT_OK || done) {
             return status;
@@ -382,9 +397,6 @@ weft_status weft_subscriber_handle(weft_subscriber *subscriber,
     }
     if (weftos_process_token() != subscriber->token) {
         return WEFT_EFORKED;
-    }
-    if (subscriber->stays) {
-        return WEFT_ENOTSUP;
     }
     *handle = subscriber->handle;
     if (subscriber->is_exposed) {

@@ -174,6 +174,9 @@ static weft_status hear_one(weft_subscriber *subscriber, uint64_t deadline_ns)
         hear_feed(feed);
     } else if (id == POKE_ID) {
         hear_poke(subscriber);
+    } else if (id == WEFTI_AWAITED_ID) {
+        subscriber->hang_ups = 0;
+        subscriber->look_at_ns = WEFT_NOW;
     }
     return WEFT_OK;
 }
@@ -411,10 +414,53 @@ static weft_status sleep_or_look(weft_subscriber *subscriber,
     return status;
 }
 
+/* ------------------------------------------------------------- awaiting --- */
+
+/*
+ * Nobody is in: waits until somebody may have begun. To look has the hub tell
+ * of the next one.
+ */
+static weft_status await_first(weft_subscriber *subscriber,
+                               uint64_t deadline_ns)
+{
+    weft_status status = WEFT_OK;
+    uint64_t due_ns;
+
+    if (!subscriber->is_awaiting || weftos_now_ns() >= subscriber->look_at_ns) {
+        status = wefti_topic_look(subscriber, WEFT_NOW);
+        if (status == WEFT_ELIMIT && !subscriber->is_awaiting &&
+            deadline_ns != WEFT_NOW) {
+            return wefti_topic_await(subscriber, deadline_ns);
+        }
+        if (status != WEFT_ENOENT && status != WEFT_EAGAIN) {
+            return status;
+        }
+    }
+    due_ns = find_due(subscriber, deadline_ns);
+    status = hear_one(subscriber, due_ns);
+    return status == WEFT_ETIMEDOUT && due_ns < deadline_ns ? WEFT_OK : status;
+}
+
+static weft_status await_by(weft_subscriber *subscriber, uint64_t deadline_ns)
+{
+    weft_status status = await_first(subscriber, deadline_ns);
+    weft_status poked = WEFT_OK;
+
+    if (subscriber->look_at_ns != WEFT_FOREVER) {
+        poked = wefti_topic_poke_hub(subscriber);
+    }
+    return status == WEFT_OK || status == WEFT_EAGAIN
+               ? (poked != WEFT_OK ? poked : status)
+               : status;
+}
+
 weft_status wefti_topic_wait(weft_subscriber *subscriber, uint64_t deadline_ns)
 {
     weft_status status = WEFT_OK;
 
+    if (subscriber->feed_count == 0) {
+        return await_by(subscriber, deadline_ns);
+    }
     if (deadline_ns == WEFT_NOW) {
         return look(subscriber);
     }
@@ -427,7 +473,8 @@ weft_status wefti_topic_wait(weft_subscriber *subscriber, uint64_t deadline_ns)
 
 bool wefti_subscriber_is_ready(const weft_subscriber *subscriber)
 {
-    return subscriber->failed != WEFT_OK || subscriber->feed_count == 0 ||
+    return subscriber->failed != WEFT_OK ||
+           (subscriber->feed_count == 0 && !subscriber->is_awaiting) ||
            subscriber->look_at_ns != WEFT_FOREVER || has_news(subscriber);
 }
 

@@ -312,13 +312,6 @@ typedef struct weftos_endpoint weftos_endpoint;
 #define WEFTOS_NUMBERS 64
 
 /*
- * Which places of a name somebody seems to have: bit 0 is the name itself. One
- * that has died may still be among them. Nobody is asked, and nothing changed.
- */
-weft_status weftos_endpoint_numbers(const char *name, uint64_t *numbers,
-                                    weft_detail *detail);
-
-/*
  * Binds the name, as weft_channel_listen says. Without a name, NULL, it only
  * watches. `*handle`, the endpoint's own, is ready, level-triggered, while
  * weftos_endpoint_wait would return at once.
@@ -362,6 +355,20 @@ weft_status weftos_endpoint_watch(weftos_endpoint *endpoint, uint64_t id,
                                   weft_detail *detail);
 void weftos_endpoint_forget(weftos_endpoint *endpoint, uint64_t id,
                             weft_handle socket, weft_handle process);
+
+/*
+ * Which places of a name somebody seems to have: bit 0 is the name itself. One
+ * that has died may still be among them. Nobody is asked, and nothing changed.
+ *
+ * With an endpoint, which may be NULL: if somebody takes the first place after
+ * that, its wait tells `id`, once, or for no reason. To hear of the next one
+ * this has to be called again. One name at a time, until the id is forgotten,
+ * with WEFTOS_NONE for both handles. WEFT_ELIMIT: it can't be told of any more
+ * names. After a failure none is awaited.
+ */
+weft_status weftos_endpoint_numbers(const char *name, weftos_endpoint *endpoint,
+                                    uint64_t id, uint64_t *numbers,
+                                    weft_detail *detail);
 
 /*
  * Connects to a name, and says who listens there. Blocks until `deadline_ns`

@@ -2,7 +2,8 @@
  *
  * Fails every call to the operating system that a topic makes, one at a time
  * and in each of its ways: those of the publisher, of its own thread, and of a
- * subscriber, all in this process. Whatever fails: nobody hangs, somebody is
+ * subscriber, all in this process, and of one that stays without a publisher,
+ * in a poll set. Whatever fails: nobody hangs, somebody is
  * told or does without, all goes well when it is begun again, and nothing is
  * kept.
  */
@@ -20,6 +21,7 @@
 
 static weft_publisher *publisher;
 static weft_subscriber *subscriber;
+static weft_poll *poll;
 static uint64_t sent;
 static uint64_t received;
 
@@ -107,8 +109,58 @@ static bool fill_and_drain(void)
     return publish(weft_after_ns(PATIENCE_NS)) == WEFT_OK;
 }
 
+static bool await_in_set(void)
+{
+    weft_poll_item item;
+    size_t count;
+    weft_status status;
+
+    do {
+        status = weft_poll_wait(poll, &item, 1, &count,
+                                weft_after_ns(2 * PATIENCE_NS), NULL);
+        if (status == WEFT_OK) {
+            status = receive(WEFT_NOW);
+        }
+    } while (status == WEFT_EAGAIN);
+    return status == WEFT_OK;
+}
+
+static bool open_stays(void)
+{
+    weft_subscriber_options options = WEFT_SUBSCRIBER_OPTIONS_INIT;
+
+    sent = 0;
+    received = 0;
+    options.flags = WEFT_SUBSCRIBER_STAYS;
+    return weft_subscriber_open(NAME, &options, WEFT_NOW, &subscriber, NULL) ==
+               WEFT_OK &&
+           weft_poll_open(NULL, &poll, NULL) == WEFT_OK &&
+           weft_poll_add_subscriber(poll, subscriber, 0, NULL) == WEFT_OK &&
+           receive(WEFT_NOW) == WEFT_EAGAIN;
+}
+
+/* Two publishers, one after the other, of one that stays. */
+static bool stay(void)
+{
+    weft_publisher_options options = WEFT_PUBLISHER_OPTIONS_INIT;
+    bool is_through = open_stays();
+
+    options.ring_bytes = (size_t)16 << 10;
+    for (unsigned i = 0; i < 2 && is_through; i++) {
+        sent = 0;
+        received = 0;
+        is_through =
+            weft_publisher_open(NAME, &options, &publisher, NULL) == WEFT_OK &&
+            publish(WEFT_NOW) == WEFT_OK && await_in_set();
+        weft_publisher_close(&publisher);
+    }
+    weft_subscriber_close(&subscriber);
+    weft_poll_close(&poll);
+    return is_through;
+}
+
 /* False: something has failed. */
-static bool go_through(void)
+static bool follow(void)
 {
     bool is_through = open_both() && exchange() && fill_and_drain();
 
@@ -124,7 +176,8 @@ static bool go_through(void)
 }
 
 /* Returns how many ways the failed call has; 0: the script has ended before. */
-static unsigned fail(uint64_t number, unsigned variant)
+static unsigned fail(bool (*go_through)(void), uint64_t number,
+                     unsigned variant)
 {
     struct sides_holdings before = sides_hold();
     int64_t live = fake_live_allocations();
@@ -142,20 +195,27 @@ static unsigned fail(uint64_t number, unsigned variant)
     return variants;
 }
 
-void test_main(void)
+static void fail_each(bool (*go_through)(void))
 {
     uint64_t number = 0;
     unsigned variants;
 
-    check_case("each call of a topic fails once");
-    peer_names_begin();
     CHECK(go_through()); /* what is made once is kept */
     do {
-        variants = fail(++number, 0);
+        variants = fail(go_through, ++number, 0);
         for (unsigned i = 1; i < variants; i++) {
-            (void)fail(number, i);
+            (void)fail(go_through, number, i);
         }
     } while (variants != 0);
     CHECK(number > 30);
+}
+
+void test_main(void)
+{
+    peer_names_begin();
+    check_case("each call of a topic fails once");
+    fail_each(follow);
+    check_case("each call of one that stays fails once");
+    fail_each(stay);
     peer_names_end();
 }

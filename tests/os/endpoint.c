@@ -256,26 +256,112 @@ static void test_numbers(void)
     uint64_t numbers;
 
     check_case("the places of a name that are taken are found");
-    CHECK_STATUS(weftos_endpoint_numbers(NAME, &numbers, NULL), WEFT_OK);
+    CHECK_STATUS(weftos_endpoint_numbers(NAME, NULL, 0, &numbers, NULL),
+                 WEFT_OK);
     CHECK(numbers == 0);
     for (size_t i = 0; i < PLACES; i++) {
         REQUIRE(weftos_endpoint_open(places[i], 0600, &endpoints[i], &ready,
                                      NULL) == WEFT_OK);
     }
-    CHECK_STATUS(weftos_endpoint_numbers(NAME, &numbers, NULL), WEFT_OK);
+    CHECK_STATUS(weftos_endpoint_numbers(NAME, NULL, 0, &numbers, NULL),
+                 WEFT_OK);
     CHECK(numbers ==
           (UINT64_C(1) << 1 | UINT64_C(1) << 10 | UINT64_C(1) << 63));
     begin();
-    CHECK_STATUS(weftos_endpoint_numbers(NAME, &numbers, NULL), WEFT_OK);
+    CHECK_STATUS(weftos_endpoint_numbers(NAME, NULL, 0, &numbers, NULL),
+                 WEFT_OK);
     CHECK((numbers & 1) != 0);
     end();
     for (size_t i = 0; i < PLACES; i++) {
         weftos_endpoint_close(endpoints[i], false);
     }
-    CHECK_STATUS(weftos_endpoint_numbers(NAME, &numbers, NULL), WEFT_OK);
+    CHECK_STATUS(weftos_endpoint_numbers(NAME, NULL, 0, &numbers, NULL),
+                 WEFT_OK);
     CHECK(numbers == 0);
-    CHECK_STATUS(weftos_endpoint_numbers("two words", &numbers, NULL),
+    CHECK_STATUS(weftos_endpoint_numbers("two words", NULL, 0, &numbers, NULL),
                  WEFT_ENAME);
+}
+
+#define NAME_ID 9
+
+static weft_status look_at_name(weftos_endpoint *hub, uint64_t *numbers)
+{
+    return weftos_endpoint_numbers(NAME, hub, NAME_ID, numbers, NULL);
+}
+
+static weft_status await_told(weftos_endpoint *hub, uint64_t deadline_ns)
+{
+    uint64_t id = 0;
+    weft_status status =
+        weftos_endpoint_wait(hub, deadline_ns, false, &id, NULL);
+
+    CHECK(status != WEFT_OK || id == NAME_ID);
+    return status;
+}
+
+/* It may be told of other things too, for no reason, but not without end. */
+static void await_quiet(weftos_endpoint *hub, weft_handle handle)
+{
+    weft_status status = WEFT_OK;
+    uint64_t numbers;
+
+    for (unsigned i = 0; i < 20 && status == WEFT_OK; i++) {
+        CHECK_STATUS(look_at_name(hub, &numbers), WEFT_OK);
+        status = await_told(hub, WEFT_NOW);
+    }
+    CHECK_STATUS(status, WEFT_EAGAIN);
+    CHECK(!contract_is_ready(handle, 0));
+}
+
+static void await_taken(weftos_endpoint *hub)
+{
+    weft_status status = WEFT_OK;
+    uint64_t numbers = 0;
+
+    while (numbers == 0 && status == WEFT_OK) {
+        status = await_told(hub, peer_soon());
+        CHECK_STATUS(look_at_name(hub, &numbers), WEFT_OK);
+    }
+    CHECK_STATUS(status, WEFT_OK);
+    CHECK(numbers == 1);
+}
+
+/* `forgets`: the directory of names has to be made again. */
+static void test_watched_name(bool forgets)
+{
+    weftos_endpoint *hubs[2];
+    weft_handle handles[2];
+
+    check_case("who watches a name is told when somebody takes it");
+    if (forgets) {
+        peer_names_forget();
+    }
+    for (unsigned i = 0; i < 2; i++) {
+        REQUIRE(weftos_endpoint_open(NULL, 0, &hubs[i], &handles[i], NULL) ==
+                WEFT_OK);
+        await_quiet(hubs[i], handles[i]);
+    }
+    for (unsigned round = 0; round < 3; round++) {
+        begin();
+        for (unsigned i = 0; i < 2; i++) {
+            await_taken(hubs[i]);
+        }
+        end();
+        for (unsigned i = 0; i < 2; i++) {
+            await_quiet(hubs[i], handles[i]);
+        }
+    }
+    check_case("who has forgotten it is told no more");
+    for (unsigned i = 0; i < 2; i++) {
+        weftos_endpoint_forget(hubs[0], NAME_ID, WEFTOS_NONE, WEFTOS_NONE);
+    }
+    begin();
+    CHECK_STATUS(await_told(hubs[0], weft_after_ns(PEER_MS)), WEFT_ETIMEDOUT);
+    await_taken(hubs[1]);
+    end();
+    for (unsigned i = 0; i < 2; i++) {
+        weftos_endpoint_close(hubs[i], false);
+    }
 }
 
 /* ---------------------------------------------------------- connections --- */
@@ -657,6 +743,8 @@ void test_main(void)
     test_bad_names();
     test_good_names();
     test_numbers();
+    test_watched_name(false);
+    test_watched_name(true);
     test_nameless();
     test_both_ends();
     test_child();

@@ -11,6 +11,33 @@
 
 static weft_publisher *publisher;
 static weft_subscriber *subscriber;
+static weft_subscriber *stays; /* of a name that nobody has yet */
+
+static void open_stays(void)
+{
+    weft_subscriber_options options = WEFT_SUBSCRIBER_OPTIONS_INIT;
+    weft_publication publication = {.data = NULL};
+
+    options.flags = WEFT_SUBSCRIBER_STAYS;
+    REQUIRE(weft_subscriber_open("stays", &options, WEFT_NOW, &stays, NULL) ==
+            WEFT_OK);
+    CHECK_STATUS(weft_subscriber_recv(stays, &publication, WEFT_NOW),
+                 WEFT_EAGAIN);
+}
+
+/* The parent's is told of a publisher after the child has closed its copy. */
+static void check_stays(void)
+{
+    weft_publication publication = {.data = NULL};
+    weft_publisher *late = NULL;
+
+    REQUIRE(weft_publisher_open("stays", NULL, &late, NULL) == WEFT_OK);
+    CHECK_STATUS(weft_publisher_send(late, NULL, 0, WEFT_NOW), WEFT_OK);
+    CHECK_STATUS(weft_subscriber_recv(stays, &publication, peer_soon()),
+                 WEFT_OK);
+    weft_publisher_close(&late);
+    weft_subscriber_close(&stays);
+}
 
 static void look_in_child(void)
 {
@@ -29,6 +56,12 @@ static void look_in_child(void)
     CHECK_STATUS(weft_subscriber_handle(subscriber, &handle), WEFT_EFORKED);
     weft_subscriber_close(&subscriber);
     weft_publisher_close(&publisher);
+    CHECK_STATUS(weft_subscriber_recv(stays, &publication, WEFT_NOW),
+                 WEFT_EFORKED);
+    weft_subscriber_close(&stays);
+    /* Its own watch of names takes nothing from the parent's. */
+    open_stays();
+    weft_subscriber_close(&stays);
 }
 
 static void exchange(uint64_t from)
@@ -57,6 +90,7 @@ void test_main(void)
     REQUIRE(weft_subscriber_open(READER_TOPIC, NULL, peer_soon(), &subscriber,
                                  NULL) == WEFT_OK);
     exchange(0);
+    open_stays();
     child = fork();
     REQUIRE(child >= 0);
     if (child == 0) {
@@ -66,6 +100,7 @@ void test_main(void)
     CHECK(waitpid(child, &status, 0) == child && status == 0);
     check_case("the parent's go on");
     exchange(10);
+    check_stays();
     weft_subscriber_close(&subscriber);
     weft_publisher_close(&publisher);
     publisher = reader_open(NULL);

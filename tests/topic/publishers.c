@@ -265,9 +265,7 @@ static void test_stays(void)
 {
     weft_subscriber *subscriber = subscribe(WEFT_SUBSCRIBER_STAYS);
     weft_publication publication = {.data = NULL};
-    weft_handle handle;
 
-    CHECK_STATUS(weft_subscriber_handle(subscriber, &handle), WEFT_ENOTSUP);
     CHECK(weft_subscriber_message_max(subscriber) == 0);
     CHECK_STATUS(weft_subscriber_recv(subscriber, &publication, WEFT_NOW),
                  WEFT_EAGAIN);

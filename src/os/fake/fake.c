@@ -536,14 +536,15 @@ weft_status weftos_socket_wait(weft_handle socket, bool room,
 
 /* ------------------------------------------------------------ endpoints --- */
 
-weft_status weftos_endpoint_numbers(const char *name, uint64_t *numbers,
+weft_status weftos_endpoint_numbers(const char *name, weftos_endpoint *endpoint,
+                                    uint64_t id, uint64_t *numbers,
                                     weft_detail *detail)
 {
     weft_status status;
 
     return strikes(FAKE_ENDPOINT_NUMBERS, &status, detail)
                ? status
-               : weftreal_endpoint_numbers(name, numbers, detail);
+               : weftreal_endpoint_numbers(name, endpoint, id, numbers, detail);
 }
 
 weft_status weftos_endpoint_open(const char *name, unsigned mode,

@@ -18,7 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "vigil.h"
+#include "lookout.h"
 
 /* Connections that the kernel holds until we look at them. */
 #define BACKLOG 128
@@ -28,7 +28,12 @@ struct weftos_endpoint {
     int epoll;
     struct sockaddr_un address;
     struct stat bound; /* our socket file, to remove no other's */
+    struct weftos_awaited awaited;
+    uint64_t awaited_id;
 };
+
+/* What the epoll says of a name that is awaited: no id of anybody's. */
+#define AWAITED (WEFTOS_NEW_CONNECTION - 1)
 
 /* --------------------------------------------------------------- listen --- */
 
@@ -164,6 +169,7 @@ weft_status weftos_endpoint_open(const char *name, unsigned mode,
     }
     endpoint->socket = -1;
     endpoint->epoll = -1;
+    endpoint->awaited = (struct weftos_awaited)WEFTOS_AWAITED_NONE;
     status = start(endpoint, name, mode, detail);
     if (status != WEFT_OK) {
         weftos_endpoint_close(endpoint, true);
@@ -188,6 +194,7 @@ void weftos_endpoint_close(weftos_endpoint *endpoint, bool forked)
         found.st_dev == endpoint->bound.st_dev) {
         (void)unlink(endpoint->address.sun_path);
     }
+    weftos_await_close(&endpoint->awaited, forked);
     weftos_close(endpoint->socket);
     weftos_close(endpoint->epoll);
     free(endpoint);
@@ -204,10 +211,13 @@ weft_status weftos_endpoint_wait(weftos_endpoint *endpoint,
     struct timespec left;
     int count;
 
+    weftos_await_tidy(&endpoint->awaited);
     do {
         count = weftos_epoll_wait(endpoint->epoll, &event, 1,
                                   weftos_time_left(deadline_ns, &left));
-    } while (count < 0 && errno == EINTR && !interruptible);
+    } while ((count < 0 && errno == EINTR && !interruptible) ||
+             (count > 0 && event.data.u64 == AWAITED &&
+              !weftos_await_hear(&endpoint->awaited)));
     if (count < 0) {
         return weftos_fail_errno(detail, step);
     }
@@ -216,7 +226,7 @@ weft_status weftos_endpoint_wait(weftos_endpoint *endpoint,
             detail, deadline_ns == WEFT_NOW ? WEFT_EAGAIN : WEFT_ETIMEDOUT, 0,
             step);
     }
-    *id = event.data.u64;
+    *id = event.data.u64 == AWAITED ? endpoint->awaited_id : event.data.u64;
     return WEFT_OK;
 }
 
@@ -245,10 +255,23 @@ void weftos_endpoint_forget(weftos_endpoint *endpoint, uint64_t id,
                             weft_handle socket, weft_handle process)
 {
     (void)id; /* epoll knows them by their descriptors */
+    if (socket == WEFTOS_NONE) {
+        weftos_await_end(&endpoint->awaited);
+        return;
+    }
     (void)epoll_ctl(endpoint->epoll, EPOLL_CTL_DEL, (int)socket, NULL);
     if (process != WEFTOS_NONE) {
         (void)epoll_ctl(endpoint->epoll, EPOLL_CTL_DEL, (int)process, NULL);
     }
+}
+
+weft_status weftos_endpoint_await(weftos_endpoint *endpoint, uint64_t id,
+                                  const struct weftos_place *place,
+                                  weft_detail *detail)
+{
+    endpoint->awaited_id = id;
+    return weftos_await_begin(&endpoint->awaited, endpoint->epoll, AWAITED,
+                              place, detail);
 }
 
 static weft_status ask_peer(int fd, weftos_peer *peer, weft_detail *detail)
@@ -399,7 +422,7 @@ static weft_status await_name(const char *name, const struct patience *patience,
     weft_status status = weftos_place_name(name, &place, detail);
 
     if (status == WEFT_OK) {
-        status = weftos_vigil_begin(&vigil, &place, detail);
+        status = weftos_vigil_begin(&vigil, &place, true, detail);
     }
     if (status != WEFT_OK) {
         return status;
@@ -413,7 +436,7 @@ static weft_status await_name(const char *name, const struct patience *patience,
             status = waited != WEFT_OK ? waited : WEFT_ENOENT;
         }
     } while (status == WEFT_ENOENT && !vigil.is_over);
-    weftos_vigil_end(&vigil);
+    weftos_vigil_end(&vigil, false);
     return status;
 }
 

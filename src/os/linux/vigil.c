@@ -8,7 +8,9 @@
  * that of the directory, and those who can't have one connect to it. They are
  * never let in: the kernel hangs up on them when the keeper leaves the door,
  * because its watch has told it something, or because it dies. Then all try
- * the name again. Others with a watch stand at the door too, to keep it next.
+ * the name again. Others with a watch stand at the door too, to keep it next;
+ * but not endpoints (lookout.h), whose program may be busy with other things.
+ * They keep a door that nobody has: a slow keeper is better than none.
  *
  * Somebody whose watch was refused could not wait at all without the door; all
  * others rely on nobody. Only a process of the same user is taken for a keeper.
@@ -42,45 +44,63 @@
  * not exist, its parent. It may have come into being between the two, so it is
  * tried once more. A watch of the parent is good for one change.
  */
-static int watch_directory(const struct weftos_place *place, bool *is_parent)
+static int watch_directory(const struct weftos_place *place,
+                           struct weftos_vigil *vigil)
 {
     const uint32_t mask = IN_CREATE | IN_MOVED_TO | IN_ATTRIB;
     const char *directory = place->directory_path;
     char parent[PATH_MAX];
     int watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 
-    *is_parent = false;
-    if (watch < 0 || inotify_add_watch(watch, directory, mask) >= 0) {
+    vigil->is_over = false;
+    vigil->marks[1] = -1;
+    if (watch < 0) {
+        return watch;
+    }
+    vigil->marks[0] = inotify_add_watch(watch, directory, mask);
+    if (vigil->marks[0] >= 0) {
         return watch;
     }
     weftos_place_parent(directory, parent);
-    if (errno == ENOENT && inotify_add_watch(watch, parent, mask) >= 0) {
-        (void)inotify_add_watch(watch, directory, mask);
-        *is_parent = true;
+    if (errno == ENOENT) {
+        vigil->marks[0] = inotify_add_watch(watch, parent, mask);
+    }
+    if (vigil->marks[0] >= 0) {
+        vigil->marks[1] = inotify_add_watch(watch, directory, mask);
+        vigil->is_over = true;
         return watch;
     }
     weftos_close(watch);
     return -1;
 }
 
-/* Takes some events. False: what was watched is no more. */
-static bool take_events(int watch)
+/*
+ * Takes some events, and tells of them unless `tell` is NULL. 0: there are
+ * none. -1: what was watched is no more.
+ */
+static int take_events(int watch, weftos_vigil_tell *tell, void *context)
 {
     /* Room for one event with the longest name; aligned as the events are. */
     _Alignas(struct inotify_event) char events[4096];
     ssize_t bytes = read(watch, events, sizeof(events));
     ssize_t at = 0;
+    int count = 0;
 
     while (at < bytes) {
         const struct inotify_event *event =
             (const struct inotify_event *)(const void *)(events + at);
 
         if ((event->mask & IN_IGNORED) != 0) {
-            return false;
+            return -1;
         }
+        if (tell != NULL) {
+            /* Without a name: the directory itself, or too many events. */
+            tell(context, event->len > 0 ? event->name : NULL);
+        }
+        count++;
         at += (ssize_t)sizeof(*event) + (ssize_t)event->len;
     }
-    return true;
+    return count;
 }
 
 /* ----------------------------------------------------------------- door --- */
@@ -161,7 +181,8 @@ static bool try_door(struct weftos_vigil *vigil)
     vigil->keeps = vigil->watch >= 0 && keep_door(vigil->door, &vigil->address,
                                                   vigil->address_bytes);
     if (vigil->keeps ||
-        stand_at_door(vigil->door, &vigil->address, vigil->address_bytes)) {
+        ((vigil->stands || vigil->watch < 0) &&
+         stand_at_door(vigil->door, &vigil->address, vigil->address_bytes))) {
         return true;
     }
     weftos_close(vigil->door);
@@ -172,14 +193,15 @@ static bool try_door(struct weftos_vigil *vigil)
 /* ---------------------------------------------------------------- vigil --- */
 
 weft_status weftos_vigil_begin(struct weftos_vigil *vigil,
-                               const struct weftos_place *place,
+                               const struct weftos_place *place, bool stands,
                                weft_detail *detail)
 {
     vigil->keeps = false;
+    vigil->stands = stands;
     vigil->door = -1;
     vigil->address_bytes = find_door(place, &vigil->address);
     for (unsigned i = 0; i < DOOR_TRIES; i++) {
-        vigil->watch = watch_directory(place, &vigil->is_over);
+        vigil->watch = watch_directory(place, vigil);
         if (vigil->watch < 0 && errno != EMFILE) {
             break;
         }
@@ -192,6 +214,15 @@ weft_status weftos_vigil_begin(struct weftos_vigil *vigil,
         errno = EMFILE;
     }
     return weftos_fail_errno(detail, "watch for the name");
+}
+
+/* Those at the door may wait for another name than the keeper. */
+static void tell_those_at_door(struct weftos_vigil *vigil)
+{
+    if (vigil->keeps) {
+        leave_door(vigil);
+        (void)try_door(vigil);
+    }
 }
 
 weft_status weftos_vigil_wait(struct weftos_vigil *vigil, uint64_t deadline_ns,
@@ -209,16 +240,69 @@ weft_status weftos_vigil_wait(struct weftos_vigil *vigil, uint64_t deadline_ns,
         leave_door(vigil);
         (void)try_door(vigil);
     }
-    if (status == WEFT_OK && !take_events(vigil->watch)) {
-        vigil->is_over = true;
+    if (status == WEFT_OK) {
+        vigil->is_over =
+            take_events(vigil->watch, NULL, NULL) < 0 || vigil->is_over;
+        tell_those_at_door(vigil);
     }
     return status == WEFT_EPEERDIED ? WEFT_OK : status;
 }
 
-/* The door first: to close a watch takes the kernel 7 ms and more. */
-void weftos_vigil_end(struct weftos_vigil *vigil)
+int weftos_vigil_handle(const struct weftos_vigil *vigil)
 {
-    leave_door(vigil);
+    return vigil->watch >= 0 ? vigil->watch : vigil->door;
+}
+
+bool weftos_vigil_look(struct weftos_vigil *vigil, weftos_vigil_tell *tell,
+                       void *context)
+{
+    int count = 0;
+    int events;
+
+    if (vigil->watch < 0) {
+        if (weftos_socket_wait(vigil->door, false, WEFTOS_NONE, WEFT_NOW, false,
+                               NULL) == WEFT_OK) {
+            tell(context, NULL);
+            return true;
+        }
+        return false;
+    }
+    do {
+        events = take_events(vigil->watch, tell, context);
+        count += events > 0;
+    } while (events > 0);
+    if (events < 0 || (count > 0 && vigil->is_over)) {
+        tell(context, NULL);
+        return true;
+    }
+    if (count > 0) {
+        tell_those_at_door(vigil);
+    }
+    return false;
+}
+
+/* The door first: to close a watch takes the kernel 7 ms and more. */
+void weftos_vigil_end(struct weftos_vigil *vigil, bool forked)
+{
+    if (!forked) {
+        leave_door(vigil);
+    }
+    weftos_close(vigil->door);
     weftos_close(vigil->watch);
+    vigil->door = -1;
     vigil->watch = -1;
+}
+
+int weftos_vigil_end_soon(struct weftos_vigil *vigil)
+{
+    int watch = vigil->watch;
+
+    leave_door(vigil);
+    for (unsigned i = 0; i < 2 && watch >= 0; i++) {
+        if (vigil->marks[i] >= 0) {
+            (void)inotify_rm_watch(watch, vigil->marks[i]);
+        }
+    }
+    vigil->watch = -1;
+    return watch;
 }

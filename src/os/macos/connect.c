@@ -89,52 +89,69 @@ static weft_status connect_once(const char *name, weft_handle *socket,
 
 /* ----------------------------------------------------------------- wait --- */
 
-/* What hears of changes in the directory of a name. */
+/* What hears of changes in the directory of a name, in a kqueue of its own. */
 struct ear {
     struct weftos_queue queue;
-    int directory;
-    int parent;
+    struct weftos_changes changes;
 };
 
-static void close_ear(struct ear *ear)
+void weftos_changes_close(struct weftos_changes *changes)
 {
-    weftos_close(ear->directory);
-    weftos_close(ear->parent);
-    weftos_queue_close(&ear->queue);
+    weftos_close(changes->directory);
+    weftos_close(changes->parent);
+    *changes = (struct weftos_changes)WEFTOS_CHANGES_NONE;
 }
 
-static int listen_to(const struct ear *ear, const char *path, int *fd)
+static int listen_to(int queue, const char *path, uint64_t id, int *fd)
 {
     *fd = open(path, O_EVTONLY | O_CLOEXEC);
-    return *fd < 0
-               ? -1
-               : weftos_queue_change(ear->queue.fd, (uintptr_t)*fd,
-                                     EVFILT_VNODE, EV_ADD | EV_CLEAR,
-                                     NOTE_WRITE | NOTE_DELETE | NOTE_RENAME, 0);
+    return *fd < 0 ? -1
+                   : weftos_queue_change(
+                         queue, (uintptr_t)*fd, EVFILT_VNODE, EV_ADD | EV_CLEAR,
+                         NOTE_WRITE | NOTE_DELETE | NOTE_RENAME, id);
 }
 
-/*
- * Listens to the directory; where it does not exist, to its parent. It may
- * have come into being between the two, so it is tried once more.
- */
-static int listen_to_place(struct ear *ear, const struct weftos_place *place)
+/* The directory may have come into being between the two: it is tried again. */
+static int listen_to_place(struct weftos_changes *changes, int queue,
+                           const struct weftos_place *place, uint64_t id)
 {
     const char *directory = place->directory_path;
     char parent[PATH_MAX];
 
-    if (listen_to(ear, directory, &ear->directory) == 0) {
+    if (listen_to(queue, directory, id, &changes->directory) == 0) {
         return 0;
     }
     if (errno != ENOENT) {
         return -1;
     }
     weftos_place_parent(directory, parent);
-    if (listen_to(ear, parent, &ear->parent) != 0) {
+    if (listen_to(queue, parent, id, &changes->parent) != 0) {
         return -1;
     }
-    return listen_to(ear, directory, &ear->directory) == 0 || errno == ENOENT
+    return listen_to(queue, directory, id, &changes->directory) == 0 ||
+                   errno == ENOENT
                ? 0
                : -1;
+}
+
+weft_status weftos_changes_open(struct weftos_changes *changes, int queue,
+                                const struct weftos_place *place, uint64_t id,
+                                weft_detail *detail)
+{
+    weft_status status = WEFT_OK;
+
+    *changes = (struct weftos_changes)WEFTOS_CHANGES_NONE;
+    if (listen_to_place(changes, queue, place, id) != 0) {
+        status = weftos_fail_errno(detail, "watch for the name");
+        weftos_changes_close(changes);
+    }
+    return status;
+}
+
+static void close_ear(struct ear *ear)
+{
+    weftos_changes_close(&ear->changes);
+    weftos_queue_close(&ear->queue);
 }
 
 static weft_status open_ear(struct ear *ear, const char *name,
@@ -143,16 +160,14 @@ static weft_status open_ear(struct ear *ear, const char *name,
     struct weftos_place place;
     weft_status status;
 
-    *ear =
-        (struct ear){.queue = WEFTOS_QUEUE_NONE, .directory = -1, .parent = -1};
+    *ear = (struct ear){WEFTOS_QUEUE_NONE, WEFTOS_CHANGES_NONE};
     status = weftos_place_name(name, &place, detail);
     if (status == WEFT_OK) {
         status = weftos_queue_open(&ear->queue, detail);
     }
-    if (status == WEFT_OK && listen_to_place(ear, &place) != 0) {
-        status = weftos_fail_errno(detail, "watch for the name");
-    }
-    return status;
+    return status == WEFT_OK ? weftos_changes_open(&ear->changes, ear->queue.fd,
+                                                   &place, 0, detail)
+                             : status;
 }
 
 static weft_status await_change(const struct ear *ear,

@@ -53,9 +53,11 @@ struct weftos_endpoint {
     struct sockaddr_un other; /* the name's other name, see above */
     struct stat bound;        /* our socket file, to remove no other's */
     bool is_bound;
-    int64_t full_at; /* where the kernel begins to refuse */
-    int64_t pending; /* connections, when we last looked */
-    bool was_full;   /* or almost */
+    int64_t full_at;               /* where the kernel begins to refuse */
+    int64_t pending;               /* connections, when we last looked */
+    bool was_full;                 /* or almost */
+    struct weftos_changes awaited; /* those of an awaited name's directory */
+    uint64_t awaited_id;
 };
 
 /* --------------------------------------------------------------- listen --- */
@@ -231,6 +233,7 @@ weft_status weftos_endpoint_open(const char *name, unsigned mode,
     }
     endpoint->socket = -1;
     endpoint->queue.fd = -1;
+    endpoint->awaited = (struct weftos_changes)WEFTOS_CHANGES_NONE;
     status = start(endpoint, name, mode, detail);
     if (status != WEFT_OK) {
         weftos_endpoint_close(endpoint, true);
@@ -261,6 +264,7 @@ void weftos_endpoint_close(weftos_endpoint *endpoint, bool forked)
         endpoint->watched = first->next;
         free(first);
     }
+    weftos_changes_close(&endpoint->awaited);
     weftos_close(endpoint->socket);
     weftos_queue_close(&endpoint->queue);
     free(endpoint);
@@ -377,11 +381,39 @@ weft_status weftos_endpoint_watch(weftos_endpoint *endpoint, uint64_t id,
 void weftos_endpoint_forget(weftos_endpoint *endpoint, uint64_t id,
                             weft_handle socket, weft_handle process)
 {
+    if (socket == WEFTOS_NONE) {
+        weftos_changes_close(&endpoint->awaited);
+        return;
+    }
     (void)weftos_queue_change(endpoint->queue.fd, (uintptr_t)socket,
                               EVFILT_READ, EV_DELETE, 0, 0);
     if (process != WEFTOS_NONE) {
         forget_process(endpoint, id);
     }
+}
+
+weft_status weftos_endpoint_await(weftos_endpoint *endpoint, uint64_t id,
+                                  const struct weftos_place *place,
+                                  weft_detail *detail)
+{
+    endpoint->awaited_id = id;
+    /* One that listens to the directory alone goes on. */
+    if (endpoint->awaited.directory >= 0 && endpoint->awaited.parent < 0) {
+        return WEFT_OK;
+    }
+    weftos_changes_close(&endpoint->awaited);
+    return weftos_changes_open(&endpoint->awaited, endpoint->queue.fd, place,
+                               WEFTOS_NEW_CONNECTION, detail);
+}
+
+/* What was heard of an awaited name; a directory that has gone is let go of. */
+static uint64_t take_change(weftos_endpoint *endpoint,
+                            const struct kevent *event)
+{
+    if ((event->fflags & (NOTE_DELETE | NOTE_RENAME)) != 0) {
+        weftos_changes_close(&endpoint->awaited);
+    }
+    return endpoint->awaited_id;
 }
 
 /* --------------------------------------------------------------- accept --- */
@@ -416,6 +448,10 @@ weft_status weftos_endpoint_wait(weftos_endpoint *endpoint,
         if (status != WEFT_OK) {
             return status;
         }
+    }
+    if (event.filter == EVFILT_VNODE) {
+        *id = take_change(endpoint, &event);
+        return WEFT_OK;
     }
     *id = (uint64_t)(uintptr_t)event.udata;
     if (*id == WEFTOS_NEW_CONNECTION) {

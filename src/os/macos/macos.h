@@ -89,6 +89,27 @@ int weftos_socket_make(int type);
  */
 weft_status weftos_socket_prepare(int fd, weft_detail *detail);
 
+/* What hears, in a kqueue, of changes to the directory of a name. */
+struct weftos_changes {
+    int directory; /* -1: it does not exist */
+    int parent;    /* then this; good for one change */
+};
+
+#define WEFTOS_CHANGES_NONE                                                    \
+    {                                                                          \
+        -1, -1                                                                 \
+    }
+
+/*
+ * Listens to the directory; where it does not exist, to its parent. The events
+ * are of EVFILT_VNODE, and come once.
+ */
+struct weftos_place;
+weft_status weftos_changes_open(struct weftos_changes *changes, int queue,
+                                const struct weftos_place *place, uint64_t id,
+                                weft_detail *detail);
+void weftos_changes_close(struct weftos_changes *changes);
+
 /* Whether any socket is open at an address, with a full queue or not. */
 struct sockaddr_un;
 bool weftos_is_alive(const struct sockaddr_un *address);

@@ -54,7 +54,8 @@ static weft_status look(const struct weftos_place *place, const char *stem,
     return WEFT_OK;
 }
 
-weft_status weftos_endpoint_numbers(const char *name, uint64_t *numbers,
+weft_status weftos_endpoint_numbers(const char *name, weftos_endpoint *endpoint,
+                                    uint64_t id, uint64_t *numbers,
                                     weft_detail *detail)
 {
     const char *slash = strrchr(name, '/');
@@ -63,6 +64,9 @@ weft_status weftos_endpoint_numbers(const char *name, uint64_t *numbers,
     int cancel;
 
     *numbers = 0;
+    if (status == WEFT_OK && endpoint != NULL) {
+        status = weftos_endpoint_await(endpoint, id, &place, detail);
+    }
     if (status != WEFT_OK) {
         return status;
     }
@@ -70,5 +74,8 @@ weft_status weftos_endpoint_numbers(const char *name, uint64_t *numbers,
     (void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
     status = look(&place, slash != NULL ? slash + 1 : name, numbers, detail);
     (void)pthread_setcancelstate(cancel, &cancel);
+    if (status != WEFT_OK && endpoint != NULL) {
+        weftos_endpoint_forget(endpoint, id, WEFTOS_NONE, WEFTOS_NONE);
+    }
     return status;
 }

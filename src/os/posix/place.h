@@ -46,6 +46,11 @@ weft_status weftos_place_lock(const struct weftos_place *place,
                               weft_detail *detail);
 void weftos_place_unlock(const struct weftos_place *place);
 
+/* Each system does this itself; as weftos_endpoint_numbers with an endpoint. */
+weft_status weftos_endpoint_await(weftos_endpoint *endpoint, uint64_t id,
+                                  const struct weftos_place *place,
+                                  weft_detail *detail);
+
 /* Writes the directory part of a path that has a '/', cut to PATH_MAX. */
 void weftos_place_parent(const char *path, char *parent);
 

@@ -4,10 +4,13 @@
  */
 #include "stub.h"
 
-weft_status weftos_endpoint_numbers(const char *name, uint64_t *numbers,
+weft_status weftos_endpoint_numbers(const char *name, weftos_endpoint *endpoint,
+                                    uint64_t id, uint64_t *numbers,
                                     weft_detail *detail)
 {
     (void)name;
+    (void)endpoint;
+    (void)id;
     *numbers = 0;
     return stub_refuse(detail, "look who shares a name");
 }

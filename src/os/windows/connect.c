@@ -47,12 +47,12 @@ void weftos_announce(const wchar_t *key)
     }
 }
 
-/* An event that no other one waits for; NULL if all numbers are taken. */
-static weft_status make_event(const wchar_t *key, HANDLE *event,
-                              weft_detail *detail)
+weft_status weftos_await_event(const wchar_t *key, HANDLE *event,
+                               weft_detail *detail)
 {
     SECURITY_ATTRIBUTES *access = weftos_get_access(WEFTOS_ACCESS_USER, detail);
 
+    *event = NULL;
     if (access == NULL) {
         return WEFT_EOS;
     }
@@ -208,7 +208,7 @@ static weft_status await_name(const struct weftos_place *place,
                               weftos_peer *peer, weft_detail *detail)
 {
     HANDLE event = NULL;
-    weft_status status = make_event(place->key, &event, detail);
+    weft_status status = weftos_await_event(place->key, &event, detail);
 
     while (status == WEFT_OK) {
         status = connect_once(place, deadline_ns, socket, peer, detail);
@@ -239,7 +239,8 @@ weft_status weftos_endpoint_connect(const char *name, bool await,
                : status;
 }
 
-weft_status weftos_endpoint_numbers(const char *name, uint64_t *numbers,
+weft_status weftos_endpoint_numbers(const char *name, weftos_endpoint *endpoint,
+                                    uint64_t id, uint64_t *numbers,
                                     weft_detail *detail)
 {
     struct weftos_place place;
@@ -247,6 +248,9 @@ weft_status weftos_endpoint_numbers(const char *name, uint64_t *numbers,
     size_t length;
 
     *numbers = 0;
+    if (status == WEFT_OK && endpoint != NULL) {
+        status = weftos_endpoint_await(endpoint, id, place.key, detail);
+    }
     if (status != WEFT_OK) {
         return status;
     }

@@ -38,6 +38,10 @@ struct weftos_endpoint {
     bool is_connecting; /* `connecting` may be pending */
     /* With the event that an application waits for. */
     struct weftos_watched watched;
+    HANDLE awaited;      /* set when the awaited name appears; NULL: none */
+    HANDLE awaited_wait; /* the pool's */
+    uint64_t awaited_id;
+    _Atomic bool has_appeared;
 };
 
 /* ---------------------------------------------------- the next instance --- */
@@ -160,6 +164,56 @@ static void restore_event(const weftos_endpoint *endpoint)
     }
 }
 
+/* ------------------------------------------------------ an awaited name --- */
+
+static void CALLBACK note_name(void *context, BOOLEAN timed_out)
+{
+    weftos_endpoint *endpoint = context;
+
+    (void)timed_out; /* it waits for ever */
+    endpoint->has_appeared = true;
+    (void)SetEvent(endpoint->watched.ready);
+}
+
+static void await_no_name(weftos_endpoint *endpoint)
+{
+    if (endpoint->awaited_wait != NULL) {
+        /* Waits until note_name() is not running. */
+        (void)UnregisterWaitEx(endpoint->awaited_wait, INVALID_HANDLE_VALUE);
+        endpoint->awaited_wait = NULL;
+    }
+    weftos_close_native(endpoint->awaited);
+    endpoint->awaited = NULL;
+    endpoint->has_appeared = false;
+}
+
+weft_status weftos_endpoint_await(weftos_endpoint *endpoint, uint64_t id,
+                                  const wchar_t *key, weft_detail *detail)
+{
+    static const char step[] = "wait for the name";
+    weft_status status;
+
+    endpoint->awaited_id = id;
+    if (endpoint->awaited != NULL) {
+        return WEFT_OK;
+    }
+    status = weftos_await_event(key, &endpoint->awaited, detail);
+    if (status == WEFT_OK && endpoint->awaited == NULL) {
+        return weftos_fail(detail, WEFT_ELIMIT, 0, step);
+    }
+    if (status == WEFT_OK &&
+        !RegisterWaitForSingleObject(&endpoint->awaited_wait, endpoint->awaited,
+                                     note_name, endpoint, INFINITE,
+                                     WT_EXECUTEINWAITTHREAD)) {
+        endpoint->awaited_wait = NULL;
+        status = weftos_fail_last(detail, step);
+    }
+    if (status != WEFT_OK) {
+        await_no_name(endpoint);
+    }
+    return status;
+}
+
 /* ------------------------------------------------------- open and close --- */
 
 weft_status weftos_claim_name(const wchar_t *key,
@@ -260,6 +314,7 @@ void weftos_endpoint_close(weftos_endpoint *endpoint, bool forked)
     if (endpoint == NULL) {
         return;
     }
+    await_no_name(endpoint);
     weftos_watch_close(&endpoint->watched);
     drop_instance(endpoint);
     weftos_close_native(endpoint->watched.ready);
@@ -302,6 +357,10 @@ static bool look_around(weftos_endpoint *endpoint, uint64_t *id)
     size_t turn =
         watched->turn < watched->count ? watched->turn : watched->count;
 
+    if (atomic_exchange(&endpoint->has_appeared, false)) {
+        *id = endpoint->awaited_id;
+        return true;
+    }
     if (weftos_watch_look(watched, turn, watched->count, id)) {
         return true;
     }
@@ -392,5 +451,9 @@ void weftos_endpoint_forget(weftos_endpoint *endpoint, uint64_t id,
 {
     (void)id; /* a socket is watched under one */
     (void)process;
+    if (socket == WEFTOS_NONE) {
+        await_no_name(endpoint);
+        return;
+    }
     weftos_watch_remove(&endpoint->watched, weftos_native(socket));
 }
