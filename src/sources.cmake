@@ -32,6 +32,7 @@ set(WEFT_IPC_SOURCES
     ipc/sync_rwlock.c
     ipc/sync_semaphore.c
     ipc/sync_shared.c
+    ipc/sync_watch.c
     ipc/topic_control.c
     ipc/topic_feed.c
     ipc/topic_join.c

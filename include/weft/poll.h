@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * weft/poll.h - one thread waits for many: channels, clients, services,
- * subscribers, and whatever else the system can wait for.
+ * subscribers, events, semaphores, and whatever else the system can wait for.
  *
  *     weft_poll_add_channel(poll, channel, KEY_OF_CHANNEL, NULL);
  *     weft_poll_add_handle(poll, 0, WEFT_POLL_READ, KEY_OF_INPUT, NULL);
@@ -27,9 +27,10 @@
  * for meanwhile. To close it takes it out. A program with a loop of its own
  * waits for those handles there, and needs no set.
  *
- * Not here: the events of weft/sync.h, which are words in memory that no system
- * can wait for together with anything else. A thread that waits for one may
- * call weft_poll_wake.
+ * Events and semaphores of weft/sync.h are words in memory, which no system can
+ * wait for together with anything else: a set has a thread for each of them
+ * that is in it, and sleeps until that wakes it. While one is busy the thread
+ * rests.
  *
  * Threads: one thread at a time may use a set, and with it the receiving side
  * of each endpoint in it: another may send meanwhile. To close an endpoint is
@@ -48,6 +49,7 @@
 #include <weft/base.h>
 #include <weft/channel.h>
 #include <weft/service.h>
+#include <weft/sync.h>
 #include <weft/topic.h>
 
 #ifdef __cplusplus
@@ -129,6 +131,34 @@ WEFT_API weft_status weft_poll_remove_service(weft_poll *poll,
                                               weft_service *service);
 WEFT_API weft_status weft_poll_remove_subscriber(weft_poll *poll,
                                                  weft_subscriber *subscriber);
+
+/*
+ * Adds an event or a semaphore: it is ready while its next wait with WEFT_NOW
+ * may succeed. Being told takes nothing of it: others who wait for it get what
+ * they would get without the set, and may be faster. An event that is reset as
+ * soon as it was set may not be told. The object stays the caller's: it must be
+ * removed before it is ended or its memory is unmapped.
+ *
+ * It costs a thread, in which all signals are blocked, and what the waits of
+ * weft/sync.h take; each time that a silent one comes to life, two more system
+ * calls and a change of threads, 10 to 50 us. An object can be in several sets.
+ *
+ * WEFT_EINUSE: it is in this set already. WEFT_EINVAL: it is no such object.
+ * WEFT_ELIMIT: no thread is left. WEFT_ENOMEM, WEFT_EFORKED, WEFT_ENOTSUP,
+ * WEFT_EOS. After a failure nothing was added. If the thread can't wait,
+ * weft_poll_wait returns what weft_event_wait_until would. Since 0.1.
+ */
+WEFT_API weft_status weft_poll_add_event(weft_poll *poll, weft_event *event,
+                                         uint64_t key, weft_detail *detail);
+WEFT_API weft_status weft_poll_add_semaphore(weft_poll *poll,
+                                             weft_semaphore *semaphore,
+                                             uint64_t key, weft_detail *detail);
+
+/* As weft_poll_remove_channel; waits for the thread's end. Since 0.1. */
+WEFT_API weft_status weft_poll_remove_event(weft_poll *poll,
+                                            const weft_event *event);
+WEFT_API weft_status
+weft_poll_remove_semaphore(weft_poll *poll, const weft_semaphore *semaphore);
 
 /* What to wait for at a handle, and what happened there. */
 #define WEFT_POLL_READ 1u  /* it can be read, or has ended or failed */

@@ -8,6 +8,7 @@
 
 #include "handshake.h"
 #include "park.h"
+#include "sync_watch.h"
 
 /* An endpoint that is silent for so long, while others are busy, is armed. */
 #define IDLE_NS UINT64_C(2000000)
@@ -104,7 +105,7 @@ void weft_poll_close(weft_poll **poll_)
         if (forked) {
             /* The endpoint may have been closed, and knows that it has. */
             poll->sources = first->next;
-            free(first);
+            wefti_source_forget(first);
         } else {
             wefti_source_leave(first);
         }
@@ -230,6 +231,33 @@ static void heed_endpoint(weft_poll *poll, struct wefti_source *source)
     }
 }
 
+/* Events and semaphores whose threads have woken the set. */
+static weft_status heed_watchers(weft_poll *poll, weft_detail *detail)
+{
+    weft_status status = WEFT_OK;
+
+    if (poll->watcher_count == 0 ||
+        atomic_exchange(&poll->watchers_told, 0) == 0) {
+        return WEFT_OK;
+    }
+    for (struct wefti_source *source = poll->sources; source != NULL;
+         source = source->next) {
+        weft_status failed = WEFT_OK;
+
+        if (source->watcher == NULL ||
+            !wefti_watcher_has_told(source->watcher, &failed)) {
+            continue;
+        }
+        if (failed != WEFT_OK) {
+            status = wefti_fail(detail, failed, "watch an object");
+            wefti_poll_activate(poll, source);
+        } else {
+            heed_endpoint(poll, source);
+        }
+    }
+    return status;
+}
+
 /*
  * Asks the system. Handles that are no endpoint's are told at once: some can't
  * be asked twice, so that no more is taken of them than there is room for.
@@ -264,7 +292,7 @@ static weft_status hear(weft_poll *poll, struct batch *batch,
         }
     }
     poll->has_more = count == room && poll->active_count > active;
-    return WEFT_OK;
+    return heed_watchers(poll, detail);
 }
 
 /* -------------------------------------------------------------- waiting --- */

@@ -14,6 +14,9 @@
  *      look again: none               load mark: ring
  *      sleep until a handle is ready  (the ring makes the handle ready)
  *
+ * Events and semaphores have no handle, but a thread each (sync_watch.h), which
+ * wakes the set in its stead; otherwise they are as endpoints.
+ *
  * A ring that nobody has collected keeps the handle ready. Arming collects the
  * old ones before it sets the mark, and nobody else collects in the set's stead
  * without making the handle ready again: see wefti_site_poke() in rx.c.
@@ -41,7 +44,8 @@ struct wefti_source {
     weft_poll *poll;
     const struct wefti_poll_kind *kind; /* NULL: a handle of another kind */
     void *object;
-    struct wefti_source **slot; /* where the endpoint points to this */
+    struct wefti_source **slot;    /* where the endpoint points to this */
+    struct wefti_watcher *watcher; /* of an event or semaphore; else NULL */
     weft_handle handle;
     unsigned events;
     uint64_t key;
@@ -66,6 +70,8 @@ struct weft_poll {
     struct wefti_source *sources; /* all */
     size_t source_count;
     size_t foreign_count; /* of them, those of no kind */
+    size_t watcher_count; /* those that have a watcher */
+    _Atomic uint32_t watchers_told;
 
     struct wefti_source **active; /* room for all */
     size_t active_count;
@@ -85,6 +91,9 @@ void wefti_poll_activate(weft_poll *poll, struct wefti_source *source);
 
 /* Takes it out of the list of those that are active, if it is there. */
 void wefti_poll_deactivate(weft_poll *poll, struct wefti_source *source);
+
+/* Frees it in a forked child, where it may be in a list of its parent's. */
+void wefti_source_forget(struct wefti_source *source);
 
 /*
  * For an endpoint that is about to receive by itself, and so may undo its

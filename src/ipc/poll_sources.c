@@ -11,6 +11,8 @@
 #include "poll.h"
 #include "rx.h"
 #include "service.h"
+#include "sync_lobby.h"
+#include "sync_watch.h"
 #include "topic.h"
 
 static const char adding[] = "add to a poll set";
@@ -76,6 +78,19 @@ static weft_status subscriber_arm(void *object)
 static const struct wefti_poll_kind of_subscriber = {subscriber_is_ready,
                                                      subscriber_arm};
 
+static bool object_is_ready(const void *object)
+{
+    return wefti_watcher_is_ready(object);
+}
+
+static weft_status object_arm(void *object)
+{
+    return wefti_watcher_arm(object);
+}
+
+/* The object is its watcher. */
+static const struct wefti_poll_kind of_object = {object_is_ready, object_arm};
+
 /* --------------------------------------------------------------- in, out ---
  */
 
@@ -117,12 +132,21 @@ static void enlist(weft_poll *poll, struct wefti_source *source)
     poll->sources = source;
     poll->source_count++;
     poll->foreign_count += source->kind == NULL;
+    poll->watcher_count += source->watcher != NULL;
     if (source->slot != NULL) {
         *source->slot = source;
     }
     if (source->kind != NULL) {
         wefti_poll_activate(poll, source);
     }
+}
+
+void wefti_source_forget(struct wefti_source *source)
+{
+    if (source->watcher != NULL) {
+        wefti_watcher_close(source->watcher, true);
+    }
+    free(source);
 }
 
 void wefti_source_leave(struct wefti_source *source)
@@ -133,8 +157,13 @@ void wefti_source_leave(struct wefti_source *source)
         return;
     }
     poll = source->poll;
-    weftos_set_remove(poll->set, source->handle, source->events,
-                      (uintptr_t)source);
+    if (source->watcher != NULL) {
+        wefti_watcher_close(source->watcher, false);
+        poll->watcher_count--;
+    } else {
+        weftos_set_remove(poll->set, source->handle, source->events,
+                          (uintptr_t)source);
+    }
     wefti_poll_deactivate(poll, source);
     poll->source_count--;
     poll->foreign_count -= source->kind == NULL;
@@ -164,8 +193,10 @@ static weft_status add(weft_poll *poll, const struct wefti_source *like,
     }
     *source = *like;
     source->poll = poll;
-    status = weftos_set_add(poll->set, source->handle, source->events,
-                            (uintptr_t)source, detail);
+    if (source->watcher == NULL) {
+        status = weftos_set_add(poll->set, source->handle, source->events,
+                                (uintptr_t)source, detail);
+    }
     if (status != WEFT_OK) {
         free(source);
         return status;
@@ -366,4 +397,92 @@ weft_status weft_poll_remove_handle(weft_poll *poll, weft_handle handle)
 
     return status != WEFT_OK ? status
                              : remove_endpoint(poll, find_handle(poll, handle));
+}
+
+/* ------------------------------------------------ events and semaphores --- */
+
+/* In the watcher's thread. */
+static void wake_set(void *context)
+{
+    weft_poll *poll = context;
+
+    if (atomic_exchange(&poll->watchers_told, 1) == 0) {
+        weftos_set_wake(poll->set);
+    }
+}
+
+static struct wefti_source *find_object(const weft_poll *poll,
+                                        const void *object)
+{
+    struct wefti_source *source = poll->sources;
+
+    while (source != NULL &&
+           (source->watcher == NULL ||
+            wefti_watcher_object(source->watcher) != object)) {
+        source = source->next;
+    }
+    return source;
+}
+
+static weft_status add_object(weft_poll *poll, void *object, uint32_t magic,
+                              wefti_watch *watch, wefti_watched *is_ready,
+                              uint64_t key, weft_detail *detail)
+{
+    struct wefti_source like = {.kind = &of_object, .key = key};
+    uint64_t self;
+    weft_status status = enter(poll, object);
+
+    if (status == WEFT_OK) {
+        status = wefti_identify(object, magic, &self);
+    }
+    if (status == WEFT_OK && find_object(poll, object) != NULL) {
+        status = WEFT_EINUSE;
+    }
+    if (status != WEFT_OK) {
+        return wefti_fail(detail, status, adding);
+    }
+    status = wefti_watcher_open(watch, is_ready, object, wake_set, poll,
+                                &like.watcher, detail);
+    if (status != WEFT_OK) {
+        return status;
+    }
+    like.object = like.watcher;
+    status = add(poll, &like, detail);
+    if (status != WEFT_OK) {
+        wefti_watcher_close(like.watcher, false);
+    }
+    return status;
+}
+
+static weft_status remove_object(const weft_poll *poll, const void *object)
+{
+    weft_status status = enter(poll, object);
+
+    return status != WEFT_OK ? status
+                             : remove_endpoint(poll, find_object(poll, object));
+}
+
+weft_status weft_poll_add_event(weft_poll *poll, weft_event *event,
+                                uint64_t key, weft_detail *detail)
+{
+    return add_object(poll, event, WEFTI_EVENT, wefti_event_watch,
+                      wefti_event_is_set, key, detail);
+}
+
+weft_status weft_poll_remove_event(weft_poll *poll, const weft_event *event)
+{
+    return remove_object(poll, event);
+}
+
+weft_status weft_poll_add_semaphore(weft_poll *poll, weft_semaphore *semaphore,
+                                    uint64_t key, weft_detail *detail)
+{
+    return add_object(poll, semaphore, WEFTI_SEMAPHORE, wefti_semaphore_watch,
+                      wefti_semaphore_has_some, key, detail);
+}
+
+weft_status weft_poll_remove_semaphore(weft_poll *poll,
+                                       const weft_semaphore *semaphore)
+{
+    return remove_object(poll, semaphore);
 }

@@ -17,6 +17,7 @@
 #include <weft/sync.h>
 
 #include "sync_lobby.h"
+#include "sync_watch.h"
 
 _Static_assert(sizeof(weft_event) == sizeof(struct wefti_object) &&
                    _Alignof(weft_event) % _Alignof(struct wefti_object) == 0,
@@ -134,6 +135,49 @@ static weft_status wait_long(struct visit *visit, uint64_t deadline_ns)
             return status;
         }
     }
+}
+
+/* Another one's wait is all the same to who only watches. */
+static bool is_set(const struct wefti_object *object)
+{
+    return (weftos_load_relaxed(&object->state) & SET) != 0;
+}
+
+/* Says that we are about to sleep. False: it is set. */
+static bool announce_watch(struct wefti_object *object)
+{
+    return (atomic_fetch_or(&object->state, WAITERS) & SET) == 0;
+}
+
+/* As wait_long, but it resets nothing, and passes on what woke it. */
+weft_status wefti_event_watch(void *event, const _Atomic uint32_t *order)
+{
+    struct visit visit = {.object = object_of(event)};
+    struct wefti_lobby *lobby = &visit.object->lobby;
+    weft_status status = wefti_identify(visit.object, WEFTI_EVENT, &visit.self);
+
+    while (status == WEFT_OK) {
+        uint32_t ticket = wefti_lobby_enter(lobby);
+
+        if (is_set(visit.object) || atomic_load(order) != WEFTI_WATCH) {
+            break;
+        }
+        if (announce_watch(visit.object)) {
+            status =
+                wefti_lobby_wait(lobby, ticket, visit.self, 0, WEFT_FOREVER);
+            status = status == WEFT_EPEERDIED ? WEFT_OK : status;
+            visit.slept = true;
+        }
+    }
+    if (visit.slept) {
+        leave(&visit);
+    }
+    return status;
+}
+
+bool wefti_event_is_set(const void *event)
+{
+    return is_set((const struct wefti_object *)event);
 }
 
 weft_status weft_event_wait_until(weft_event *event, uint64_t deadline_ns)

@@ -21,6 +21,7 @@
 #include <weft/sync.h>
 
 #include "sync_lobby.h"
+#include "sync_watch.h"
 
 _Static_assert(sizeof(weft_semaphore) == sizeof(struct wefti_object) &&
                    _Alignof(weft_semaphore) % _Alignof(struct wefti_object) ==
@@ -130,6 +131,39 @@ static weft_status wait_long(struct wefti_object *object, uint64_t self,
             return status;
         }
     }
+}
+
+/* As wait_long, but it takes nothing, and passes on what woke it. */
+weft_status wefti_semaphore_watch(void *semaphore,
+                                  const _Atomic uint32_t *order)
+{
+    struct wefti_object *object = object_of(semaphore);
+    uint64_t self;
+    weft_status status = wefti_identify(object, WEFTI_SEMAPHORE, &self);
+    bool slept = false;
+
+    while (status == WEFT_OK) {
+        uint32_t ticket = wefti_lobby_enter(&object->lobby);
+
+        if (has_some(object) || atomic_load(order) != WEFTI_WATCH) {
+            break;
+        }
+        if (announce(object)) {
+            status =
+                wefti_lobby_wait(&object->lobby, ticket, self, 0, WEFT_FOREVER);
+            status = status == WEFT_EPEERDIED ? WEFT_OK : status;
+            slept = true;
+        }
+    }
+    if (slept) {
+        leave(object);
+    }
+    return status;
+}
+
+bool wefti_semaphore_has_some(const void *semaphore)
+{
+    return has_some(object_of(semaphore));
 }
 
 static weft_status take_until(weft_semaphore *semaphore, uint32_t most,

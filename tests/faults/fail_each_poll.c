@@ -18,7 +18,14 @@
 /* What a wait that a failure has made hopeless may take. */
 #define PATIENCE_NS (WEFT_TEST_TIME_SCALE * UINT64_C(500000000))
 
-enum key { KEY_CHANNEL, KEY_SUBSCRIBER, KEY_SERVICE, KEY_LISTENER, KEYS };
+enum key {
+    KEY_CHANNEL,
+    KEY_SUBSCRIBER,
+    KEY_SERVICE,
+    KEY_LISTENER,
+    KEY_EVENT,
+    KEYS
+};
 
 static weft_poll *poll;
 static weft_channel *first;
@@ -27,6 +34,7 @@ static weft_publisher *publisher;
 static weft_subscriber *subscriber;
 static weft_service *service;
 static weft_listener *listener;
+static weft_event event;
 
 /* What a call must be: done, or refused with a reason. */
 static bool went_well(weft_status status, const weft_detail *detail)
@@ -49,6 +57,8 @@ static bool add_all(void)
            went_well(weft_poll_add_handle(poll, weft_listener_handle(listener),
                                           WEFT_POLL_READ, KEY_LISTENER,
                                           &detail),
+                     &detail) &&
+           went_well(weft_poll_add_event(poll, &event, KEY_EVENT, &detail),
                      &detail);
 }
 
@@ -58,6 +68,9 @@ static weft_status take(enum key key)
     char room[10];
     size_t bytes;
 
+    if (key == KEY_EVENT) {
+        return weft_event_wait_until(&event, WEFT_NOW);
+    }
     return key == KEY_CHANNEL
                ? weft_channel_try_recv(second, room, sizeof(room), &bytes)
                : weft_subscriber_recv(subscriber, &publication, WEFT_NOW);
@@ -107,7 +120,8 @@ static bool go_round(void)
         if (!is_silent() || weft_channel_try_send(first, "x", 1) != WEFT_OK ||
             !await(KEY_CHANNEL) ||
             weft_publisher_send(publisher, "", 0, WEFT_NOW) != WEFT_OK ||
-            !await(KEY_SUBSCRIBER)) {
+            !await(KEY_SUBSCRIBER) || weft_event_set(&event) != WEFT_OK ||
+            !await(KEY_EVENT)) {
             return false;
         }
     }
@@ -123,6 +137,7 @@ static void open_all(void)
             WEFT_OK);
     REQUIRE(weft_service_open(SERVICE, NULL, &service, NULL) == WEFT_OK);
     REQUIRE(weft_channel_listen(LISTENER, NULL, &listener, NULL) == WEFT_OK);
+    REQUIRE(weft_event_init(&event, WEFT_EVENT_AUTO_RESET) == WEFT_OK);
 }
 
 static void close_all(void)

@@ -12,6 +12,7 @@
 static weft_poll *poll;
 static weft_channel *first;
 static weft_channel *second;
+static weft_event event;
 
 static void look_in_child(void)
 {
@@ -24,6 +25,7 @@ static void look_in_child(void)
     CHECK_STATUS(weft_poll_wake(poll), WEFT_EFORKED);
     CHECK_STATUS(weft_poll_add_channel(poll, first, 0, NULL), WEFT_EFORKED);
     CHECK_STATUS(weft_poll_remove_channel(poll, second), WEFT_EFORKED);
+    CHECK_STATUS(weft_poll_remove_event(poll, &event), WEFT_EFORKED);
     CHECK_STATUS(weft_poll_add_handle(poll, 0, WEFT_POLL_READ, 0, NULL),
                  WEFT_EFORKED);
     CHECK_STATUS(weft_poll_remove_handle(poll, 0), WEFT_EFORKED);
@@ -68,6 +70,11 @@ static void exchange(unsigned seed)
                  WEFT_OK);
     CHECK(count == 1 && item.key == 7);
     CHECK(peer_receives(second, 10, seed));
+    CHECK_STATUS(weft_event_set(&event), WEFT_OK);
+    CHECK_STATUS(weft_poll_wait(poll, &item, 1, &count, peer_soon(), NULL),
+                 WEFT_OK);
+    CHECK(count == 1 && item.key == 8);
+    CHECK_STATUS(weft_event_wait_until(&event, WEFT_NOW), WEFT_OK);
     CHECK_STATUS(weft_poll_wait(poll, &item, 1, &count, WEFT_NOW, NULL),
                  WEFT_EAGAIN);
 }
@@ -77,6 +84,8 @@ void test_main(void)
     peer_both_ends(NULL, NULL, &first, &second);
     REQUIRE(weft_poll_open(NULL, &poll, NULL) == WEFT_OK);
     REQUIRE(weft_poll_add_channel(poll, second, 7, NULL) == WEFT_OK);
+    REQUIRE(weft_event_init(&event, WEFT_EVENT_AUTO_RESET) == WEFT_OK);
+    REQUIRE(weft_poll_add_event(poll, &event, 8, NULL) == WEFT_OK);
     exchange(1);
     check_case("a child's copy does nothing, and is closed");
     run_child(close_set_first);
