@@ -72,12 +72,20 @@ typedef struct weft_service_options {
 
     weft_peer_policy *allow;
     void *allow_context;
+
+    /*
+     * With WEFT_SERVICE_TAKES_HANDLES: how many may have come with the
+     * unanswered calls of one client. Default 64. Those of a call for which
+     * there is no more room are closed, and it is answered with WEFT_ELIMIT.
+     * One-way messages, which nothing ends, do not count.
+     */
+    unsigned handles_max;
 } weft_service_options;
 
 #define WEFT_SERVICE_OPTIONS_INIT                                              \
     {                                                                          \
         sizeof(weft_service_options), WEFT_WAIT_DEFAULT, 0, 0, 0, 0, 0, 0, 0,  \
-            0, 0, 0, 0                                                         \
+            0, 0, 0, 0, 0                                                      \
     }
 
 /*

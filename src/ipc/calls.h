@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * calls.h - the numbers of the calls that are open, in no order: few enough to
- * look through.
+ * calls.h - the calls that are open, in no order: few enough to look through.
  */
 #ifndef WEFTI_CALLS_H
 #define WEFTI_CALLS_H
@@ -14,10 +13,16 @@
 /* The first room; each later one is twice as large. */
 #define WEFTI_CALLS_FIRST 8
 
+struct wefti_open_call {
+    uint64_t number;
+    unsigned handles; /* that rode with it */
+};
+
 struct wefti_calls {
-    uint64_t *numbers;
+    struct wefti_open_call *open;
     size_t count;
     size_t room;
+    uint64_t handles; /* of all of them */
 };
 
 static inline size_t wefti_calls_find(const struct wefti_calls *calls,
@@ -25,7 +30,7 @@ static inline size_t wefti_calls_find(const struct wefti_calls *calls,
 {
     size_t i = 0;
 
-    while (i < calls->count && calls->numbers[i] != number) {
+    while (i < calls->count && calls->open[i].number != number) {
         i++;
     }
     return i;
@@ -38,21 +43,22 @@ static inline bool wefti_calls_have(const struct wefti_calls *calls,
 }
 
 /* False: no memory. */
-static inline bool wefti_calls_add(struct wefti_calls *calls, uint64_t number)
+static inline bool wefti_calls_add(struct wefti_calls *calls, uint64_t number,
+                                   unsigned handles)
 {
     if (calls->count == calls->room) {
         size_t room = calls->room == 0 ? WEFTI_CALLS_FIRST : calls->room * 2;
-        uint64_t *numbers =
-            wefti_grow(calls->numbers, calls->count * sizeof(*numbers),
-                       room * sizeof(*numbers));
+        struct wefti_open_call *open = wefti_grow(
+            calls->open, calls->count * sizeof(*open), room * sizeof(*open));
 
-        if (numbers == NULL) {
+        if (open == NULL) {
             return false;
         }
-        calls->numbers = numbers;
+        calls->open = open;
         calls->room = room;
     }
-    calls->numbers[calls->count++] = number;
+    calls->open[calls->count++] = (struct wefti_open_call){number, handles};
+    calls->handles += handles;
     return true;
 }
 
@@ -61,7 +67,8 @@ static inline void wefti_calls_end(struct wefti_calls *calls, uint64_t number)
     size_t i = wefti_calls_find(calls, number);
 
     if (i < calls->count) {
-        calls->numbers[i] = calls->numbers[--calls->count];
+        calls->handles -= calls->open[i].handles;
+        calls->open[i] = calls->open[--calls->count];
     }
 }
 

@@ -147,7 +147,7 @@ void weft_client_close(weft_client **client_)
     weft_channel_close(&client->channel);
     end_show(client);
     drop_kept(client);
-    free(client->calls.numbers);
+    free(client->calls.open);
     free(client->room);
     free(client->name);
     free(client);
@@ -230,7 +230,7 @@ static uint64_t add_call(weft_client *client)
         client->last_call = (client->last_call + 1) & WEFTI_CALL_MASK;
     } while (client->last_call == 0 ||
              wefti_calls_have(&client->calls, client->last_call));
-    return wefti_calls_add(&client->calls, client->last_call)
+    return wefti_calls_add(&client->calls, client->last_call, 0)
                ? client->last_call
                : 0;
 }

@@ -43,21 +43,24 @@ void wefti_guest_close(struct wefti_guest *guest)
         drop_first(guest);
     }
     weft_channel_close(&guest->channel);
-    free(guest->calls.numbers);
+    free(guest->calls.open);
     free(guest);
 }
 
 /* ---------------------------------------------------------------- calls --- */
 
-weft_status wefti_guest_add_call(struct wefti_guest *guest, uint64_t call)
+weft_status wefti_guest_add_call(struct wefti_guest *guest, uint64_t call,
+                                 unsigned handles)
 {
     if (wefti_calls_have(&guest->calls, call)) {
         return WEFT_EPROTO;
     }
-    if (guest->calls.count >= guest->quota->calls_max) {
+    if (guest->calls.count >= guest->quota->calls_max ||
+        guest->calls.handles + handles > guest->quota->handles_max) {
         return WEFT_ELIMIT;
     }
-    return wefti_calls_add(&guest->calls, call) ? WEFT_OK : WEFT_ENOMEM;
+    return wefti_calls_add(&guest->calls, call, handles) ? WEFT_OK
+                                                         : WEFT_ENOMEM;
 }
 
 /* -------------------------------------------------------------- sending --- */

@@ -27,7 +27,7 @@ struct wefti_letter {
 struct wefti_quota {
     unsigned calls_max;
     uint64_t queue_max_bytes;
-    bool takes_handles;
+    unsigned handles_max; /* of its open calls; 0: it may send none */
 };
 
 struct wefti_guest {
@@ -62,8 +62,10 @@ void wefti_guest_close(struct wefti_guest *guest);
 
 /* ------------------------------------------------ under the lock: calls --- */
 
-/* Notes a call. WEFT_ELIMIT: too many; WEFT_EPROTO: it is open; WEFT_ENOMEM. */
-weft_status wefti_guest_add_call(struct wefti_guest *guest, uint64_t call);
+/* Notes a call. WEFT_ELIMIT: too many, or too many handles with them;
+ * WEFT_EPROTO: it is open; WEFT_ENOMEM. */
+weft_status wefti_guest_add_call(struct wefti_guest *guest, uint64_t call,
+                                 unsigned handles);
 
 /* ---------------------------------------------- under the lock: sending --- */
 

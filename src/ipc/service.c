@@ -13,6 +13,8 @@
 #define LARGEST_CLIENTS (1u << 20)
 #define DEFAULT_CALLS 256
 #define LARGEST_CALLS 65536
+#define DEFAULT_HANDLES 64
+#define LARGEST_HANDLES (LARGEST_CALLS * WEFT_HANDLES_MAX)
 #define DEFAULT_MESSAGE (UINT64_C(16) << 20)
 #define DEFAULT_RING ((size_t)1 << 20)
 #define DEFAULT_QUEUE (UINT64_C(4) << 20)
@@ -37,6 +39,9 @@ static const char *find_fault(const weft_service_options *options)
     }
     if (options->calls_max > LARGEST_CALLS) {
         return "check the option calls_max";
+    }
+    if (options->handles_max > LARGEST_HANDLES) {
+        return "check the option handles_max";
     }
     if (options->queue_max_bytes > SIZE_MAX / 2) {
         return "check the option queue_max_bytes";
@@ -99,8 +104,10 @@ static weft_status take_options(weft_service *service,
     service->quota.calls_max = or_default(copy.calls_max, DEFAULT_CALLS);
     service->quota.queue_max_bytes =
         copy.queue_max_bytes != 0 ? copy.queue_max_bytes : DEFAULT_QUEUE;
-    service->quota.takes_handles =
-        (copy.flags & WEFT_SERVICE_TAKES_HANDLES) != 0;
+    service->quota.handles_max =
+        (copy.flags & WEFT_SERVICE_TAKES_HANDLES) != 0
+            ? or_default(copy.handles_max, DEFAULT_HANDLES)
+            : 0;
     service->gathers_wakes = (copy.flags & WEFT_SERVICE_GATHERS_WAKES) != 0;
     return init_settings(&service->settings, &copy, detail);
 }

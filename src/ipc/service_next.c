@@ -136,12 +136,12 @@ static void refuse_call(weft_service *service, struct wefti_guest *guest,
 
 /* Is the call to be told? */
 static bool enter_call(weft_service *service, struct wefti_guest *guest,
-                       uint64_t call)
+                       uint64_t call, unsigned handles)
 {
     weft_status status;
 
     wefti_lock(&service->lock);
-    status = wefti_guest_add_call(guest, call);
+    status = wefti_guest_add_call(guest, call, handles);
     wefti_unlock(&service->lock);
     if (status == WEFT_EPROTO) {
         guest->gone = status;
@@ -171,9 +171,10 @@ static bool take_call(weft_service *service, struct wefti_guest *guest,
     guest->due_ns = WEFT_FOREVER;
     if (call == 0) {
         guest->gone = WEFT_EPROTO;
-    } else if (message->handle_count > 0 && !service->quota.takes_handles) {
+    } else if (message->handle_count > 0 && service->quota.handles_max == 0) {
         refuse_call(service, guest, call, WEFT_EHANDLES);
-    } else if (!is_late && enter_call(service, guest, call)) {
+    } else if (!is_late &&
+               enter_call(service, guest, call, message->handle_count)) {
         fill_request(request, guest, WEFT_REQUEST_CALL);
         request->call = call;
         request->deadline_ns = due_ns;
@@ -188,7 +189,7 @@ static bool take_one_way(const weft_service *service,
                          const struct wefti_guest *guest,
                          const weft_message *message, weft_request *request)
 {
-    if (message->handle_count > 0 && !service->quota.takes_handles) {
+    if (message->handle_count > 0 && service->quota.handles_max == 0) {
         wefti_close_handles(message->handles, message->handle_count);
         wefti_log(WEFT_LOG_WARNING,
                   "dropped a message of pid %lld: it carries handles",

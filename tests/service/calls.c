@@ -20,6 +20,7 @@ static void begin(const char *property, weft_wait wait)
     plan.wait = wait;
     plan.calls_max = 4;
     plan.takes_handles = true;
+    plan.handles_max = 3;
     server = serve_run(&plan);
     client = serve_connect();
 }
@@ -243,6 +244,65 @@ static void test_handles(void)
     end();
 }
 
+/* A call that stays open, with so many handles. */
+static uint64_t begin_with_handles(unsigned count)
+{
+    weft_message message = {.data = "d", .bytes = 1, .handle_count = count};
+    uint64_t call = 0;
+
+    for (unsigned i = 0; i < count; i++) {
+        message.handles[i] = peer_token(i);
+    }
+    CHECK_STATUS(weft_client_begin(client, &message, peer_soon(), &call),
+                 WEFT_OK);
+    for (unsigned i = 0; i < count; i++) {
+        CHECK(peer_close(message.handles[i]));
+    }
+    return call;
+}
+
+/* What the server has open; calls as many as are let in. */
+static int server_handles(void)
+{
+    weft_reply reply;
+    int count = -1;
+
+    if (CHECK_STATUS(weft_client_call(client, "o", 1, &reply, peer_soon()),
+                     WEFT_OK) &&
+        CHECK(reply.bytes == sizeof(count))) {
+        memcpy(&count, reply.data, sizeof(count));
+    }
+    return count;
+}
+
+static void test_too_many_handles(void)
+{
+    weft_reply reply;
+    uint64_t first;
+    uint64_t second;
+    int before;
+
+    begin("handles beyond the quota are closed, and their call is refused",
+          WEFT_WAIT_ADAPTIVE);
+    before = server_handles();
+    first = begin_with_handles(2);
+    second = begin_with_handles(2);
+    if (CHECK_STATUS(weft_client_next(client, &reply, peer_soon()), WEFT_OK)) {
+        CHECK(reply.call == second);
+        CHECK_STATUS(reply.status, WEFT_ELIMIT);
+    }
+    CHECK(server_handles() == before);
+    second = begin_with_handles(1);
+    serve_call(client, "a", "a");
+    next_is(second, 0, "");
+    next_is(first, 0, "");
+    first = begin_with_handles(3); /* those that were answered count no more */
+    serve_call(client, "a", "a");
+    next_is(first, 0, "");
+    CHECK(server_handles() == before);
+    end();
+}
+
 static void test_slow_taker(void)
 {
     uint64_t calls[3];
@@ -346,6 +406,7 @@ void test_main(void)
     test_cancel();
     test_deadline();
     test_handles();
+    test_too_many_handles();
     test_slow_taker();
     test_client_handle();
     test_misuse();

@@ -241,6 +241,9 @@ static void test_options(void)
     options = good;
     options.calls_max = UINT32_MAX;
     refuse(options, "calls_max");
+    options.calls_max = 0;
+    options.handles_max = UINT32_MAX;
+    refuse(options, "handles_max");
     options = good;
     options.wait = (weft_wait)77;
     refuse(options, "wait");

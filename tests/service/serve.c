@@ -178,6 +178,7 @@ static void serve(void *context)
     is_attacked = serve->is_attacked;
     options.wait = serve->wait;
     options.calls_max = serve->calls_max;
+    options.handles_max = serve->handles_max;
     options.clients_max = serve->clients_max;
     options.queue_max_bytes = serve->queue_max_bytes;
     options.flags = (serve->takes_handles ? WEFT_SERVICE_TAKES_HANDLES : 0) |

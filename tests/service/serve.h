@@ -33,6 +33,7 @@
 struct serve {
     weft_wait wait;
     unsigned calls_max;
+    unsigned handles_max;
     unsigned clients_max;
     uint64_t queue_max_bytes;
     bool takes_handles;
