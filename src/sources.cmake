@@ -55,6 +55,7 @@ set(WEFT_OS_POSIX_SOURCES
     os/posix/map.c
     os/posix/misc.c
     os/posix/named.c
+    os/posix/names.c
     os/posix/numbers.c
     os/posix/place.c
     os/posix/probe.c
@@ -134,6 +135,7 @@ set(WEFT_OS_WINDOWS_SOURCES
     os/windows/link.c
     os/windows/misc.c
     os/windows/named.c
+    os/windows/names.c
     os/windows/pipe.c
     os/windows/place.c
     os/windows/proof.c

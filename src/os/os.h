@@ -311,6 +311,27 @@ typedef struct weftos_endpoint weftos_endpoint;
  */
 #define WEFTOS_NUMBERS 64
 
+/* The first bytes of a memory with a name, which say what is kept there. */
+#define WEFTOS_NAMED_HEAD 16
+
+/* A name of this user's run-time directory. */
+typedef struct weftos_named {
+    const char *name; /* plain; that of an endpoint may end in a number */
+    bool is_memory;   /* of weftos_shm_open; else somebody listened there */
+    uint64_t bytes;   /* memory: its size */
+    unsigned char head[WEFTOS_NAMED_HEAD]; /* memory: else, and if unknown, 0 */
+} weftos_named;
+
+/*
+ * Tells of each name, in no order, until `visit` says false. Memory that nobody
+ * has open is left out; an endpoint may be one that has died. Nobody is asked,
+ * and nothing changed. `visit` must not use names. WEFT_ENOTSUP: this system
+ * can't tell.
+ */
+typedef bool weftos_name_visit(void *context, const weftos_named *named);
+weft_status weftos_names_each(weftos_name_visit *visit, void *context,
+                              weft_detail *detail);
+
 /*
  * Binds the name, as weft_channel_listen says. Without a name, NULL, it only
  * watches. `*handle`, the endpoint's own, is ready, level-triggered, while

@@ -364,6 +364,44 @@ static void test_watched_name(bool forgets)
     }
 }
 
+struct names {
+    unsigned count;
+    unsigned most;
+    bool is_other; /* one was told that nobody has */
+};
+
+static bool note_name(void *context, const weftos_named *named)
+{
+    struct names *names = context;
+
+    names->is_other |=
+        named->is_memory ||
+        (strcmp(named->name, NAME) != 0 && strcmp(named->name, NAME "+7") != 0);
+    return ++names->count < names->most;
+}
+
+static void test_names(void)
+{
+    struct names names = {0, 10, false};
+    weftos_endpoint *other;
+    weft_status status;
+
+    check_case("the names in use are told, until it is enough");
+    begin();
+    REQUIRE(weftos_endpoint_open(NAME "+7", 0600, &other, &ready, NULL) ==
+            WEFT_OK);
+    status = weftos_names_each(note_name, &names, NULL);
+    if (status != WEFT_ENOTSUP) {
+        CHECK_STATUS(status, WEFT_OK);
+        CHECK(names.count == 2 && !names.is_other);
+        names = (struct names){0, 1, false};
+        CHECK_STATUS(weftos_names_each(note_name, &names, NULL), WEFT_OK);
+        CHECK(names.count == 1);
+    }
+    weftos_endpoint_close(other, false);
+    end();
+}
+
 /* ---------------------------------------------------------- connections --- */
 
 /* One that listens nowhere. */
@@ -745,6 +783,7 @@ void test_main(void)
     test_numbers();
     test_watched_name(false);
     test_watched_name(true);
+    test_names();
     test_nameless();
     test_both_ends();
     test_child();

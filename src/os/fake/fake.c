@@ -29,6 +29,7 @@ REAL(endpoint_open);
 REAL(endpoint_wait);
 REAL(endpoint_watch);
 REAL(fence_remote);
+REAL(names_each);
 REAL(now_ns);
 REAL(process_mark);
 REAL(set_add);
@@ -101,6 +102,10 @@ static const struct call {
     [FAKE_FENCE_REMOTE] = {"fence_remote",
                            {{WEFT_ENOTSUP, FAKE_UNSUPPORTED}},
                            1},
+    [FAKE_NAMES_EACH] = {"names_each",
+                         {{WEFT_EACCES, FAKE_DENIED},
+                          {WEFT_ELIMIT, FAKE_NO_HANDLES}},
+                         2},
     [FAKE_PROCESS_MARK] = {"process_mark",
                            {{WEFT_ENOMEM, FAKE_NO_MEMORY},
                             {WEFT_ENOTSUP, FAKE_UNSUPPORTED}},
@@ -545,6 +550,16 @@ weft_status weftos_endpoint_numbers(const char *name, weftos_endpoint *endpoint,
     return strikes(FAKE_ENDPOINT_NUMBERS, &status, detail)
                ? status
                : weftreal_endpoint_numbers(name, endpoint, id, numbers, detail);
+}
+
+weft_status weftos_names_each(weftos_name_visit *visit, void *context,
+                              weft_detail *detail)
+{
+    weft_status status;
+
+    return strikes(FAKE_NAMES_EACH, &status, detail)
+               ? status
+               : weftreal_names_each(visit, context, detail);
 }
 
 weft_status weftos_endpoint_open(const char *name, unsigned mode,

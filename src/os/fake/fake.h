@@ -39,6 +39,7 @@
     X(ENDPOINT_WAIT, "endpoint_wait")                                          \
     X(ENDPOINT_WATCH, "endpoint_watch")                                        \
     X(FENCE_REMOTE, "fence_remote")                                            \
+    X(NAMES_EACH, "names_each")                                                \
     X(PROCESS_MARK, "process_mark")                                            \
     X(SET_ADD, "set_add")                                                      \
     X(SET_OPEN, "set_open")                                                    \

@@ -23,6 +23,7 @@
 #define weftos_endpoint_wait weftreal_endpoint_wait
 #define weftos_endpoint_watch weftreal_endpoint_watch
 #define weftos_fence_remote weftreal_fence_remote
+#define weftos_names_each weftreal_names_each
 #define weftos_now_ns weftreal_now_ns
 #define weftos_process_mark weftreal_process_mark
 #define weftos_set_add weftreal_set_add

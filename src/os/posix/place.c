@@ -182,6 +182,17 @@ weft_status weftos_place_open(const char *name, bool listens,
                : open_place(place, listens, detail);
 }
 
+weft_status weftos_place_runtime(bool of_files, struct weftos_place *place,
+                                 weft_detail *detail)
+{
+    weft_status status =
+        runtime_directory(of_files, place->directory_path, detail);
+
+    place->directory = -1;
+    place->is_private = true;
+    return status == WEFT_OK ? open_place(place, false, detail) : status;
+}
+
 weft_status weftos_place_file(const char *name, struct weftos_place *place,
                               weft_detail *detail)
 {

@@ -31,6 +31,13 @@ weft_status weftos_place_name(const char *name, struct weftos_place *place,
 weft_status weftos_place_open(const char *name, bool listens,
                               struct weftos_place *place, weft_detail *detail);
 
+/*
+ * The run-time directory, of sockets or of files, as a place without a name;
+ * it is not made. WEFT_ENOENT: it does not exist.
+ */
+weft_status weftos_place_runtime(bool of_files, struct weftos_place *place,
+                                 weft_detail *detail);
+
 /* The same for a file, whose place has no address. The directory is made. */
 weft_status weftos_place_file(const char *name, struct weftos_place *place,
                               weft_detail *detail);

@@ -15,6 +15,14 @@ weft_status weftos_endpoint_numbers(const char *name, weftos_endpoint *endpoint,
     return stub_refuse(detail, "look who shares a name");
 }
 
+weft_status weftos_names_each(weftos_name_visit *visit, void *context,
+                              weft_detail *detail)
+{
+    (void)visit;
+    (void)context;
+    return stub_refuse(detail, "list the names in use");
+}
+
 weft_status weftos_endpoint_open(const char *name, unsigned mode,
                                  weftos_endpoint **out, weft_handle *handle,
                                  weft_detail *detail)

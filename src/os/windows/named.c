@@ -119,6 +119,35 @@ static size_t read_size(HANDLE section)
                : 0;
 }
 
+bool weftos_memory_look(weftos_named *named)
+{
+    wchar_t key[WEFTOS_PLACE_TEXT];
+    wchar_t text[WEFTOS_PLACE_TEXT];
+    HANDLE section = NULL;
+    const void *base;
+
+    if (weftos_place_key(named->name, false, key, WEFTOS_PLACE_TEXT, NULL) ==
+            WEFT_OK &&
+        weftos_place_object(L"Local\\memory-", key, text, NULL) == WEFT_OK) {
+        section = OpenFileMappingW(FILE_MAP_READ | SECTION_QUERY | READ_CONTROL,
+                                   FALSE, text);
+    }
+    if (section == NULL) {
+        return false;
+    }
+    named->bytes =
+        weftos_is_own_object(section) ? (uint64_t)read_size(section) : 0;
+    base = named->bytes >= sizeof(named->head)
+               ? weftos_section_map(section, false, (size_t)named->bytes)
+               : NULL;
+    if (base != NULL) {
+        memcpy(named->head, base, sizeof(named->head));
+        weftos_shm_unmap(base, (size_t)named->bytes);
+    }
+    (void)CloseHandle(section);
+    return named->bytes > 0;
+}
+
 /* -------------------------------------------------------- open and make --- */
 
 /* Opens what is there, or only asks, without `base`. WEFT_ENOENT: nothing. */

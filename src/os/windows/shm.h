@@ -20,4 +20,7 @@ bool weftos_section_is_plain(HANDLE section, size_t *bytes);
 /* Maps all of it, for weftos_shm_unmap. NULL: GetLastError() says. */
 void *weftos_section_map(HANDLE section, bool writable, size_t bytes);
 
+/* The size and the first bytes of memory with a name; named.c. False: none. */
+bool weftos_memory_look(weftos_named *named);
+
 #endif
