@@ -14,6 +14,8 @@ set(WEFT_IPC_SOURCES
     ipc/client.c
     ipc/guest.c
     ipc/handshake.c
+    ipc/inspect.c
+    ipc/names.c
     ipc/listener.c
     ipc/message.c
     ipc/park.c

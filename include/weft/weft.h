@@ -7,6 +7,7 @@
 
 #include <weft/base.h>
 #include <weft/channel.h>
+#include <weft/inspect.h>
 #include <weft/poll.h>
 #include <weft/service.h>
 #include <weft/state.h>

@@ -140,6 +140,7 @@ weft_status wefti_settings_init(struct wefti_settings *settings,
     settings->allow_context = copy.allow_context;
     settings->pattern = WEFTI_CHANNEL;
     settings->is_hub = false;
+    settings->shows_board = false;
     settings->topic_flags = 0;
     return WEFT_OK;
 }
@@ -334,12 +335,29 @@ weft_status wefti_greeting_read(struct wefti_greeting *greeting,
         greeting->kind == WEFTI_REFUSE && kind == WEFTI_WELCOME) {
         return refusal(greeting, settings, detail);
     }
+    if (received->bytes == sizeof(*greeting) && greeting->kind == WEFTI_LOOK &&
+        kind == WEFTI_HELLO && settings->shows_board) {
+        return WEFT_OK;
+    }
     status = check_pattern(greeting, settings, detail);
     if (status == WEFT_OK && (received->bytes != sizeof(*greeting) ||
                               greeting->kind != (uint16_t)kind)) {
         status = wefti_fail(detail, WEFT_EPROTO, "check the peer's greeting");
     }
     return status;
+}
+
+static weft_status check_look(const struct wefti_greeting *greeting,
+                              const weftos_received *received,
+                              weft_detail *detail)
+{
+    const struct wefti_greeting bare =
+        wefti_greeting(WEFTI_LOOK, WEFTI_CHANNEL);
+
+    return received->handle_count == 0 &&
+                   memcmp(greeting, &bare, sizeof(bare)) == 0
+               ? WEFT_OK
+               : wefti_fail(detail, WEFT_EPROTO, "check the inspector's word");
 }
 
 /* The rest, for greetings that bring a home. */
@@ -381,6 +399,10 @@ static weft_status take_answer(struct wefti_answer *answer,
     weft_status status;
 
     answer->peer = received->sender.who;
+    answer->is_look = greeting->kind == WEFTI_LOOK;
+    if (answer->is_look) {
+        return WEFT_OK;
+    }
     answer->topic_flags = greeting->topic_flags;
     if ((answer->topic_flags & WEFTI_TOPIC_JOIN) != 0) {
         return WEFT_OK;
@@ -459,7 +481,10 @@ weft_status wefti_answer_receive(struct wefti_answer *answer,
     answer->was_received = true;
     status = wefti_greeting_read(&greeting, &received, kind, settings, detail);
     if (status == WEFT_OK) {
-        status = check_greeting(&greeting, &received, kind, settings, detail);
+        status =
+            greeting.kind == WEFTI_LOOK
+                ? check_look(&greeting, &received, detail)
+                : check_greeting(&greeting, &received, kind, settings, detail);
     }
     if (status == WEFT_OK) {
         status = take_answer(answer, &greeting, &received, detail);

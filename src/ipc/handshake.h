@@ -31,6 +31,7 @@ struct wefti_settings {
     void *allow_context;
     enum wefti_pattern pattern;
     bool is_hub;          /* the server of a service */
+    bool shows_board;     /* a listener's: a LOOK is as good as a HELLO */
     uint32_t topic_flags; /* of a subscriber */
 };
 
@@ -106,6 +107,7 @@ struct wefti_answer {
     uint64_t message_max_bytes;
     uint32_t topic_flags;
     bool can_fence_remote;
+    bool is_look;      /* nothing else came: it wants the board */
     bool was_received; /* a greeting was taken, whatever came of it */
 };
 
@@ -117,7 +119,8 @@ weft_status wefti_greeting_await(weft_handle socket, bool interruptible,
 
 /*
  * Is this a greeting of the expected kind, from whom it may be, and of the
- * same pattern? Otherwise, or if it is a refusal: why not.
+ * same pattern? Otherwise, or if it is a refusal: why not. Where
+ * there is a board a LOOK may come in place of a HELLO.
  */
 weft_status wefti_greeting_read(struct wefti_greeting *greeting,
                                 const weftos_received *received,

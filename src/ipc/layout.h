@@ -283,15 +283,85 @@ static inline uint64_t wefti_claim_step(uint64_t ring_bytes)
 #define WEFTI_TOPIC_JOIN 4u /* it is no subscriber, but a publisher too */
 #define WEFTI_TOPIC_FLAGS_KNOWN 7u
 
+/* ---------------------------------------------------------------- board --- */
+
+/*
+ * What an endpoint tells of itself: one page for each name that is listened at.
+ * Only its owner writes there, relaxed, and each word by one thread at a time;
+ * inspectors map it read-only, and read it as often as they like. The words do
+ * not belong together: each is right for itself. Those that a kind of endpoint
+ * does not know stay 0, and inspectors know which.
+ *
+ * since_ns          weft_now_ns() when it began. Constant.
+ *
+ * received          Messages taken of a service's clients, without those that
+ * received_bytes    ask for nothing; their payload.
+ * lost              Of them, those that were dropped, and not told.
+ *
+ * sent              Messages given to clients, or published; their payload.
+ * sent_bytes
+ * depth             Calls that are not answered yet.
+ * queued_bytes      What waits for clients that do not take it.
+ * full              Times there was no room at first.
+ * wakes             System calls that woke somebody.
+ * blocked_since_ns  Since when the publisher waits for room; 0: it does not.
+ * memory_bytes      Shared memory that it owns now, the board included.
+ *
+ * peers             Clients or subscribers.
+ * reliable          Of the subscribers.
+ * parked            1: the serving or accepting thread had nothing to do when
+ *                   it last looked, and sleeps or polls. Or how many
+ *                   subscribers sleep.
+ * admitted          Peers that were let in.
+ * turned_away       Peers that were not.
+ * cut_off           Peers that it let go of, not they of it.
+ * closed            Not 0: it has ended, in order. Release: after the rest.
+ */
+struct wefti_board {
+    uint32_t magic;
+    uint32_t reserved;
+    uint64_t since_ns;
+
+    alignas(WEFTI_APART) weftos_word received;
+    weftos_word received_bytes;
+    weftos_word lost;
+
+    alignas(WEFTI_APART) weftos_word sent;
+    weftos_word sent_bytes;
+    weftos_word depth;
+    weftos_word queued_bytes;
+    weftos_word full;
+    weftos_word wakes;
+    weftos_word blocked_since_ns;
+    weftos_word memory_bytes;
+
+    alignas(WEFTI_APART) weftos_word peers;
+    weftos_word reliable;
+    weftos_word parked;
+    weftos_word admitted;
+    weftos_word turned_away;
+    weftos_word cut_off;
+    weftos_word closed;
+};
+
+_Static_assert(offsetof(struct wefti_board, since_ns) == 8, "layout");
+_Static_assert(offsetof(struct wefti_board, received) == 128, "layout");
+_Static_assert(offsetof(struct wefti_board, sent) == 256, "layout");
+_Static_assert(offsetof(struct wefti_board, memory_bytes) == 312, "layout");
+_Static_assert(offsetof(struct wefti_board, peers) == 384, "layout");
+_Static_assert(offsetof(struct wefti_board, closed) == 432, "layout");
+_Static_assert(sizeof(struct wefti_board) == 512, "layout");
+
 /* ------------------------------------------------------- control socket --- */
 
 /* Changes with every change of this file. */
-#define WEFTI_PROTOCOL 5
+#define WEFTI_PROTOCOL 6
 
 enum wefti_kind {
     WEFTI_HELLO = 1,   /* the connecting side's first word */
     WEFTI_WELCOME = 2, /* the answer; both carry the home and the doorbell */
-    WEFTI_REFUSE = 3   /* the other answer; `status` says why */
+    WEFTI_REFUSE = 3,  /* the other answer; `status` says why */
+    WEFTI_LOOK = 4     /* instead of HELLO: wants the board alone */
 };
 
 /* What talks: only equals understand each other. */
@@ -334,6 +404,14 @@ _Static_assert(offsetof(struct wefti_greeting, home_bytes) == 16, "layout");
  * a HELLO with WEFTI_TOPIC_JOIN and without a home or handles. The WELCOME, or
  * REFUSE, brings as little, and ends the connection. Who welcomes another one
  * tells its subscribers, by WEFTI_JOIN.
+ */
+
+/*
+ * Who inspects an endpoint does not know of what pattern it is: a LOOK has
+ * nothing but its kind, and no handles. The WELCOME has the endpoint's pattern,
+ * home_bytes, which is the board's size, and the board. Then the inspector
+ * hangs up: not the endpoint, because on Windows handles are not the peer's
+ * before it has taken them.
  */
 
 /* The handles of a greeting, in this order. */

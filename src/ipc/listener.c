@@ -3,7 +3,8 @@
  * Listeners: let peers in, many handshakes at a time.
  *
  * A peer that has connected and says nothing only takes up one of the places
- * for pending handshakes until its time is up. When all are taken, the
+ * for pending handshakes until its time is up, and so does an inspector until
+ * it has hung up. When all are taken, the
  * longest-waiting one makes room, but not at once: an honest peer greets as
  * soon as it has connected, and gets a CPU. Many may not get one for a while
  * where all clients of a server come back to the next one; meanwhile others
@@ -13,6 +14,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "board.h"
 #include "listener.h"
 
 /* So long after it has come nobody has to make room for the next one. */
@@ -23,6 +25,7 @@ struct pending {
     uint64_t came_ns;
     uint64_t until_ns;
     weftos_peer peer;
+    bool has_looked; /* it has the board, and is about to hang up */
 };
 
 struct weft_listener {
@@ -30,9 +33,62 @@ struct weft_listener {
     weftos_endpoint *endpoint;
     weft_handle handle; /* the endpoint's own */
     bool is_full;
+    struct wefti_board *board;
+    uint64_t board_bytes;
+    weft_handle board_object;
     struct wefti_settings settings;
     struct pending pending[WEFTI_PENDING_MOST];
 };
+
+/* ---------------------------------------------------------------- board --- */
+
+static weft_status open_board(weft_listener *listener, weft_detail *detail)
+{
+    void *board = NULL;
+    weft_status status;
+
+    listener->board_bytes = weftos_get_facts()->page_bytes;
+    listener->board_object = WEFTOS_NONE;
+    status = weftos_shm_create((size_t)listener->board_bytes,
+                               &listener->board_object, &board, detail);
+    if (status == WEFT_OK) {
+        listener->board = board;
+        listener->board->magic = WEFTI_MAGIC;
+        listener->board->since_ns = weftos_now_ns();
+        wefti_board_set(&listener->board->memory_bytes, listener->board_bytes);
+    }
+    return status;
+}
+
+static void close_board(weft_listener *listener, bool forked)
+{
+    if (!forked && listener->board != NULL) {
+        /* Release: an inspector that finds it has the last of all words. */
+        weftos_store_release(&listener->board->closed, 1);
+        weftos_shm_unmap(listener->board, (size_t)listener->board_bytes);
+    }
+    weftos_close(listener->board_object);
+}
+
+struct wefti_board *wefti_listener_board(const weft_listener *listener)
+{
+    return listener->board;
+}
+
+/* Answers an inspector, who hangs up when it has the board. */
+static weft_status show_board(const weft_listener *listener, weft_handle socket,
+                              weft_detail *detail)
+{
+    struct wefti_greeting greeting =
+        wefti_greeting(WEFTI_WELCOME, listener->settings.pattern);
+
+    greeting.home_bytes = listener->board_bytes;
+    wefti_step("show board");
+    return weftos_socket_send(socket, &greeting, sizeof(greeting),
+                              &listener->board_object, 1, detail);
+}
+
+/* --------------------------------------------------------- open, close --- */
 
 weft_status wefti_listener_open(const char *name,
                                 const struct wefti_settings *settings,
@@ -51,12 +107,17 @@ weft_status wefti_listener_open(const char *name,
     }
     listener->token = weftos_process_token();
     listener->settings = *settings;
+    listener->settings.shows_board = true;
     for (size_t i = 0; i < WEFTI_PENDING_MOST; i++) {
         listener->pending[i].socket = WEFTOS_NONE;
     }
-    status = weftos_endpoint_open(name, settings->mode, &listener->endpoint,
-                                  &listener->handle, detail);
+    status = open_board(listener, detail);
+    if (status == WEFT_OK) {
+        status = weftos_endpoint_open(name, settings->mode, &listener->endpoint,
+                                      &listener->handle, detail);
+    }
     if (status != WEFT_OK) {
+        close_board(listener, false);
         free(listener);
         return status;
     }
@@ -128,14 +189,16 @@ weft_handle weft_listener_handle(const weft_listener *listener)
 void weft_listener_close(weft_listener **listener_)
 {
     weft_listener *listener;
+    bool forked;
 
     if (listener_ == NULL || *listener_ == NULL) {
         return;
     }
     listener = *listener_;
     *listener_ = NULL;
-    weftos_endpoint_close(listener->endpoint,
-                          weftos_process_token() != listener->token);
+    forked = weftos_process_token() != listener->token;
+    weftos_endpoint_close(listener->endpoint, forked);
+    close_board(listener, forked);
     for (size_t i = 0; i < WEFTI_PENDING_MOST; i++) {
         weftos_close(listener->pending[i].socket);
     }
@@ -154,9 +217,13 @@ static uint64_t place_of(const weft_listener *listener,
 static void drop_pending(weft_listener *listener, struct pending *pending,
                          weft_log_level level, const char *why)
 {
-    wefti_log(level, "turned away pid %lld, uid %lld: %s",
-              (long long)pending->peer.who.pid,
-              (long long)pending->peer.who.uid, why);
+    if (!pending->has_looked) {
+        wefti_log(level, "turned away pid %lld, uid %lld: %s",
+                  (long long)pending->peer.who.pid,
+                  (long long)pending->peer.who.uid, why);
+        wefti_board_add(&listener->board->turned_away,
+                        level == WEFT_LOG_WARNING);
+    }
     weftos_endpoint_forget(listener->endpoint, place_of(listener, pending),
                            pending->socket, WEFTOS_NONE);
     weftos_close(pending->socket);
@@ -243,6 +310,7 @@ static weft_status take_connection(weft_listener *listener, weft_detail *detail)
         return status;
     }
     place->socket = socket;
+    place->has_looked = false;
     place->came_ns = weftos_now_ns();
     place->until_ns = weft_after_ns(listener->settings.handshake_ns);
     if (wefti_check_peer(&listener->settings, &place->peer, NULL) != WEFT_OK) {
@@ -252,15 +320,32 @@ static weft_status take_connection(weft_listener *listener, weft_detail *detail)
     return WEFT_OK;
 }
 
+/* WEFT_EAGAIN: it is not there yet, or it was an inspector's. */
+static weft_status receive_hello(struct wefti_answer *answer,
+                                 const weft_listener *listener,
+                                 struct pending *pending, weft_detail *detail)
+{
+    weft_status status =
+        wefti_answer_receive(answer, pending->socket, WEFTI_HELLO,
+                             &listener->settings, WEFT_NOW, detail);
+
+    if (status != WEFT_OK || !answer->is_look) {
+        return status;
+    }
+    pending->has_looked = true;
+    status = show_board(listener, pending->socket, detail);
+    return status == WEFT_OK ? WEFT_EAGAIN : status;
+}
+
 /* Our half of the handshake, when the peer's greeting is there. */
 static weft_status make_channel(void *out, weft_listener *listener,
-                                weft_handle socket, weft_detail *detail)
+                                struct pending *pending, weft_detail *detail)
 {
     const struct wefti_settings *settings = &listener->settings;
+    weft_handle socket = pending->socket;
     struct wefti_answer answer;
     struct wefti_offer offer;
-    weft_status status = wefti_answer_receive(&answer, socket, WEFTI_HELLO,
-                                              settings, WEFT_NOW, detail);
+    weft_status status = receive_hello(&answer, listener, pending, detail);
 
     if (status != WEFT_OK) {
         return status;
@@ -281,25 +366,26 @@ static weft_status make_channel(void *out, weft_listener *listener,
     }
     if (status != WEFT_OK) {
         wefti_answer_deinit(&answer, false);
+    } else {
+        wefti_board_add(&listener->board->admitted, 1);
     }
     return status;
 }
 
 /* Or only the first part of it. */
 static weft_status make_newcomer(void *out, weft_listener *listener,
-                                 weft_handle socket, weft_detail *detail)
+                                 struct pending *pending, weft_detail *detail)
 {
     struct wefti_newcomer *newcomer = out;
 
-    newcomer->socket = socket;
-    return wefti_answer_receive(&newcomer->answer, socket, WEFTI_HELLO,
-                                &listener->settings, WEFT_NOW, detail);
+    newcomer->socket = pending->socket;
+    return receive_hello(&newcomer->answer, listener, pending, detail);
 }
 
 /* What is made of a peer that has something to say. */
 struct taker {
-    weft_status (*take)(void *to, weft_listener *listener, weft_handle socket,
-                        weft_detail *detail);
+    weft_status (*take)(void *to, weft_listener *listener,
+                        struct pending *pending, weft_detail *detail);
     void *to;
 };
 
@@ -317,9 +403,14 @@ static bool is_own_failure(weft_status status)
 static weft_status let_in(weft_listener *listener, struct pending *pending,
                           const struct taker *taker, weft_detail *detail)
 {
-    weft_status status =
-        taker->take(taker->to, listener, pending->socket, detail);
+    weft_status status;
+    bool is_told;
 
+    if (pending->has_looked) {
+        drop_pending(listener, pending, WEFT_LOG_INFO, "it has looked");
+        return WEFT_EAGAIN;
+    }
+    status = taker->take(taker->to, listener, pending, detail);
     if (status == WEFT_OK) {
         weftos_endpoint_forget(listener->endpoint, place_of(listener, pending),
                                pending->socket, WEFTOS_NONE);
@@ -329,12 +420,14 @@ static weft_status let_in(weft_listener *listener, struct pending *pending,
     if (status == WEFT_EAGAIN) {
         return WEFT_EAGAIN;
     }
+    is_told =
+        is_own_failure(status) && !listener->is_full && !pending->has_looked;
     wefti_refuse(pending->socket, &listener->settings, status);
     /* One that hung up perhaps only asked whether anybody listens. */
     drop_pending(listener, pending,
                  status == WEFT_EPEERDIED ? WEFT_LOG_INFO : WEFT_LOG_WARNING,
                  weft_status_text(status));
-    return is_own_failure(status) && !listener->is_full ? status : WEFT_EAGAIN;
+    return is_told ? status : WEFT_EAGAIN;
 }
 
 /*
@@ -413,6 +506,7 @@ weft_status wefti_listener_next_newcomer(weft_listener *listener,
 weft_status weft_channel_accept(weft_listener *listener, uint64_t deadline_ns,
                                 weft_channel **out, weft_detail *detail)
 {
+    weft_status status;
     uint64_t id;
 
     if (listener == NULL || out == NULL) {
@@ -422,5 +516,10 @@ weft_status weft_channel_accept(weft_listener *listener, uint64_t deadline_ns,
     if (weftos_process_token() != listener->token) {
         return wefti_fail(detail, WEFT_EFORKED, "accept");
     }
-    return wefti_listener_next(listener, deadline_ns, out, &id, detail);
+    wefti_board_set(&listener->board->parked, 1);
+    status = wefti_listener_next(listener, deadline_ns, out, &id, detail);
+    if (status == WEFT_OK) {
+        wefti_board_set(&listener->board->parked, 0);
+    }
+    return status;
 }

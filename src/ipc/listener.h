@@ -25,6 +25,9 @@ void wefti_listener_set_full(weft_listener *listener, bool is_full);
 weft_status wefti_pokes_open(weftos_endpoint *endpoint, uint64_t id,
                              weft_handle pokes[2], weft_detail *detail);
 
+/* What the listener tells inspectors, for who makes more of it. */
+struct wefti_board *wefti_listener_board(const weft_listener *listener);
+
 /* Where the listener waits. */
 weftos_endpoint *wefti_listener_endpoint(const weft_listener *listener);
 

@@ -143,6 +143,7 @@ weft_status weft_service_open(const char *name,
         free(service);
         return status;
     }
+    service->board = wefti_listener_board(service->listener);
     service->token = weftos_process_token();
     *out = service;
     return WEFT_OK;
@@ -282,6 +283,8 @@ static weft_status seat(weft_service *service, struct wefti_guest *guest,
     guest->id = ++service->serial << PLACE_BITS | place;
     wefti_lock(&service->lock);
     service->guests[place] = guest;
+    wefti_board_add(&service->board->memory_bytes,
+                    weftos_get_facts()->page_bytes);
     wefti_unlock(&service->lock);
     service->guest_count++;
     wefti_service_activate(service, guest);
@@ -292,6 +295,7 @@ static void set_full(weft_service *service)
 {
     unsigned count = service->guest_count - service->left_count;
 
+    wefti_board_set(&service->board->peers, count);
     wefti_listener_set_full(service->listener, count >= service->clients_max);
 }
 
@@ -324,6 +328,19 @@ weft_status wefti_service_admit(weft_service *service, weft_channel *channel,
     return WEFT_OK;
 }
 
+/* Under the lock: what it has of the service is over. */
+static void uncount(const weft_service *service,
+                    const struct wefti_guest *guest)
+{
+    struct wefti_tally last = wefti_service_tally(guest);
+    struct wefti_board *board = service->board;
+
+    wefti_board_add(&board->depth, 0 - (uint64_t)guest->calls.count);
+    wefti_board_add(&board->queued_bytes, 0 - last.queued_bytes);
+    wefti_board_add(&board->memory_bytes,
+                    0 - (last.ring_bytes + weftos_get_facts()->page_bytes));
+}
+
 void wefti_service_remove(weft_service *service, struct wefti_guest *guest)
 {
     forget(service, guest);
@@ -336,6 +353,7 @@ void wefti_service_remove(weft_service *service, struct wefti_guest *guest)
     wefti_service_ring_owed(service);
     wefti_lock(&service->lock);
     service->guests[place_of(guest)] = NULL;
+    uncount(service, guest);
     wefti_unlock(&service->lock);
     service->guest_count--;
     service->left_count -= guest->has_left;
@@ -354,6 +372,36 @@ static weft_status enter(const weft_service *service,
         return WEFT_EINVAL;
     }
     return weftos_process_token() == service->token ? WEFT_OK : WEFT_EFORKED;
+}
+
+struct wefti_tally wefti_service_tally(const struct wefti_guest *guest)
+{
+    const struct wefti_tx *tx = wefti_channel_tx(guest->channel);
+    uint64_t ring_bytes = tx->ring != tx->home_ring ? tx->ring_bytes : 0;
+
+    return (struct wefti_tally){tx->messages, tx->bytes, tx->wakes,
+                                guest->queued_bytes, ring_bytes};
+}
+
+void wefti_service_count(const weft_service *service,
+                         const struct wefti_guest *guest,
+                         const struct wefti_tally *before)
+{
+    struct wefti_tally after = wefti_service_tally(guest);
+    struct wefti_board *board = service->board;
+
+    wefti_board_add(&board->sent, after.messages - before->messages);
+    wefti_board_add(&board->sent_bytes, after.bytes - before->bytes);
+    wefti_board_add(&board->wakes, after.wakes - before->wakes);
+    if (after.queued_bytes != before->queued_bytes) {
+        wefti_board_add(&board->full, before->queued_bytes == 0);
+        wefti_board_add(&board->queued_bytes,
+                        after.queued_bytes - before->queued_bytes);
+    }
+    if (after.ring_bytes != before->ring_bytes) {
+        wefti_board_add(&board->memory_bytes,
+                        after.ring_bytes - before->ring_bytes);
+    }
 }
 
 /* Each thread has an errno of its own. MinGW's _Thread_local costs a handle. */
@@ -402,6 +450,8 @@ static weft_status send_to(weft_service *service, struct wefti_guest *guest,
     weft_message copy = message != NULL ? *message : nothing;
     weft_status status;
 
+    struct wefti_tally before = wefti_service_tally(guest);
+
     copy.tag = tag;
     if (may_owe(service, line)) {
         line->defers = true;
@@ -413,6 +463,7 @@ static weft_status send_to(weft_service *service, struct wefti_guest *guest,
     } else {
         status = wefti_guest_send(guest, &copy);
     }
+    wefti_service_count(service, guest, &before);
     return status == WEFT_ECLOSED || status == WEFT_EPEERDIED ? WEFT_ENOENT
                                                               : status;
 }
@@ -441,6 +492,7 @@ weft_status weft_service_reply(weft_service *service, uint64_t client,
                              ((flags & WEFT_REPLY_MORE) != 0 ? WEFTI_MORE : 0));
         if (status == WEFT_OK && (flags & WEFT_REPLY_MORE) == 0) {
             wefti_calls_end(&guest->calls, call);
+            wefti_board_add(&service->board->depth, UINT64_MAX);
         }
     }
     wefti_unlock(&service->lock);
@@ -477,6 +529,7 @@ weft_status weft_service_drop(weft_service *service, uint64_t client)
     if (guest == NULL) {
         return WEFT_ENOENT;
     }
+    wefti_board_add(&service->board->cut_off, 1);
     wefti_service_remove(service, guest);
     return WEFT_OK;
 }

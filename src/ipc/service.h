@@ -7,6 +7,7 @@
 #ifndef WEFTI_SERVICE_H
 #define WEFTI_SERVICE_H
 
+#include "board.h"
 #include "guest.h"
 #include "listener.h"
 #include "lock.h"
@@ -18,6 +19,7 @@
 struct weft_service {
     uint64_t token;
     weft_listener *listener;
+    struct wefti_board *board; /* the listener's */
     struct wefti_settings settings;
     struct wefti_quota quota;
     unsigned clients_max;
@@ -63,6 +65,20 @@ void wefti_service_remove(weft_service *service, struct wefti_guest *guest);
 
 /* A client that has come to its end is one less, though it is still here. */
 void wefti_service_note_end(weft_service *service, struct wefti_guest *guest);
+
+/* Under the lock: what is counted of a client before and after a sending. */
+struct wefti_tally {
+    uint64_t messages;
+    uint64_t bytes;
+    uint64_t wakes;
+    uint64_t queued_bytes;
+    uint64_t ring_bytes; /* beyond the home's */
+};
+
+struct wefti_tally wefti_service_tally(const struct wefti_guest *guest);
+void wefti_service_count(const weft_service *service,
+                         const struct wefti_guest *guest,
+                         const struct wefti_tally *before);
 
 /* Wakes those who are owed a ring. */
 void wefti_service_ring_owed(weft_service *service);

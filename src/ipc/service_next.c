@@ -63,7 +63,10 @@ static weft_status heed(weft_service *service, weft_channel *channel,
     wefti_service_activate(service, guest);
     wefti_lock(&service->lock);
     if (guest->first != NULL) {
+        struct wefti_tally before = wefti_service_tally(guest);
+
         wefti_guest_flush(guest);
+        wefti_service_count(service, guest, &before);
     }
     wefti_unlock(&service->lock);
     return WEFT_OK;
@@ -124,10 +127,13 @@ static void refuse_call(weft_service *service, struct wefti_guest *guest,
     weft_message message = {.tag = wefti_tag(WEFTI_REPLY, call) |
                                    (uint64_t) - (int64_t)why
                                        << WEFTI_FAILURE_SHIFT};
+    struct wefti_tally before;
     weft_status status;
 
     wefti_lock(&service->lock);
+    before = wefti_service_tally(guest);
     status = wefti_guest_send(guest, &message);
+    wefti_service_count(service, guest, &before);
     wefti_unlock(&service->lock);
     if (status == WEFT_ELIMIT || status == WEFT_ENOMEM) {
         guest->gone = status; /* it calls, and takes no answers */
@@ -142,6 +148,7 @@ static bool enter_call(weft_service *service, struct wefti_guest *guest,
 
     wefti_lock(&service->lock);
     status = wefti_guest_add_call(guest, call, handles);
+    wefti_board_add(&service->board->depth, status == WEFT_OK);
     wefti_unlock(&service->lock);
     if (status == WEFT_EPROTO) {
         guest->gone = status;
@@ -151,8 +158,11 @@ static bool enter_call(weft_service *service, struct wefti_guest *guest,
     return status == WEFT_OK;
 }
 
-static void tell_message(weft_request *request, const weft_message *message)
+static void tell_message(const weft_service *service, weft_request *request,
+                         const weft_message *message)
 {
+    wefti_board_add(&service->board->received, 1);
+    wefti_board_add(&service->board->received_bytes, message->bytes);
     request->data = message->data;
     request->bytes = message->bytes;
     request->handle_count = message->handle_count;
@@ -178,9 +188,10 @@ static bool take_call(weft_service *service, struct wefti_guest *guest,
         fill_request(request, guest, WEFT_REQUEST_CALL);
         request->call = call;
         request->deadline_ns = due_ns;
-        tell_message(request, message);
+        tell_message(service, request, message);
         return true;
     }
+    wefti_board_add(&service->board->lost, is_late);
     wefti_close_handles(message->handles, message->handle_count);
     return false;
 }
@@ -194,10 +205,11 @@ static bool take_one_way(const weft_service *service,
         wefti_log(WEFT_LOG_WARNING,
                   "dropped a message of pid %lld: it carries handles",
                   (long long)guest->peer.pid);
+        wefti_board_add(&service->board->lost, 1);
         return false;
     }
     fill_request(request, guest, WEFT_REQUEST_ONE_WAY);
-    tell_message(request, message);
+    tell_message(service, request, message);
     return true;
 }
 
@@ -209,6 +221,7 @@ static bool take_cancel(weft_service *service, struct wefti_guest *guest,
     wefti_lock(&service->lock);
     was_open = wefti_calls_have(&guest->calls, call);
     wefti_calls_end(&guest->calls, call);
+    wefti_board_add(&service->board->depth, 0 - (uint64_t)was_open);
     wefti_unlock(&service->lock);
     if (was_open) {
         fill_request(request, guest, WEFT_REQUEST_CANCEL);
@@ -316,6 +329,9 @@ static void tell_end(weft_service *service, struct wefti_guest *guest,
 {
     fill_request(request, guest, WEFT_REQUEST_DISCONNECT);
     request->reason = guest->gone;
+    wefti_board_add(&service->board->cut_off,
+                    guest->gone != WEFT_ECLOSED &&
+                        guest->gone != WEFT_EPEERDIED);
     wefti_service_remove(service, guest);
 }
 
@@ -543,7 +559,11 @@ static weft_status rest(weft_service *service, uint64_t deadline_ns,
         return WEFT_OK;
     }
     began = weftos_now_ns();
+    wefti_board_set(&service->board->parked, 1);
     status = hear(service, deadline_ns, detail);
+    if (status == WEFT_OK) {
+        wefti_board_set(&service->board->parked, 0);
+    }
     service->heard_ns = weftos_now_ns();
     service->has_more = status == WEFT_OK;
     wefti_spin_learn(&service->spin_us,
@@ -573,6 +593,9 @@ static weft_status next(weft_service *service, weft_request *request,
         free(service->room);
         service->room = NULL;
         service->room_bytes = 0;
+    }
+    if (weftos_load_relaxed(&service->board->parked) != 0) {
+        wefti_board_set(&service->board->parked, 0);
     }
     atomic_store_explicit(&service->thread, wefti_service_this_thread(),
                           memory_order_relaxed);
@@ -633,6 +656,9 @@ weft_status wefti_service_arm(weft_service *service)
         }
         status = hear(service, WEFT_NOW, NULL);
         service->heard_ns = weftos_now_ns();
+    }
+    if (status == WEFT_EAGAIN) {
+        wefti_board_set(&service->board->parked, 1);
     }
     return status;
 }

@@ -18,7 +18,7 @@
 
 #define KNOWN_FLAGS (WEFT_STATE_WRITE | WEFT_STATE_ANY_WRITER)
 
-static const struct wefti_wording wording = {"v-", "w-", ".weft-state"};
+const struct wefti_wording wefti_state_wording = {"v-", "w-", ".weft-state"};
 
 /* What is the same for as long as it is open: nothing of it is shared. */
 struct weft_state {
@@ -412,8 +412,8 @@ static weft_status open_state(weft_state *state, const char *name,
     shared.mode = options->mode;
     shared.make = make_state;
     shared.make_context = &bytes_max;
-    status = wefti_shared_open(name, &wording, total, &shared, &state->shared,
-                               detail);
+    status = wefti_shared_open(name, &wefti_state_wording, total, &shared,
+                               &state->shared, detail);
     if (status != WEFT_OK) {
         return status;
     }

@@ -36,8 +36,8 @@ struct weft_sync {
 
 /* ---------------------------------------------------------------- names --- */
 
-static const struct wefti_wording memory_wording = {"m-", "l-", ".weft-memory"};
-static const struct wefti_wording object_wording = {"s-", "t-", ".weft-object"};
+const struct wefti_wording wefti_memory_wording = {"m-", "l-", ".weft-memory"};
+const struct wefti_wording wefti_object_wording = {"s-", "t-", ".weft-object"};
 
 #define PREFIX_LENGTH 2
 #define HASH_LENGTH 32
@@ -181,7 +181,8 @@ weft_status weft_shared_open(const char *name, size_t bytes,
     if (!copy_options(&own, sizeof(own), options)) {
         return wefti_fail(detail, WEFT_EINVAL, "check the option size");
     }
-    return wefti_shared_open(name, &memory_wording, bytes, &own, out, detail);
+    return wefti_shared_open(name, &wefti_memory_wording, bytes, &own, out,
+                             detail);
 }
 
 /* To open what nobody has open any more, without making it, removes it. */
@@ -296,8 +297,9 @@ static weft_status open_object(const char *name, const struct making *making,
     options.mode = making->options->mode;
     options.make = run_object_maker;
     options.make_context = &own;
-    status = wefti_shared_open(name, &object_wording, kinds[making->kind].bytes,
-                               &options, &sync->shared, detail);
+    status = wefti_shared_open(name, &wefti_object_wording,
+                               kinds[making->kind].bytes, &options,
+                               &sync->shared, detail);
     if (sync->shared != NULL &&
         wefti_identify(sync->shared->base, kinds[making->kind].magic, &self) !=
             WEFT_OK) {

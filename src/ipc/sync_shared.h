@@ -21,6 +21,10 @@ struct wefti_wording {
     const char *path;
 };
 
+extern const struct wefti_wording wefti_memory_wording;
+extern const struct wefti_wording wefti_object_wording;
+extern const struct wefti_wording wefti_state_wording;
+
 /* As weft_shared_open, with names of another wording. `*out` is NULL before. */
 weft_status wefti_shared_open(const char *name,
                               const struct wefti_wording *wording, size_t bytes,

@@ -40,6 +40,7 @@
 
 #include <weft/topic.h>
 
+#include "board.h"
 #include "handshake.h"
 #include "listener.h"
 #include "lock.h"
@@ -81,9 +82,9 @@ struct weft_publisher {
     uint64_t written;
     uint64_t stop; /* a record that ends here at most needs no more thought */
     uint64_t sequence;
-    uint64_t bytes;
     uint64_t record_max;
     struct wefti_topic_head *head;
+    struct wefti_board *board; /* the listener's */
     uint64_t token;
     weft_status failed;
 

@@ -38,6 +38,7 @@ static void unpark(weft_publisher *publisher, struct wefti_reader *reader)
     }
     *link = reader->next_parked;
     reader->is_parked = false;
+    wefti_board_add(&publisher->board->parked, UINT64_MAX);
 }
 
 static void free_reader(struct wefti_reader *reader, bool forked)
@@ -62,6 +63,13 @@ static void look_for_room(weft_publisher *publisher)
     }
 }
 
+/* Under the lock. */
+static void show_counts(const weft_publisher *publisher)
+{
+    wefti_board_set(&publisher->board->peers, publisher->reader_count);
+    wefti_board_set(&publisher->board->reliable, publisher->reliable_count);
+}
+
 static void drop(weft_publisher *publisher, struct wefti_reader *reader,
                  weft_status why)
 {
@@ -74,6 +82,7 @@ static void drop(weft_publisher *publisher, struct wefti_reader *reader,
     wefti_topic_give_up(publisher, reader, why);
     publisher->readers[reader->place] = NULL;
     publisher->reader_count--;
+    show_counts(publisher);
     wefti_unlock(&publisher->lock);
     if (reader->is_watched) {
         weftos_endpoint_forget(wefti_listener_endpoint(publisher->listener),
@@ -179,6 +188,7 @@ static weft_status park(weft_publisher *publisher, struct wefti_reader *reader,
     reader->parked_at = position;
     reader->next_parked = publisher->parked;
     publisher->parked = reader;
+    wefti_board_add(&publisher->board->parked, 1);
     if (position < weftos_load_relaxed(&publisher->sleepers)) {
         weftos_store_relaxed(&publisher->sleepers, position);
     }
@@ -374,6 +384,8 @@ static struct wefti_anchor enter(weft_publisher *publisher,
             publisher->least = start.position;
         }
     }
+    show_counts(publisher);
+    wefti_board_add(&publisher->board->admitted, 1);
     wefti_unlock(&publisher->lock);
     return start;
 }
@@ -382,6 +394,7 @@ static void refuse(const weft_publisher *publisher,
                    struct wefti_newcomer *newcomer, weft_status why)
 {
     wefti_refuse(newcomer->socket, &publisher->settings, why);
+    wefti_board_add(&publisher->board->turned_away, 1);
     wefti_log(WEFT_LOG_WARNING, "turned away subscriber pid %lld: %s",
               (long long)newcomer->answer.peer.pid, weft_status_text(why));
     wefti_answer_deinit(&newcomer->answer, false);
@@ -506,6 +519,8 @@ weft_status wefti_topic_start(weft_publisher *publisher, weft_detail *detail)
     if (status != WEFT_OK) {
         return status;
     }
+    publisher->board = wefti_listener_board(publisher->listener);
+    wefti_board_add(&publisher->board->memory_bytes, publisher->segment_bytes);
     status = weftos_thread_start(run, publisher, &publisher->thread, detail);
     if (status != WEFT_OK) {
         weftos_endpoint_forget(endpoint, POKE_ID, publisher->pokes[0],

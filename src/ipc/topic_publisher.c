@@ -234,7 +234,7 @@ static void wake_readers(weft_publisher *publisher, uint64_t from)
         return;
     }
     wefti_step("poke");
-    publisher->wakes++;
+    wefti_board_set(&publisher->board->wakes, ++publisher->wakes);
     /* So that who spins for us on our own CPU sees that it does. */
     weftos_store_relaxed(&publisher->head->home.cpu,
                          (uint64_t)weftos_cpu() + 1);
@@ -266,8 +266,9 @@ static weft_status publish(weft_publisher *publisher, const void *data,
                 length | WEFTI_PLAIN << WEFTI_TYPE_SHIFT);
     publisher->written += record;
     publisher->sequence++;
-    publisher->bytes += bytes;
     weftos_store_relaxed(&publisher->head->count, publisher->sequence);
+    wefti_board_set(&publisher->board->sent, publisher->sequence);
+    wefti_board_add(&publisher->board->sent_bytes, bytes);
     /* Release: who resumes here finds the record's header zeroed or done. */
     weftos_store_release(&publisher->head->tail, publisher->written);
     wefti_step("published");
@@ -311,7 +312,7 @@ weft_status weft_publisher_get_stats(weft_publisher *publisher,
         return WEFT_EFORKED;
     }
     stats->messages = publisher->sequence;
-    stats->bytes = publisher->bytes;
+    stats->bytes = weftos_load_relaxed(&publisher->board->sent_bytes);
     stats->full = publisher->full;
     stats->wakes = publisher->wakes;
     wefti_lock(&publisher->lock);

@@ -163,7 +163,7 @@ static void cut_off(weft_publisher *publisher, uint64_t end)
         if (counts(reader) && look_at_cursor(publisher, reader) < position) {
             wefti_topic_give_up(publisher, reader, WEFT_ELIMIT);
             publisher->has_gone = true;
-            publisher->cut_off++;
+            wefti_board_set(&publisher->board->cut_off, ++publisher->cut_off);
         }
     }
     find_least(publisher);
@@ -219,11 +219,13 @@ static weft_status await_room(weft_publisher *publisher, uint64_t end,
 
     if (publisher->blocked_since_ns == 0) {
         publisher->blocked_since_ns = weftos_now_ns();
-        publisher->full++;
+        wefti_board_set(&publisher->board->full, ++publisher->full);
     }
     if (publisher->cut_off_ns != 0) {
         cut_at = publisher->blocked_since_ns + publisher->cut_off_ns;
     }
+    wefti_board_set(&publisher->board->blocked_since_ns,
+                    publisher->blocked_since_ns);
     for (;;) {
         uint32_t seen = atomic_load(&publisher->room_events);
         weft_status status;
@@ -262,6 +264,7 @@ weft_status wefti_topic_claim(weft_publisher *publisher, uint64_t end,
     if (status == WEFT_EAGAIN) {
         status = await_room(publisher, end, deadline_ns);
         weftos_store_relaxed(&publisher->head->home.space_at, WEFTI_NONE);
+        wefti_board_set(&publisher->board->blocked_since_ns, 0);
     }
     if (status == WEFT_OK) {
         publisher->blocked_since_ns = 0;

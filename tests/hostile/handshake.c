@@ -63,7 +63,19 @@ static void other_kind(struct hello *hello)
 
 static void unknown_kind(struct hello *hello)
 {
-    hello->greeting.kind = 4;
+    hello->greeting.kind = 99;
+}
+
+/* With all that a HELLO has. */
+static void look_with_handles(struct hello *hello)
+{
+    hello->greeting.kind = WEFTI_LOOK;
+}
+
+static void look_with_home(struct hello *hello)
+{
+    hello->greeting.kind = WEFTI_LOOK;
+    hello->count = 0;
 }
 
 static void unknown_refusal(struct hello *hello)
@@ -250,6 +262,8 @@ static const struct fault faults[] = {
     {"kind 0", kind_0, WEFT_EPROTO, WEFT_OK},
     {"the other side's kind", other_kind, WEFT_EPROTO, WEFT_OK},
     {"an unknown kind", unknown_kind, WEFT_EPROTO, WEFT_OK},
+    {"a look that brings a home", look_with_handles, WEFT_EPROTO, WEFT_OK},
+    {"a look that speaks of one", look_with_home, WEFT_EPROTO, WEFT_OK},
     {"a refusal for an unknown reason", unknown_refusal, WEFT_EPROTO, WEFT_OK},
     {"a refusal for success", refusal_with_success, WEFT_EPROTO, WEFT_OK},
     {"a status in a greeting", spoil_status, WEFT_EPROTO, WEFT_OK},

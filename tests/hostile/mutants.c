@@ -256,6 +256,33 @@ static void mutate(struct mutant *self)
     }
 }
 
+/* A LOOK, mostly with something wrong in it, and then whatever. */
+static void look(struct mutant *self, const char *name)
+{
+    struct wefti_greeting greeting = wefti_greeting(WEFTI_LOOK, WEFTI_CHANNEL);
+    unsigned char bytes[sizeof(greeting)];
+    weftos_peer peer;
+
+    if (weftos_endpoint_connect(name, false, weft_after_ns(LATE_NS), false,
+                                &self->kit.socket, &peer, NULL) != WEFT_OK) {
+        return;
+    }
+    memcpy(bytes, &greeting, sizeof(bytes));
+    if (below(self, 2) == 0) {
+        bytes[below(self, sizeof(bytes))] ^=
+            (unsigned char)(1 + below(self, 9));
+    }
+    (void)attacker_send(
+        self->kit.socket, bytes,
+        below(self, 8) == 0 ? (size_t)below(self, 64) : sizeof(bytes), NULL, 0);
+    for (uint64_t i = below(self, 3); i > 0; i--) {
+        (void)attacker_send(self->kit.socket, bytes, sizeof(bytes), NULL, 0);
+        guard_nap_us((unsigned)below(self, 100));
+    }
+    weftos_close(self->kit.socket);
+    self->board->mutations++;
+}
+
 static void attack(struct board *board, unsigned number, uint32_t pattern,
                    const char *name)
 {
@@ -265,6 +292,9 @@ static void attack(struct board *board, unsigned number, uint32_t pattern,
     self.pattern = pattern;
     self.random = board->seed + number;
     while (!is_over(board, &board->over)) {
+        if (below(&self, 4) == 0) {
+            look(&self, name);
+        }
         if (!CHECK(visit(&self, name))) {
             return;
         }
