@@ -19,6 +19,8 @@ const tool_command tool_commands[] = {
     {"call", "call a service and print its answer", cmd_call},
     {"echo", "be a service that answers with what it is sent", cmd_echo},
     {"serve", "be a service whose answers a program gives", cmd_serve},
+    {"ls", "list the names in use, and who has them", cmd_ls},
+    {"stat", "print the counters of an endpoint", cmd_stat},
     {"bench", "measure weft beside other transports", cmd_bench_any},
     {"doctor", "tell what this system offers and what weft uses", cmd_doctor},
     {"version", "print the version", cmd_version},

@@ -33,6 +33,7 @@ const char *sys_error_text(int code, char *text, size_t room);
 /* ------------------------------------------------------------ terminal --- */
 
 bool sys_stderr_is_terminal(void);
+bool sys_stdout_is_terminal(void);
 
 /* The columns of the terminal at stderr; 80 if it does not tell. */
 unsigned sys_terminal_columns(void);
@@ -162,6 +163,12 @@ void sys_program_close_input(sys_program *program);
  */
 void sys_program_end(sys_program *program, uint64_t deadline_ns, char *text,
                      size_t room);
+
+/*
+ * The name of the program that a process runs, as the system has it, which the
+ * process can choose. False, and nothing written: not known here.
+ */
+bool sys_process_name(int64_t pid, char *name, size_t room);
 
 /* --------------------------------------------------------------- places --- */
 

@@ -89,6 +89,11 @@ bool sys_stderr_is_terminal(void)
     return isatty(STDERR_FILENO) == 1;
 }
 
+bool sys_stdout_is_terminal(void)
+{
+    return isatty(STDOUT_FILENO) == 1;
+}
+
 unsigned sys_terminal_columns(void)
 {
     struct winsize size;

@@ -210,3 +210,25 @@ void sys_program_end(sys_program *program, uint64_t deadline_ns, char *text,
                  WEXITSTATUS(status));
     }
 }
+
+/* Linux says; macOS has no /proc. */
+bool sys_process_name(int64_t pid, char *name, size_t room)
+{
+    char path[64];
+    char text[64];
+    FILE *file;
+    bool known;
+
+    snprintf(path, sizeof(path), "/proc/%lld/comm", (long long)pid);
+    file = fopen(path, "re");
+    if (file == NULL) {
+        return false;
+    }
+    known = fgets(text, sizeof(text), file) != NULL;
+    fclose(file);
+    if (known) {
+        text[strcspn(text, "\n")] = '\0';
+        snprintf(name, room, "%s", text);
+    }
+    return known;
+}

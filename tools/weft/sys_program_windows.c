@@ -366,3 +366,25 @@ void sys_program_end(sys_program *program, uint64_t deadline_ns, char *text,
         snprintf(text, room, "has ended with exit code %lu", status);
     }
 }
+
+/* Without the folders. */
+bool sys_process_name(int64_t pid, char *name, size_t room)
+{
+    HANDLE handle =
+        OpenProcess(PROCESS_QUERY_LIMITED_INFORMATION, FALSE, (DWORD)pid);
+    WCHAR path[1024];
+    DWORD length = sizeof(path) / sizeof(path[0]);
+    const WCHAR *own = path;
+    bool known;
+
+    if (handle == NULL) {
+        return false;
+    }
+    known = QueryFullProcessImageNameW(handle, 0, path, &length) != 0;
+    (void)CloseHandle(handle);
+    for (const WCHAR *at = path; known && *at != L'\0'; at++) {
+        own = *at == L'\\' ? at + 1 : own;
+    }
+    return known && WideCharToMultiByte(CP_UTF8, 0, own, -1, name, (int)room,
+                                        NULL, NULL) > 0;
+}

@@ -149,6 +149,13 @@ bool sys_stderr_is_terminal(void)
     return GetConsoleMode(GetStdHandle(STD_ERROR_HANDLE), &mode) != 0;
 }
 
+bool sys_stdout_is_terminal(void)
+{
+    DWORD mode;
+
+    return GetConsoleMode(GetStdHandle(STD_OUTPUT_HANDLE), &mode) != 0;
+}
+
 unsigned sys_terminal_columns(void)
 {
     CONSOLE_SCREEN_BUFFER_INFO info;

@@ -65,6 +65,8 @@ tool_run cmd_bench_sync;
 tool_run cmd_bench_fanin;
 tool_run cmd_bench_fanout;
 tool_run cmd_bench_any; /* whichever of those its first argument says */
+tool_run cmd_ls;
+tool_run cmd_stat;
 tool_run cmd_doctor;
 tool_run cmd_version;
 tool_run cmd_help;
