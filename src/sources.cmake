@@ -42,6 +42,7 @@ set(WEFT_IPC_SOURCES
     ipc/topic_publisher.c
     ipc/topic_room.c
     ipc/topic_subscriber.c
+    ipc/topic_tap.c
     ipc/topic_wait.c
     ipc/tx.c
 )

@@ -14,21 +14,23 @@
  *   taken, the publisher waits for it; or lets go of it, after a time that the
  *   publisher sets.
  *
+ * Who only looks on, and must not be noticed, taps the topic instead.
+ *
  * A topic is a name that publishers share, 64 of them at a time. No other
  * process is needed for that. Whoever subscribes gets the messages of all,
  * those of one publisher in their order, and of publishers that come later too.
  *
  * Threads: a publisher is used by one thread at a time, and so is a
- * subscriber. Different ones are independent. weft_publisher_open starts a
- * thread, which lives until weft_publisher_close: it lets subscribers in, hears
- * of their end, and wakes those that sleep, so that the publishing thread need
- * not. All signals are blocked in it. The policy `allow` of a publisher is
+ * subscriber or tap. Different ones are independent. weft_publisher_open starts
+ * a thread, which lives until weft_publisher_close: it lets subscribers in,
+ * hears of their end, and wakes those that sleep, so that the publishing thread
+ * need not. All signals are blocked in it. The policy `allow` of a publisher is
  * called in that thread.
  *
- * Fork: a publisher or subscriber belongs to the process that opened it. In a
- * forked child every call on it returns WEFT_EFORKED, except for the two that
- * close, which free the child's copy and tell nobody. The child does not have
- * the publisher's thread.
+ * Fork: a publisher, subscriber or tap belongs to the process that opened it.
+ * In a forked child every call on it returns WEFT_EFORKED, except for the two
+ * that close, which free the child's copy and tell nobody. The child does not
+ * have the publisher's thread.
  *
  * Signals and trust: as weft/channel.h says.
  */
@@ -281,6 +283,102 @@ WEFT_API weft_status weft_subscriber_get_stats(
 /* The cause of the last failure. Since 0.1. */
 WEFT_API void weft_subscriber_detail(const weft_subscriber *subscriber,
                                      weft_detail *detail);
+
+/* ------------------------------------------------------------------ tap --- */
+
+/*
+ * A tap reads what is published and is nothing to a publisher but one short
+ * visit of its thread: it takes no place of subscribers_max, is in no figure of
+ * weft_publisher_stats, and nothing of it stays with the publisher. A tap that
+ * is slow, has stopped or has died can't slow anybody down.
+ *
+ * So nobody wakes it either. weft_tap_next never waits: whoever finds nothing
+ * comes again later, after a pause of its own, such as 1 to 20 ms. Messages are
+ * lost to a tap that comes too late, as to a lossy subscriber, and counted. A
+ * ring of R bytes has the last 15/16 R of it, of which each message takes 16
+ * bytes and its length, rounded up to 16: of the default 1 MiB, 30,000 messages
+ * of up to 16 bytes, or 900 of 1 KiB. At 100,000 of the short ones a second
+ * that is 300 ms.
+ *
+ * What a subscriber is told a tap finds out, by looks that weft_tap_next makes
+ * in its caller's time: publishers that come later within 100 ms or so, a
+ * publisher's death within 10 ms; or at its next call, where there is a longer
+ * time between two. Where the system can't watch a process (an old Linux, or a
+ * process of another PID namespace), a death is found out within a second, and
+ * the publisher's thread gets a connection each second for that.
+ */
+typedef struct weft_tap weft_tap;
+
+/* As those of a subscriber, each. */
+#define WEFT_TAP_HISTORY 1u
+#define WEFT_TAP_INTERRUPTIBLE 2u /* the wait of weft_tap_open */
+#define WEFT_TAP_AWAIT_NAME 4u
+#define WEFT_TAP_STAYS 8u
+
+/* Set it up with WEFT_TAP_OPTIONS_INIT; zero means the default. */
+typedef struct weft_tap_options {
+    size_t size;    /* sizeof(weft_tap_options) */
+    unsigned flags; /* WEFT_TAP_... */
+    /* The rest as in weft_subscriber_options. */
+    size_t ring_max_bytes;
+    uint64_t handshake_ns;
+    weft_peer_policy *allow;
+    void *allow_context;
+} weft_tap_options;
+
+#define WEFT_TAP_OPTIONS_INIT                                                  \
+    {                                                                          \
+        sizeof(weft_tap_options), 0, 0, 0, 0, 0                                \
+    }
+
+/*
+ * Taps all publishers of a topic, as weft_subscriber_open joins them: each
+ * checks who comes as it does with its subscribers. It blocks until they have
+ * answered, at most until `deadline_ns`, and may allocate. `options` and
+ * `detail` may be NULL. On success the caller owns `*out`; on failure it is
+ * NULL. The statuses are those of weft_subscriber_open, without WEFT_ELIMIT
+ * because of too many subscribers. Since 0.1.
+ */
+WEFT_API weft_status weft_tap_open(const char *name,
+                                   const weft_tap_options *options,
+                                   uint64_t deadline_ns, weft_tap **out,
+                                   weft_detail *detail);
+
+/* Sets `*tap` to NULL, which is allowed before. Since 0.1. */
+WEFT_API void weft_tap_close(weft_tap **tap);
+
+/*
+ * Copies the next message, each publisher's in their order, as
+ * weft_subscriber_recv; `data` may be NULL if `bytes` is 0. Never blocks.
+ *
+ * WEFT_EMSGSIZE: `bytes` tells its length, and it stays as long as it is not
+ * overwritten. WEFT_EAGAIN: there is none, or none could be read before it was
+ * overwritten; come again.
+ *
+ * How a publisher ends is told as by weft_subscriber_recv: WEFT_EPEERDIED,
+ * WEFT_ECORRUPT, WEFT_EPROTO; WEFT_ECLOSED of the last one only. While there
+ * are others, or with WEFT_TAP_STAYS, the next call goes on; else the status
+ * stays. WEFT_EINVAL, WEFT_EFORKED. Since 0.1.
+ */
+WEFT_API weft_status weft_tap_next(weft_tap *tap,
+                                   weft_publication *publication);
+
+/* A tap, since it was opened. */
+typedef struct weft_tap_stats {
+    size_t size;         /* sizeof(weft_tap_stats), set by the caller */
+    uint64_t messages;   /* taken */
+    uint64_t bytes;      /* of payload */
+    uint64_t lost;       /* as in weft_subscriber_stats */
+    uint64_t gaps;       /* the same */
+    unsigned publishers; /* now */
+} weft_tap_stats;
+
+/* As weft_publisher_get_stats. Since 0.1. */
+WEFT_API weft_status weft_tap_get_stats(const weft_tap *tap,
+                                        weft_tap_stats *stats);
+
+/* The cause of the last failure. Since 0.1. */
+WEFT_API void weft_tap_detail(const weft_tap *tap, weft_detail *detail);
 
 #ifdef __cplusplus
 }

@@ -371,11 +371,17 @@ static weft_status check_greeting(const struct wefti_greeting *greeting,
                   (settings->pattern == WEFTI_SERVICE && kind == WEFTI_WELCOME);
     uint32_t flags_known =
         settings->pattern == WEFTI_TOPIC ? WEFTI_TOPIC_FLAGS_KNOWN : 0;
-    bool brings_home = (greeting->topic_flags & WEFTI_TOPIC_JOIN) == 0;
+    bool brings_home = wefti_topic_brings_home(greeting->topic_flags);
     bool sound = greeting->status == 0 &&
                  (greeting->capabilities & ~WEFTI_CAPABILITIES_KNOWN) == 0 &&
                  (greeting->topic_flags & ~flags_known) == 0 &&
                  (greeting->position | greeting->sequence) == 0;
+
+    /* A tap wants the history, or not; no other flag goes with it. */
+    if ((greeting->topic_flags & WEFTI_TOPIC_TAP) != 0) {
+        sound = sound && (greeting->topic_flags &
+                          ~(WEFTI_TOPIC_TAP | WEFTI_TOPIC_HISTORY)) == 0;
+    }
 
     if (brings_home) {
         sound = sound && received->handle_count == handles_of(is_hub) &&
@@ -404,7 +410,7 @@ static weft_status take_answer(struct wefti_answer *answer,
         return WEFT_OK;
     }
     answer->topic_flags = greeting->topic_flags;
-    if ((answer->topic_flags & WEFTI_TOPIC_JOIN) != 0) {
+    if (!wefti_topic_brings_home(answer->topic_flags)) {
         return WEFT_OK;
     }
     /* Where it can't be watched, the socket's hang-up has to do. */

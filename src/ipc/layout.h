@@ -16,6 +16,7 @@
 #define WEFTI_LAYOUT_H
 
 #include <stdalign.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -281,7 +282,14 @@ static inline uint64_t wefti_claim_step(uint64_t ring_bytes)
 #define WEFTI_TOPIC_RELIABLE 1u
 #define WEFTI_TOPIC_HISTORY 2u
 #define WEFTI_TOPIC_JOIN 4u /* it is no subscriber, but a publisher too */
-#define WEFTI_TOPIC_FLAGS_KNOWN 7u
+#define WEFTI_TOPIC_TAP 8u  /* nor is this one: it only reads */
+#define WEFTI_TOPIC_FLAGS_KNOWN 15u
+
+/* Is it the greeting of a subscriber, who has a home? Others bring nothing. */
+static inline bool wefti_topic_brings_home(uint32_t flags)
+{
+    return (flags & (WEFTI_TOPIC_JOIN | WEFTI_TOPIC_TAP)) == 0;
+}
 
 /* ---------------------------------------------------------------- board --- */
 
@@ -404,6 +412,12 @@ _Static_assert(offsetof(struct wefti_greeting, home_bytes) == 16, "layout");
  * a HELLO with WEFTI_TOPIC_JOIN and without a home or handles. The WELCOME, or
  * REFUSE, brings as little, and ends the connection. Who welcomes another one
  * tells its subscribers, by WEFTI_JOIN.
+ */
+
+/*
+ * A tap greets with WEFTI_TOPIC_TAP, and WEFTI_TOPIC_HISTORY or not, without a
+ * home or handles. The WELCOME is that of a subscriber. The tap then hangs up:
+ * it says nothing more, and hears nothing.
  */
 
 /*

@@ -22,10 +22,10 @@
 
 struct pending {
     weft_handle socket; /* WEFTOS_NONE: a free place */
+    bool is_answered;   /* and nothing more is wanted of it than its end */
     uint64_t came_ns;
     uint64_t until_ns;
     weftos_peer peer;
-    bool has_looked; /* it has the board, and is about to hang up */
 };
 
 struct weft_listener {
@@ -217,7 +217,7 @@ static uint64_t place_of(const weft_listener *listener,
 static void drop_pending(weft_listener *listener, struct pending *pending,
                          weft_log_level level, const char *why)
 {
-    if (!pending->has_looked) {
+    if (!pending->is_answered) {
         wefti_log(level, "turned away pid %lld, uid %lld: %s",
                   (long long)pending->peer.who.pid,
                   (long long)pending->peer.who.uid, why);
@@ -283,6 +283,25 @@ static uint64_t drop_late(weft_listener *listener)
 
 /* --------------------------------------------------------------- accept --- */
 
+/* From now on the endpoint tells what comes of it. */
+static weft_status take_place(weft_listener *listener, struct pending *place,
+                              weft_handle socket, weft_detail *detail)
+{
+    weft_status status =
+        weftos_endpoint_watch(listener->endpoint, place_of(listener, place),
+                              socket, WEFTOS_NONE, detail);
+
+    if (status != WEFT_OK) {
+        weftos_close(socket);
+        return status;
+    }
+    place->socket = socket;
+    place->is_answered = false;
+    place->came_ns = weftos_now_ns();
+    place->until_ns = weft_after_ns(listener->settings.handshake_ns);
+    return WEFT_OK;
+}
+
 /*
  * Gives a new connection a place, if its user is allowed. If there is none yet
  * the endpoint tells of it again; who holds the places gets the CPU meanwhile.
@@ -302,17 +321,10 @@ static weft_status take_connection(weft_listener *listener, weft_detail *detail)
     if (status != WEFT_OK) {
         return status == WEFT_EAGAIN ? WEFT_OK : status;
     }
-    status =
-        weftos_endpoint_watch(listener->endpoint, place_of(listener, place),
-                              socket, WEFTOS_NONE, detail);
+    status = take_place(listener, place, socket, detail);
     if (status != WEFT_OK) {
-        weftos_close(socket);
         return status;
     }
-    place->socket = socket;
-    place->has_looked = false;
-    place->came_ns = weftos_now_ns();
-    place->until_ns = weft_after_ns(listener->settings.handshake_ns);
     if (wefti_check_peer(&listener->settings, &place->peer, NULL) != WEFT_OK) {
         wefti_refuse(socket, &listener->settings, WEFT_EACCES);
         drop_pending(listener, place, WEFT_LOG_WARNING, "not an allowed user");
@@ -332,7 +344,7 @@ static weft_status receive_hello(struct wefti_answer *answer,
     if (status != WEFT_OK || !answer->is_look) {
         return status;
     }
-    pending->has_looked = true;
+    pending->is_answered = true;
     status = show_board(listener, pending->socket, detail);
     return status == WEFT_OK ? WEFT_EAGAIN : status;
 }
@@ -406,8 +418,8 @@ static weft_status let_in(weft_listener *listener, struct pending *pending,
     weft_status status;
     bool is_told;
 
-    if (pending->has_looked) {
-        drop_pending(listener, pending, WEFT_LOG_INFO, "it has looked");
+    if (pending->is_answered) {
+        drop_pending(listener, pending, WEFT_LOG_INFO, "it was answered");
         return WEFT_EAGAIN;
     }
     status = taker->take(taker->to, listener, pending, detail);
@@ -421,7 +433,7 @@ static weft_status let_in(weft_listener *listener, struct pending *pending,
         return WEFT_EAGAIN;
     }
     is_told =
-        is_own_failure(status) && !listener->is_full && !pending->has_looked;
+        is_own_failure(status) && !listener->is_full && !pending->is_answered;
     wefti_refuse(pending->socket, &listener->settings, status);
     /* One that hung up perhaps only asked whether anybody listens. */
     drop_pending(listener, pending,
@@ -501,6 +513,18 @@ weft_status wefti_listener_next_newcomer(weft_listener *listener,
 
     return wefti_pass(detail, next(listener, deadline_ns, &taker, id, &found),
                       &found);
+}
+
+void wefti_listener_linger(weft_listener *listener, weft_handle socket)
+{
+    struct pending *place = free_place(listener);
+
+    /* The one that it had is free, as a rule. */
+    if (place == NULL) {
+        weftos_close(socket);
+    } else if (take_place(listener, place, socket, NULL) == WEFT_OK) {
+        place->is_answered = true;
+    }
 }
 
 weft_status weft_channel_accept(weft_listener *listener, uint64_t deadline_ns,

@@ -54,4 +54,11 @@ weft_status wefti_listener_next_newcomer(weft_listener *listener,
                                          struct wefti_newcomer *newcomer,
                                          uint64_t *id, weft_detail *detail);
 
+/*
+ * Takes the socket of a newcomer back that was answered, and has to hang up
+ * itself, because handles may be lost with our end: it is kept among the
+ * pending handshakes, and as long as one of those, at most.
+ */
+void wefti_listener_linger(weft_listener *listener, weft_handle socket);
+
 #endif

@@ -4,7 +4,7 @@
  * topic_room.c claims room for them, topic_control.c has the publisher's own
  * thread, topic_place.c finds it a place among those who share the name;
  * topic_subscriber.c subscribes, topic_join.c joins publishers, topic_wait.c
- * waits for them, topic_feed.c reads the records of one.
+ * waits for them, topic_feed.c reads the records of one. topic_tap.c taps.
  *
  * Publishers. Each takes the first free place of the name, and greets those who
  * have the others; they tell their subscribers that somebody has begun. So no
@@ -34,6 +34,11 @@
  * which position it needs the reliable ones to reach. Who passes it with its
  * cursor sends a RING; the control thread looks whether there is room now, and
  * if so wakes the publishing thread at a word of this process's own.
+ *
+ * Taps read as lossy subscribers do, and that is all: what a publisher tells
+ * its subscribers they find out themselves, when they are called. Their part
+ * that is a subscriber's has no hub, no home, and no sockets but those of
+ * publishers that have not answered yet.
  */
 #ifndef WEFTI_TOPIC_H
 #define WEFTI_TOPIC_H
@@ -214,6 +219,7 @@ struct weft_subscriber {
     unsigned streak;  /* how many of his were taken in a row */
     unsigned unheard; /* messages since the hub was asked */
     bool is_reliable;
+    bool is_tap;
     bool stays;
     bool is_open;
     weft_status failed; /* no publisher is left, and none is waited for */
@@ -241,6 +247,8 @@ struct weft_subscriber {
     uint64_t look_at_ns;
     /* By place: the process of one that has failed us; 0: none. */
     int64_t banned[WEFTOS_NUMBERS];
+    /* Of a tap: places, a bit each, that are not looked at for now. */
+    uint64_t shunned;
 
     struct wefti_site site; /* for spinning only */
     struct wefti_settings settings;
@@ -295,6 +303,13 @@ static inline bool wefti_topic_lacks(weft_status status)
     return status == WEFT_ENOMEM || status == WEFT_EOS;
 }
 
+/*
+ * A tap looks again and again, because nobody tells it when to: a place whose
+ * publisher did not let it in is left in peace for a while.
+ */
+void wefti_topic_shun(weft_subscriber *subscriber, unsigned number,
+                      weft_status why);
+
 /* The publisher's answer, in what was received. */
 weft_status wefti_topic_take_welcome(struct wefti_feed *feed,
                                      weftos_received *received);
@@ -329,6 +344,34 @@ weft_status wefti_subscriber_arm(weft_subscriber *subscriber);
 /* Has the hub be ready, if anybody waits for its handle. */
 weft_status wefti_topic_poke_hub(weft_subscriber *subscriber);
 void wefti_topic_close_pokes(weft_subscriber *subscriber, bool forked);
+
+/* Is there something to take, or has one ended? */
+bool wefti_topic_has_news(const weft_subscriber *subscriber);
+
+/* Has one ended, or does it not answer? True: the caller is to take note. */
+bool wefti_topic_look_for_ends(weft_subscriber *subscriber);
+
+/* ---- topic_subscriber.c: what a tap does, too */
+
+/* Joins the publishers that there are. */
+weft_status wefti_topic_join_all(weft_subscriber *subscriber,
+                                 uint64_t deadline_ns);
+
+/*
+ * Goes once around. WEFT_EAGAIN: nobody has anything. WEFT_OK, and not done:
+ * look again.
+ */
+weft_status wefti_topic_take_next(weft_subscriber *subscriber,
+                                  weft_publication *publication, bool *done);
+
+/* How many are in. */
+unsigned wefti_topic_publishers(const weft_subscriber *subscriber);
+
+/* ---- topic_tap.c */
+
+/* As wefti_topic_await_welcomes. */
+weft_status wefti_tap_await_welcomes(weft_subscriber *subscriber,
+                                     uint64_t deadline_ns);
 
 /* ---- topic_place.c: places of a name */
 

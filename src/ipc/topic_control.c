@@ -348,7 +348,7 @@ static struct wefti_anchor find_start(const weft_publisher *publisher,
 }
 
 static weft_status send_welcome(const weft_publisher *publisher,
-                                const struct wefti_reader *reader,
+                                weft_handle socket,
                                 const struct wefti_anchor *start)
 {
     struct wefti_greeting greeting = wefti_greeting(WEFTI_WELCOME, WEFTI_TOPIC);
@@ -359,7 +359,7 @@ static weft_status send_welcome(const weft_publisher *publisher,
     greeting.position = start->position;
     greeting.sequence = start->sequence;
     wefti_step("send greeting");
-    return weftos_socket_send(reader->socket, &greeting, sizeof(greeting),
+    return weftos_socket_send(socket, &greeting, sizeof(greeting),
                               &publisher->segment, 1, NULL);
 }
 
@@ -421,6 +421,24 @@ static void meet(weft_publisher *publisher, struct wefti_newcomer *newcomer)
     weftos_close(newcomer->socket);
 }
 
+/* It reads from there on, and of that nothing is known here. */
+static void show(weft_publisher *publisher, struct wefti_newcomer *newcomer)
+{
+    struct wefti_anchor start;
+    weft_status status;
+
+    wefti_lock(&publisher->lock);
+    start = find_start(
+        publisher, (newcomer->answer.topic_flags & WEFTI_TOPIC_HISTORY) != 0);
+    wefti_unlock(&publisher->lock);
+    status = send_welcome(publisher, newcomer->socket, &start);
+    if (status == WEFT_OK) {
+        wefti_listener_linger(publisher->listener, newcomer->socket);
+    } else {
+        refuse(publisher, newcomer, status);
+    }
+}
+
 static void admit(weft_publisher *publisher, struct wefti_newcomer *newcomer)
 {
     struct wefti_reader *reader;
@@ -431,7 +449,10 @@ static void admit(weft_publisher *publisher, struct wefti_newcomer *newcomer)
         meet(publisher, newcomer);
         return;
     }
-
+    if ((newcomer->answer.topic_flags & WEFTI_TOPIC_TAP) != 0) {
+        show(publisher, newcomer);
+        return;
+    }
     if (publisher->reader_count >= publisher->readers_max) {
         refuse(publisher, newcomer, WEFT_ELIMIT);
         return;
@@ -452,7 +473,7 @@ static void admit(weft_publisher *publisher, struct wefti_newcomer *newcomer)
                                    reader->answer.process, NULL);
     reader->is_watched = status == WEFT_OK;
     if (status == WEFT_OK) {
-        status = send_welcome(publisher, reader, &start);
+        status = send_welcome(publisher, reader->socket, &start);
     }
     if (status != WEFT_OK) {
         drop(publisher, reader, status);

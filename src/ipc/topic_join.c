@@ -189,7 +189,11 @@ static weft_status take_segment(struct wefti_feed *feed,
     line->is_hub = true;
     line->hears_socket = true;
     received->process = WEFTOS_NONE;
-    status = watch_process(feed, process, detail);
+    if (feed->subscriber->is_tap) {
+        line->process = process;
+    } else {
+        status = watch_process(feed, process, detail);
+    }
     if (status == WEFT_OK) {
         feed->has_welcomed = true;
         await_no_name(feed->subscriber);
@@ -222,6 +226,21 @@ weft_status wefti_topic_take_welcome(struct wefti_feed *feed,
 
 /* ---------------------------------------------------------------- greet --- */
 
+/* A tap's greeting. */
+static weft_status send_bare(weft_handle socket,
+                             const struct wefti_settings *settings,
+                             weft_detail *detail)
+{
+    struct wefti_greeting greeting = wefti_greeting(WEFTI_HELLO, WEFTI_TOPIC);
+    weft_status status;
+
+    greeting.topic_flags = WEFTI_TOPIC_TAP | settings->topic_flags;
+    wefti_step("send greeting");
+    status = weftos_socket_send(socket, &greeting, sizeof(greeting), NULL, 0,
+                                detail);
+    return status == WEFT_ECLOSED ? WEFT_EPEERDIED : status;
+}
+
 /* One that began after us has published nothing that is not for us. */
 static weft_status send_hello(struct wefti_feed *feed, weft_detail *detail)
 {
@@ -231,10 +250,25 @@ static weft_status send_hello(struct wefti_feed *feed, weft_detail *detail)
     if (feed->is_late) {
         settings.topic_flags |= WEFTI_TOPIC_HISTORY;
     }
-    status = wefti_offer_send(&feed->offer, feed->line.socket, WEFTI_HELLO,
-                              &settings, detail);
+    status = feed->subscriber->is_tap
+                 ? send_bare(feed->line.socket, &settings, detail)
+                 : wefti_offer_send(&feed->offer, feed->line.socket,
+                                    WEFTI_HELLO, &settings, detail);
     /* Who turned us away before this still left its answer. */
     return status == WEFT_EPEERDIED ? WEFT_OK : status;
+}
+
+/* A subscriber has a home to show, and is told what happens. */
+static weft_status settle_in(struct wefti_feed *feed, weft_detail *detail)
+{
+    weft_status status = wefti_offer_init(&feed->offer, true, detail);
+
+    if (status == WEFT_OK) {
+        status = weftos_endpoint_watch(feed->subscriber->hub, feed->id,
+                                       feed->line.socket, WEFTOS_NONE, detail);
+        feed->is_watched = status == WEFT_OK;
+    }
+    return status;
 }
 
 static weft_status greet(struct wefti_feed *feed, const weftos_peer *peer,
@@ -243,16 +277,21 @@ static weft_status greet(struct wefti_feed *feed, const weftos_peer *peer,
     weft_subscriber *subscriber = feed->subscriber;
     weft_status status = wefti_check_peer(&subscriber->settings, peer, detail);
 
-    if (status == WEFT_OK) {
-        status = wefti_offer_init(&feed->offer, true, detail);
-    }
-    if (status == WEFT_OK) {
-        status = weftos_endpoint_watch(subscriber->hub, feed->id,
-                                       feed->line.socket, WEFTOS_NONE, detail);
-        feed->is_watched = status == WEFT_OK;
+    if (status == WEFT_OK && !subscriber->is_tap) {
+        status = settle_in(feed, detail);
     }
     feed->due_ns = weft_after_ns(subscriber->settings.handshake_ns);
     return status == WEFT_OK ? send_hello(feed, detail) : status;
+}
+
+void wefti_topic_shun(weft_subscriber *subscriber, unsigned number,
+                      weft_status why)
+{
+    /* Of these nobody, or somebody else, may be there the next time. */
+    if (why != WEFT_OK && why != WEFT_ENOENT && why != WEFT_EAGAIN &&
+        why != WEFT_EPEERDIED) {
+        subscriber->shunned |= UINT64_C(1) << number;
+    }
 }
 
 /* Who has failed us once would do so again. */
@@ -278,6 +317,7 @@ static weft_status connect(struct wefti_feed *feed, const char *place,
         return status;
     }
     if (is_banned(subscriber, feed->number, &peer)) {
+        wefti_topic_shun(subscriber, feed->number, WEFT_EACCES);
         return wefti_fail(detail, WEFT_ENOENT, "find another publisher");
     }
     feed->pid = peer.who.pid;
@@ -324,6 +364,11 @@ static bool has_joined(const weft_subscriber *subscriber, unsigned number)
     return false;
 }
 
+static bool is_shunned(const weft_subscriber *subscriber, unsigned number)
+{
+    return subscriber->is_tap && (subscriber->shunned >> number & 1) != 0;
+}
+
 static weft_status look_at(weft_subscriber *subscriber, uint64_t numbers,
                            uint64_t deadline_ns)
 {
@@ -332,7 +377,8 @@ static weft_status look_at(weft_subscriber *subscriber, uint64_t numbers,
     for (unsigned i = 0; i < WEFTOS_NUMBERS; i++) {
         weft_status status;
 
-        if ((numbers >> i & 1) == 0 || has_joined(subscriber, i)) {
+        if ((numbers >> i & 1) == 0 || has_joined(subscriber, i) ||
+            is_shunned(subscriber, i)) {
             continue;
         }
         status = join(subscriber, i, false, deadline_ns);
@@ -345,6 +391,7 @@ static weft_status look_at(weft_subscriber *subscriber, uint64_t numbers,
         if (status != WEFT_ENOENT) {
             found = status;
         }
+        wefti_topic_shun(subscriber, i, status);
     }
     return found;
 }
@@ -353,6 +400,7 @@ static weft_status look_at(weft_subscriber *subscriber, uint64_t numbers,
 static weft_status look_around(weft_subscriber *subscriber, uint64_t *numbers)
 {
     bool awaits = subscriber->stays && subscriber->is_open &&
+                  !subscriber->is_tap &&
                   (subscriber->is_awaiting || subscriber->feed_count == 0);
     weft_status status = weftos_endpoint_numbers(
         subscriber->name, awaits ? subscriber->hub : NULL, WEFTI_AWAITED_ID,

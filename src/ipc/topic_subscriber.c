@@ -74,7 +74,10 @@ static weft_status take_options(weft_subscriber *subscriber,
 /* Waits for the answers, and lets go of those that turn us away. */
 static weft_status settle(weft_subscriber *subscriber, uint64_t deadline_ns)
 {
-    weft_status status = wefti_topic_await_welcomes(subscriber, deadline_ns);
+    weft_status status =
+        subscriber->is_tap
+            ? wefti_tap_await_welcomes(subscriber, deadline_ns)
+            : wefti_topic_await_welcomes(subscriber, deadline_ns);
     weft_status found = WEFT_ENOENT;
     bool is_welcome = false;
 
@@ -105,8 +108,8 @@ static weft_status enter_first(weft_subscriber *subscriber,
     return status == WEFT_OK ? settle(subscriber, deadline_ns) : status;
 }
 
-/* Joins the publishers that there are. */
-static weft_status enter(weft_subscriber *subscriber, uint64_t deadline_ns)
+weft_status wefti_topic_join_all(weft_subscriber *subscriber,
+                                 uint64_t deadline_ns)
 {
     weft_status status = WEFT_EPEERDIED;
 
@@ -175,7 +178,7 @@ weft_status weft_subscriber_open(const char *name,
     wefti_site_init(&subscriber->site, NULL, NULL, NULL);
     status = init(subscriber, name, options, detail);
     if (status == WEFT_OK) {
-        status = enter(subscriber, deadline_ns);
+        status = wefti_topic_join_all(subscriber, deadline_ns);
         (void)wefti_pass(detail, status, &subscriber->detail);
     }
     if (status != WEFT_OK) {
@@ -247,6 +250,7 @@ static weft_status end_feed(weft_subscriber *subscriber,
         wefti_log(why == WEFT_EPEERDIED ? WEFT_LOG_INFO : WEFT_LOG_WARNING,
                   "could not join a publisher of %s: %s", subscriber->name,
                   weft_status_text(why));
+        wefti_topic_shun(subscriber, feed->number, why);
     }
     wefti_topic_leave(subscriber, feed, false);
     if (was_in) {
@@ -297,9 +301,8 @@ static weft_status take_of(weft_subscriber *subscriber, struct wefti_feed *feed,
     return feed->gone != WEFT_OK ? end_feed(subscriber, feed) : status;
 }
 
-/* Goes once around. WEFT_EAGAIN: nobody has anything. */
-static weft_status take_next(weft_subscriber *subscriber,
-                             weft_publication *publication, bool *done)
+weft_status wefti_topic_take_next(weft_subscriber *subscriber,
+                                  weft_publication *publication, bool *done)
 {
     for (size_t left = subscriber->feed_count; left > 0; left--) {
         weft_status status;
@@ -356,7 +359,7 @@ weft_status weft_subscriber_recv(weft_subscriber *subscriber,
         weft_status status = keep_up(subscriber);
 
         if (status == WEFT_OK) {
-            status = take_next(subscriber, publication, &done);
+            status = wefti_topic_take_next(subscriber, publication, &done);
         }
         if (status == WEFT_EAGAIN) {
             status = wefti_topic_wait(subscriber, deadline_ns);
@@ -407,6 +410,16 @@ weft_status weft_subscriber_handle(weft_subscriber *subscriber,
     return wefti_topic_poke_hub(subscriber);
 }
 
+unsigned wefti_topic_publishers(const weft_subscriber *subscriber)
+{
+    unsigned count = 0;
+
+    for (size_t i = 0; i < subscriber->feed_count; i++) {
+        count += subscriber->feeds[i]->has_welcomed;
+    }
+    return count;
+}
+
 weft_status weft_subscriber_get_stats(const weft_subscriber *subscriber,
                                       weft_subscriber_stats *stats)
 {
@@ -421,10 +434,7 @@ weft_status weft_subscriber_get_stats(const weft_subscriber *subscriber,
     stats->lost = subscriber->lost;
     stats->gaps = subscriber->gaps;
     stats->parks = subscriber->parks;
-    stats->publishers = 0;
-    for (size_t i = 0; i < subscriber->feed_count; i++) {
-        stats->publishers += subscriber->feeds[i]->has_welcomed;
-    }
+    stats->publishers = wefti_topic_publishers(subscriber);
     return WEFT_OK;
 }
 

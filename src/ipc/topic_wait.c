@@ -194,7 +194,7 @@ weft_status wefti_topic_hear(weft_subscriber *subscriber)
 
 /* -------------------------------------------------------------- looking --- */
 
-static bool has_news(const weft_subscriber *subscriber)
+bool wefti_topic_has_news(const weft_subscriber *subscriber)
 {
     for (size_t i = 0; i < subscriber->feed_count; i++) {
         const struct wefti_feed *feed = subscriber->feeds[i];
@@ -209,11 +209,10 @@ static bool has_news(const weft_subscriber *subscriber)
 
 static bool is_ready(void *context)
 {
-    return has_news(context);
+    return wefti_topic_has_news(context);
 }
 
-/* Has one ended, or does it not answer? True: the caller is to take note. */
-static bool look_for_ends(weft_subscriber *subscriber)
+bool wefti_topic_look_for_ends(weft_subscriber *subscriber)
 {
     bool found = false;
 
@@ -311,7 +310,7 @@ static weft_status sleep(weft_subscriber *subscriber, uint64_t deadline_ns)
         return status;
     }
     wefti_step("armed");
-    if (is_ready(subscriber) || look_for_ends(subscriber)) {
+    if (is_ready(subscriber) || wefti_topic_look_for_ends(subscriber)) {
         return WEFT_OK;
     }
     due_ns = find_due(subscriber, deadline_ns);
@@ -341,7 +340,7 @@ static weft_status look(weft_subscriber *subscriber)
     if (status != WEFT_OK) {
         return status;
     }
-    if (is_ready(subscriber) || look_for_ends(subscriber)) {
+    if (is_ready(subscriber) || wefti_topic_look_for_ends(subscriber)) {
         return WEFT_OK;
     }
     if (!is_armed || subscriber->look_at_ns != WEFT_FOREVER) {
@@ -399,7 +398,7 @@ static weft_status sleep_or_look(weft_subscriber *subscriber,
     if (subscriber->settings.wait == WEFT_WAIT_SPIN) {
         status = wefti_topic_hear(subscriber);
         if (status == WEFT_OK) {
-            (void)look_for_ends(subscriber);
+            (void)wefti_topic_look_for_ends(subscriber);
         }
     } else {
         began = weftos_now_ns();
@@ -475,7 +474,8 @@ bool wefti_subscriber_is_ready(const weft_subscriber *subscriber)
 {
     return subscriber->failed != WEFT_OK ||
            (subscriber->feed_count == 0 && !subscriber->is_awaiting) ||
-           subscriber->look_at_ns != WEFT_FOREVER || has_news(subscriber);
+           subscriber->look_at_ns != WEFT_FOREVER ||
+           wefti_topic_has_news(subscriber);
 }
 
 weft_status wefti_subscriber_arm(weft_subscriber *subscriber)
@@ -488,7 +488,7 @@ weft_status wefti_subscriber_arm(weft_subscriber *subscriber)
 weft_status wefti_topic_await_welcomes(weft_subscriber *subscriber,
                                        uint64_t deadline_ns)
 {
-    (void)look_for_ends(subscriber);
+    (void)wefti_topic_look_for_ends(subscriber);
     for (size_t i = 0; i < subscriber->feed_count; i++) {
         const struct wefti_feed *feed = subscriber->feeds[i];
 
@@ -503,7 +503,7 @@ weft_status wefti_topic_await_welcomes(weft_subscriber *subscriber,
             if (status != WEFT_OK) {
                 return status;
             }
-            (void)look_for_ends(subscriber);
+            (void)wefti_topic_look_for_ends(subscriber);
         }
     }
     return WEFT_OK;

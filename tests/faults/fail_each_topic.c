@@ -2,10 +2,10 @@
  *
  * Fails every call to the operating system that a topic makes, one at a time
  * and in each of its ways: those of the publisher, of its own thread, and of a
- * subscriber, all in this process, and of one that stays without a publisher,
- * in a poll set. Whatever fails: nobody hangs, somebody is
- * told or does without, all goes well when it is begun again, and nothing is
- * kept.
+ * subscriber or a tap, all in this process, and of one that stays without a
+ * publisher, in a poll set. Whatever fails: nobody hangs, somebody is told or
+ * does without, all goes well when it is begun again, and nothing is kept. And
+ * no call is made at all to publish to a tap.
  */
 #include <string.h>
 
@@ -22,23 +22,32 @@
 static weft_publisher *publisher;
 static weft_subscriber *subscriber;
 static weft_poll *poll;
+static weft_tap *tap;
 static uint64_t sent;
 static uint64_t received;
 
-static bool open_both(void)
+static bool open_publisher(void)
 {
-    weft_publisher_options of_publisher = WEFT_PUBLISHER_OPTIONS_INIT;
-    weft_subscriber_options of_subscriber = WEFT_SUBSCRIBER_OPTIONS_INIT;
+    weft_publisher_options options = WEFT_PUBLISHER_OPTIONS_INIT;
     weft_detail detail = {WEFT_OK, 0, NULL};
     weft_status status;
 
     sent = 0;
     received = 0;
-    of_publisher.ring_bytes = (size_t)16 << 10;
-    status = weft_publisher_open(NAME, &of_publisher, &publisher, &detail);
+    options.ring_bytes = (size_t)16 << 10;
+    status = weft_publisher_open(NAME, &options, &publisher, &detail);
     CHECK((publisher != NULL) == (status == WEFT_OK));
     CHECK(status == WEFT_OK || detail.status == status);
-    if (status != WEFT_OK) {
+    return status == WEFT_OK;
+}
+
+static bool open_both(void)
+{
+    weft_subscriber_options of_subscriber = WEFT_SUBSCRIBER_OPTIONS_INIT;
+    weft_detail detail = {WEFT_OK, 0, NULL};
+    weft_status status;
+
+    if (!open_publisher()) {
         return false;
     }
     of_subscriber.flags = WEFT_SUBSCRIBER_RELIABLE;
@@ -175,18 +184,108 @@ static bool follow(void)
     return is_through;
 }
 
+/* ------------------------------------------------------------------ tap - */
+
+static bool open_tap(void)
+{
+    weft_detail detail = {WEFT_OK, 0, NULL};
+    weft_status status =
+        open_publisher() ? weft_tap_open(NAME, NULL, weft_after_ns(PATIENCE_NS),
+                                         &tap, &detail)
+                         : WEFT_ENOENT;
+
+    CHECK((tap != NULL) == (status == WEFT_OK));
+    CHECK(publisher == NULL || status == WEFT_OK || detail.status == status);
+    return status == WEFT_OK;
+}
+
+static weft_status look(void)
+{
+    uint64_t until = weft_after_ns(PATIENCE_NS);
+    unsigned char data[BYTES];
+    weft_publication publication;
+    weft_status status;
+
+    do {
+        publication = (weft_publication){.data = data, .bytes = sizeof(data)};
+        status = weft_tap_next(tap, &publication);
+    } while (status == WEFT_EAGAIN && weft_now_ns() < until);
+    if (status == WEFT_OK) {
+        CHECK(publication.sequence == received && publication.lost == 0);
+        CHECK(sides_matches(data, publication.bytes, received));
+        received++;
+    }
+    return status;
+}
+
+/* Its death is looked for meanwhile, and others are. */
+static void let_time_pass(void)
+{
+    unsigned char data[1];
+    weft_publication publication = {.data = data, .bytes = sizeof(data)};
+    uint64_t until = weft_after_ns(25 * PEER_MS);
+
+    while (weft_now_ns() < until &&
+           weft_tap_next(tap, &publication) == WEFT_EAGAIN) {
+    }
+}
+
+static bool tap_through(void)
+{
+    bool is_through = open_tap();
+
+    for (unsigned i = 0; i < 3 && is_through; i++) {
+        is_through =
+            publish(weft_after_ns(PATIENCE_NS)) == WEFT_OK && look() == WEFT_OK;
+    }
+    if (is_through) {
+        let_time_pass();
+    }
+    weft_publisher_close(&publisher);
+    is_through = is_through && look() == WEFT_ECLOSED;
+    weft_tap_close(&tap);
+    return is_through;
+}
+
+/* ------------------------------------------------------------- the test - */
+
+static _Atomic int watched;
+static _Atomic unsigned calls;
+
+static void note_call(const char *name)
+{
+    (void)name;
+    calls += peer_thread() == watched;
+}
+
+/* Several laps of the ring, and the tap reads now and then. */
+static void publish_in_peace(void)
+{
+    CHECK(open_tap());
+    fake_before_each(note_call);
+    for (unsigned i = 0; i < 200; i++) {
+        watched = peer_thread();
+        CHECK_STATUS(publish(WEFT_NOW), WEFT_OK);
+        watched = 0;
+        CHECK_STATUS(look(), WEFT_OK);
+    }
+    fake_before_each(NULL);
+    CHECK(calls == 0);
+    weft_publisher_close(&publisher);
+    weft_tap_close(&tap);
+}
+
 /* Returns how many ways the failed call has; 0: the script has ended before. */
-static unsigned fail(bool (*go_through)(void), uint64_t number,
-                     unsigned variant)
+static unsigned fail(bool (*go)(void), uint64_t number, unsigned variant)
 {
     struct sides_holdings before = sides_hold();
     int64_t live = fake_live_allocations();
     unsigned variants;
 
     fake_fail_at(number, variant);
-    if (!go_through()) {
+    if (!go()) {
         CHECK(fake_failed_operation() != NULL);
-        CHECK(go_through());
+        CHECK(go());
     }
     variants = fake_failed_variants();
     fake_reset();
@@ -195,16 +294,16 @@ static unsigned fail(bool (*go_through)(void), uint64_t number,
     return variants;
 }
 
-static void fail_each(bool (*go_through)(void))
+static void fail_each(bool (*go)(void))
 {
     uint64_t number = 0;
     unsigned variants;
 
-    CHECK(go_through()); /* what is made once is kept */
+    CHECK(go()); /* what is made once is kept */
     do {
-        variants = fail(go_through, ++number, 0);
+        variants = fail(go, ++number, 0);
         for (unsigned i = 1; i < variants; i++) {
-            (void)fail(go_through, number, i);
+            (void)fail(go, number, i);
         }
     } while (variants != 0);
     CHECK(number > 30);
@@ -217,5 +316,9 @@ void test_main(void)
     fail_each(follow);
     check_case("each call of one that stays fails once");
     fail_each(stay);
+    check_case("each call of a tap and its publisher fails once");
+    fail_each(tap_through);
+    check_case("no call is made to publish to a tap");
+    publish_in_peace();
     peer_names_end();
 }

@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: MIT
  *
- * Kills a publisher, or one of its subscribers, at every step.
+ * Kills a publisher, or one of its subscribers or taps, at every step.
  *
  * The victim is a child that goes through a script, and dies as by kill -9 at
  * its Nth step, for N from 1 on until it gets to the end. A step is a mark in
  * the library's own code, or any of its calls to the system, in any of its
  * threads. A subscriber must have all that a dead publisher had published, and
  * learn of the death soon. A publisher, who waits for its reliable subscribers,
- * must lose no time over a dead one, and the other must get all.
+ * must lose no time over a dead one, and the other must get all. A tap gets or
+ * counts all of a dead publisher; a dead tap was never noticed.
  */
 #include <string.h>
 
 #include "check.h"
+#include "guard.h"
 #include "ipc/ring.h"
 #include "os/fake/fake.h"
 #include "os/fake/step.h"
@@ -195,6 +197,96 @@ static void outlive_subscriber(void)
     weft_subscriber_close(&other);
 }
 
+/* ------------------------------------------------------------------ taps - */
+
+static weft_status look(weft_tap *tap)
+{
+    uint64_t until = soon();
+    unsigned char data[BYTES];
+    weft_publication publication;
+    weft_status status;
+
+    for (;;) {
+        publication = (weft_publication){.data = data, .bytes = sizeof(data)};
+        status = weft_tap_next(tap, &publication);
+        if (status != WEFT_EAGAIN || weft_now_ns() >= until) {
+            break;
+        }
+        /* Each call is a step, and their number is to have an end. */
+        guard_nap_us(2000);
+    }
+    CHECK(status != WEFT_OK ||
+          sides_matches(data, publication.bytes, publication.sequence));
+    return status;
+}
+
+static void tap_dying(void)
+{
+    weft_tap_stats stats = {.size = sizeof(stats)};
+    weft_tap *tap = NULL;
+    weft_status status;
+    uint64_t died_ns;
+
+    if (!await(&shared->is_open)) {
+        return;
+    }
+    status = weft_tap_open(NAME, NULL, soon(), &tap, NULL);
+    shared->may_go = true;
+    while (status == WEFT_OK) {
+        status = look(tap);
+    }
+    died_ns = weftos_load_acquire(&shared->steps.died_ns);
+    CHECK(died_ns == 0 || weft_now_ns() - died_ns < BOUND_NS);
+    if (tap == NULL) {
+        CHECK(died_ns != 0);
+        return;
+    }
+    CHECK_STATUS(weft_tap_get_stats(tap, &stats), WEFT_OK);
+    CHECK(stats.messages + stats.lost >= shared->sent &&
+          stats.messages + stats.lost <= COUNT);
+    CHECK(status == WEFT_ECLOSED || (status == WEFT_EPEERDIED && died_ns != 0));
+    CHECK(status != WEFT_ECLOSED || stats.messages + stats.lost == COUNT);
+    weft_tap_close(&tap);
+}
+
+static void tap_all(void *context)
+{
+    weft_tap_options options = WEFT_TAP_OPTIONS_INIT;
+    weft_tap_stats stats = {.size = sizeof(stats)};
+    weft_tap *tap = NULL;
+    weft_status status;
+
+    shared = context;
+    follow_steps();
+    options.flags = WEFT_TAP_AWAIT_NAME;
+    status = weft_tap_open(NAME, &options, soon(), &tap, NULL);
+    CHECK_STATUS(status, WEFT_OK);
+    shared->is_open = true;
+    while (status == WEFT_OK) {
+        status = look(tap);
+    }
+    CHECK_STATUS(status, WEFT_ECLOSED);
+    CHECK_STATUS(weft_tap_get_stats(tap, &stats), WEFT_OK);
+    CHECK(stats.messages + stats.lost == COUNT);
+    weft_tap_close(&tap);
+    wefti_step_follow(NULL, NULL);
+    shared->finished = true;
+}
+
+static void never_notice(void)
+{
+    weft_publisher *publisher = open_topic();
+    weft_publisher_stats stats = {.size = sizeof(stats)};
+
+    (void)await(&shared->is_open);
+    for (unsigned i = 0; i < COUNT; i++) {
+        CHECK_STATUS(publish(publisher, i), WEFT_OK);
+    }
+    CHECK_STATUS(weft_publisher_get_stats(publisher, &stats), WEFT_OK);
+    CHECK(stats.subscribers == 0 && stats.full == 0 && stats.wakes == 0);
+    weft_publisher_close(&publisher);
+}
+
 /* -------------------------------------------------------------- the test - */
 
 /* False: the victim got to the end. */
@@ -234,6 +326,10 @@ void test_main(void)
               outlive_publisher);
     kill_each("a subscriber killed at each step is outlived", receive_all,
               outlive_subscriber);
+    kill_each("a tap sees the end of a publisher killed at each step",
+              publish_all, tap_dying);
+    kill_each("a tap killed at each step was never there", tap_all,
+              never_notice);
     peer_unshare(shared, sizeof(*shared));
     peer_names_end();
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * A forked child has a publisher and a subscriber in name only: it can close
- * them, and the parent's go on.
+ * A forked child has a publisher, a subscriber and a tap in name only: it can
+ * close them, and the parent's go on.
  */
 #include <sys/wait.h>
 #include <unistd.h>
@@ -11,6 +11,7 @@
 
 static weft_publisher *publisher;
 static weft_subscriber *subscriber;
+static weft_tap *tap;
 static weft_subscriber *stays; /* of a name that nobody has yet */
 
 static void open_stays(void)
@@ -43,6 +44,7 @@ static void look_in_child(void)
 {
     weft_publisher_stats of_publisher = {.size = sizeof(of_publisher)};
     weft_subscriber_stats of_subscriber = {.size = sizeof(of_subscriber)};
+    weft_tap_stats of_tap = {.size = sizeof(of_tap)};
     weft_publication publication = {.data = NULL};
     weft_handle handle;
 
@@ -54,6 +56,9 @@ static void look_in_child(void)
     CHECK_STATUS(weft_subscriber_get_stats(subscriber, &of_subscriber),
                  WEFT_EFORKED);
     CHECK_STATUS(weft_subscriber_handle(subscriber, &handle), WEFT_EFORKED);
+    CHECK_STATUS(weft_tap_next(tap, &publication), WEFT_EFORKED);
+    CHECK_STATUS(weft_tap_get_stats(tap, &of_tap), WEFT_EFORKED);
+    weft_tap_close(&tap);
     weft_subscriber_close(&subscriber);
     weft_publisher_close(&publisher);
     CHECK_STATUS(weft_subscriber_recv(stays, &publication, WEFT_NOW),
@@ -76,6 +81,9 @@ static void exchange(uint64_t from)
             weft_subscriber_recv(subscriber, &publication, peer_soon()),
             WEFT_OK);
         CHECK(publication.sequence == i && reader_is_sound(&publication, 0));
+        publication.bytes = sizeof(room);
+        CHECK_STATUS(weft_tap_next(tap, &publication), WEFT_OK);
+        CHECK(publication.sequence == i && reader_is_sound(&publication, 0));
     }
 }
 
@@ -89,6 +97,8 @@ void test_main(void)
     publisher = reader_open(NULL);
     REQUIRE(weft_subscriber_open(READER_TOPIC, NULL, peer_soon(), &subscriber,
                                  NULL) == WEFT_OK);
+    REQUIRE(weft_tap_open(READER_TOPIC, NULL, peer_soon(), &tap, NULL) ==
+            WEFT_OK);
     exchange(0);
     open_stays();
     child = fork();
@@ -101,6 +111,7 @@ void test_main(void)
     check_case("the parent's go on");
     exchange(10);
     check_stays();
+    weft_tap_close(&tap);
     weft_subscriber_close(&subscriber);
     weft_publisher_close(&publisher);
     publisher = reader_open(NULL);

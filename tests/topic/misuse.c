@@ -79,6 +79,49 @@ static void test_subscriber_options(void)
     weft_publisher_close(&publisher);
 }
 
+static void test_tap(void)
+{
+    weft_tap_options options = WEFT_TAP_OPTIONS_INIT;
+    weft_tap_stats stats = {.size = 8};
+    weft_publication publication = {.data = NULL, .bytes = 1};
+    weft_publisher *publisher = reader_open(NULL);
+    weft_detail detail;
+    weft_tap *tap;
+
+    options.flags = 16;
+    CHECK_STATUS(
+        weft_tap_open(READER_TOPIC, &options, peer_soon(), &tap, &detail),
+        WEFT_EINVAL);
+    CHECK(tap == NULL && detail.status == WEFT_EINVAL);
+    options.flags = 0;
+    options.size = 8;
+    CHECK_STATUS(weft_tap_open(READER_TOPIC, &options, peer_soon(), &tap, NULL),
+                 WEFT_EINVAL);
+    options.size = sizeof(options);
+    options.ring_max_bytes = (size_t)512 << 10;
+    CHECK_STATUS(weft_tap_open(READER_TOPIC, &options, peer_soon(), &tap, NULL),
+                 WEFT_EPROTO);
+    CHECK_STATUS(weft_tap_open(NULL, NULL, peer_soon(), &tap, NULL),
+                 WEFT_EINVAL);
+    CHECK_STATUS(weft_tap_open(READER_TOPIC, NULL, peer_soon(), NULL, NULL),
+                 WEFT_EINVAL);
+    CHECK_STATUS(weft_tap_open("a+1", NULL, peer_soon(), &tap, NULL),
+                 WEFT_ENAME);
+    REQUIRE(weft_tap_open(READER_TOPIC, NULL, peer_soon(), &tap, NULL) ==
+            WEFT_OK);
+    CHECK_STATUS(weft_tap_next(NULL, &publication), WEFT_EINVAL);
+    CHECK_STATUS(weft_tap_next(tap, NULL), WEFT_EINVAL);
+    CHECK_STATUS(weft_tap_next(tap, &publication), WEFT_EINVAL);
+    CHECK_STATUS(weft_tap_get_stats(NULL, &stats), WEFT_EINVAL);
+    CHECK_STATUS(weft_tap_get_stats(tap, &stats), WEFT_EINVAL);
+    weft_tap_detail(tap, &detail);
+    CHECK_STATUS(detail.status, WEFT_OK);
+    weft_tap_close(&tap);
+    weft_tap_close(&tap);
+    weft_tap_close(NULL);
+    weft_publisher_close(&publisher);
+}
+
 static void test_calls(void)
 {
     weft_publisher *publisher = reader_open(NULL);
@@ -161,6 +204,8 @@ void test_main(void)
     test_publisher_options();
     check_case("bad options of a subscriber are refused");
     test_subscriber_options();
+    check_case("bad options and arguments of a tap are refused");
+    test_tap();
     check_case("bad arguments are refused, and no deadline is missed");
     test_calls();
     check_case("a topic is no channel and no service");

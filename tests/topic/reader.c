@@ -7,6 +7,7 @@
 #include "reader.h"
 
 #include "check.h"
+#include "guard.h"
 
 size_t reader_bytes(uint64_t sequence, size_t most)
 {
@@ -50,6 +51,83 @@ bool reader_is_sound(const weft_publication *publication, size_t most)
                           publication->sequence);
 }
 
+/* One of the two. */
+struct ear {
+    weft_subscriber *subscriber;
+    weft_tap *tap;
+};
+
+static weft_tap *tap(const struct reader *reader)
+{
+    weft_tap_options options = WEFT_TAP_OPTIONS_INIT;
+    weft_tap *tap = NULL;
+
+    options.flags =
+        WEFT_TAP_AWAIT_NAME |
+        ((reader->flags & WEFT_SUBSCRIBER_HISTORY) != 0 ? WEFT_TAP_HISTORY : 0);
+    REQUIRE(weft_tap_open(READER_TOPIC, &options, peer_soon(), &tap, NULL) ==
+            WEFT_OK);
+    return tap;
+}
+
+weft_status reader_await_tap(weft_tap *tap, weft_publication *publication)
+{
+    const weft_publication begin = *publication;
+    uint64_t until = peer_soon();
+    weft_status status;
+
+    for (;;) {
+        *publication = begin;
+        status = weft_tap_next(tap, publication);
+        if (status != WEFT_EAGAIN || weft_now_ns() >= until) {
+            return status;
+        }
+        guard_nap_us(50);
+    }
+}
+
+static weft_status hear_once(const struct ear *ear,
+                             weft_publication *publication)
+{
+    return ear->tap != NULL ? reader_await_tap(ear->tap, publication)
+                            : weft_subscriber_recv(ear->subscriber, publication,
+                                                   peer_soon());
+}
+
+/*
+ * The next message. A machine that stands still for longer than a reader waits
+ * is taken for a publisher that does; it is asked once more.
+ */
+static weft_status hear(const struct ear *ear, weft_publication *publication)
+{
+    const weft_publication begin = *publication;
+    weft_status status = hear_once(ear, publication);
+
+    if (status == WEFT_ETIMEDOUT || status == WEFT_EAGAIN) {
+        *publication = begin;
+        status = hear_once(ear, publication);
+    }
+    return status;
+}
+
+static void get_figures(const struct ear *ear, uint64_t *messages,
+                        uint64_t *lost)
+{
+    weft_subscriber_stats of_subscriber = {.size = sizeof(of_subscriber)};
+    weft_tap_stats of_tap = {.size = sizeof(of_tap)};
+
+    if (ear->tap != NULL) {
+        CHECK_STATUS(weft_tap_get_stats(ear->tap, &of_tap), WEFT_OK);
+        *messages = of_tap.messages;
+        *lost = of_tap.lost;
+    } else {
+        CHECK_STATUS(weft_subscriber_get_stats(ear->subscriber, &of_subscriber),
+                     WEFT_OK);
+        *messages = of_subscriber.messages;
+        *lost = of_subscriber.lost;
+    }
+}
+
 static weft_subscriber *subscribe(const struct reader *reader)
 {
     weft_subscriber_options options = WEFT_SUBSCRIBER_OPTIONS_INIT;
@@ -81,39 +159,29 @@ static void note(struct reader_found *found,
     found->messages++;
 }
 
-/*
- * The next message. A machine that stands still for longer than a reader waits
- * is taken for a publisher that does; it is asked once more.
- */
-static weft_status receive(weft_subscriber *subscriber,
-                           weft_publication *publication)
-{
-    weft_status status =
-        weft_subscriber_recv(subscriber, publication, peer_soon());
-
-    return status == WEFT_ETIMEDOUT
-               ? weft_subscriber_recv(subscriber, publication, peer_soon())
-               : status;
-}
-
 static void read_all(void *context)
 {
     const struct reader *reader = context;
     struct reader_found *found = reader->found;
-    weft_subscriber *subscriber;
-    weft_subscriber_stats stats = {.size = sizeof(stats)};
+    struct ear ear = {NULL, NULL};
+    uint64_t messages;
+    uint64_t lost;
     unsigned char data[READER_MOST];
     weft_status status;
 
     if (reader->is_late) {
         REQUIRE(peer_gate_pass(&reader->begin));
     }
-    subscriber = subscribe(reader);
+    if (reader->taps) {
+        ear.tap = tap(reader);
+    } else {
+        ear.subscriber = subscribe(reader);
+    }
     peer_gate_open(&reader->in);
     for (;;) {
         weft_publication publication = {.data = data, .bytes = sizeof(data)};
 
-        status = receive(subscriber, &publication);
+        status = hear(&ear, &publication);
         if (status != WEFT_OK ||
             !CHECK(reader_is_sound(&publication, reader->bytes_most))) {
             break;
@@ -126,11 +194,12 @@ static void read_all(void *context)
             reader_work(reader->slow_ns);
         }
     }
-    CHECK_STATUS(weft_subscriber_get_stats(subscriber, &stats), WEFT_OK);
-    CHECK(stats.messages == found->messages && stats.lost >= found->lost);
-    found->lost_in_all = stats.lost;
+    get_figures(&ear, &messages, &lost);
+    CHECK(messages == found->messages && lost >= found->lost);
+    found->lost_in_all = lost;
     found->end = status;
-    weft_subscriber_close(&subscriber);
+    weft_subscriber_close(&ear.subscriber);
+    weft_tap_close(&ear.tap);
 }
 
 void reader_init(struct reader *reader, unsigned count)

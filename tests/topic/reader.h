@@ -34,7 +34,8 @@ struct reader {
     peer_gate in;    /* opened when it has subscribed */
     peer_gate begin; /* passed before that, if it is late */
     bool is_late;
-    unsigned flags;
+    bool taps;      /* instead of subscribing: only HISTORY of the flags */
+    unsigned flags; /* of a subscriber */
     weft_wait wait;
     size_t bytes_most;   /* of a message; 0: 200 */
     uint64_t slow_ns;    /* so long it works on each message */
@@ -64,6 +65,9 @@ peer_process reader_run(const struct reader *reader, unsigned nth);
 
 /* Waits until so many more have subscribed. */
 void reader_await(const struct reader *reader, unsigned count);
+
+/* Looks again and again until there is something; WEFT_EAGAIN: too late. */
+weft_status reader_await_tap(weft_tap *tap, weft_publication *publication);
 
 /* Opens the topic. */
 weft_publisher *reader_open(const weft_publisher_options *options);
