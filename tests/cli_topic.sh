@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 #
-# weft pub and weft sub as a user runs them.
+# weft pub, weft sub and weft tap as a user runs them.
 # shellcheck source=tests/tap.bash disable=SC1091,SC2154
 . "$(dirname "$0")/tap.bash"
 
@@ -204,12 +204,90 @@ fi
 exec 7<&-
 wait
 
+# ------------------------------------------------------------------ taps ---
+
+# A publisher without subscribers whose input stays open, and a tap, which has
+# heard the first message: tap PUB_OPTIONS TAP_OPTIONS.
+start_tap() {
+    rm -f "$work/feed" "$work/heard"
+    mkfifo "$work/feed" "$work/heard"
+    exec 8<>"$work/feed"
+    # The options are lists of words.
+    # shellcheck disable=SC2086
+    "$WEFT" pub news --json $1 <"$work/feed" 8>&- 2>"$work/pub.err" &
+    publisher=$!
+    # shellcheck disable=SC2086
+    "$WEFT" tap news --wait --history --json $2 >"$work/heard" 8>&- \
+        2>"$work/tap.err" &
+    tap=$!
+    exec 7<"$work/heard"
+    echo first >&8
+    read -r heard <&7
+}
+
+start_tap '' ''
+check 'a tap hears a message' grep -q '"text":"first' <<<"$heard"
+echo second >&8
+exec 8>&-
+cat <&7 >"$work/out"
+wait "$tap"
+check 'and the end of the topic' is $? 0
+wait "$publisher"
+check 'the publisher ends' is $? 0
+check 'it has heard all' is "$(member tap.err messages)" 2
+check 'and lost none' is "$(member tap.err lost)" 0
+check 'it says what it is' is "$(member tap.err command)" tap
+check 'it has a number for the message' is "$(member out sequence)" 1
+check 'the publisher had no subscriber' is "$(member pub.err subscribers)" 0
+check 'and woke nobody' is "$(member pub.err wakes)" 0
+
+seq 100000 >"$work/in"
+start_tap '--ring 16K' '--every 50ms'
+cat "$work/in" >&8
+exec 8>&-
+cat <&7 >"$work/out"
+wait "$tap"
+check 'a tap that comes too late is no failure' is $? 0
+wait "$publisher"
+lost=$(member tap.err lost)
+check 'it has lost some' test "${lost:-0}" -gt 0
+check 'and knows how many' is $((lost + 1 + $(wc -l <"$work/out"))) 100001
+check 'and says so' says tap.err "$lost so far"
+check 'the publisher never waited' is "$(member pub.err full)" 0
+
+start_tap '' '--count 1'
+wait "$tap"
+check 'a tap ends after --count' is $? 0
+exec 8>&-
+wait "$publisher"
+check 'and the publisher goes on' is $? 0
+
+if ! on_windows; then
+    start_tap '' ''
+    end KILL "$publisher"
+    wait "$tap"
+    check 'a killed publisher is told to a tap' is $? 1
+    check 'as to a subscriber' says tap.err 'died before it closed'
+    start_tap '' ''
+    end TERM "$tap"
+    check 'a signal ends a tap' is "$code" 143
+    exec 8>&-
+    wait "$publisher"
+    check 'the publisher does not notice' is $? 0
+fi
+exec 7<&-
+wait
+
 # -------------------------------------------------------------- failures ---
 
 check 'a topic that is not there is missed' \
     fails 1 "nobody listens at 'nowhere'" sub nowhere
 check 'a wait for a topic ends in time' \
     fails 124 'timed out' sub nowhere --wait --timeout 20ms
+check 'a topic that is not there is no tap' \
+    fails 1 "nobody listens at 'nowhere'" tap nowhere
+check 'the wait of a tap ends in time' \
+    fails 124 'timed out' tap nowhere --wait --timeout 20ms
 check 'a wait for subscribers ends in time' \
     fails 124 'timed out' pub news --wait-for 1 --timeout 20ms
 check 'a bad name is told' fails 1 "can't be a name" pub 'a b'

@@ -38,6 +38,7 @@ static const tool_option options[] = {
      .label = "D",
      .least = 1,
      .help = "have the system bring what is new to the disk, every D"},
+    SUBSCRIPTION_RELIABLE_ROW,
     SUBSCRIPTION_ROWS,
     TRANSFER_TIMEOUT_ROW,
     TRANSFER_JSON_ROW,

@@ -14,6 +14,7 @@ const tool_command tool_commands[] = {
     {"send", "send standard input to a receiver", cmd_send},
     {"pub", "publish standard input on a topic", cmd_pub},
     {"sub", "subscribe to a topic, to standard output", cmd_sub},
+    {"tap", "look at a topic, unnoticed by its publishers", cmd_tap},
     {"record", "keep the messages of a topic in a file", cmd_record},
     {"replay", "publish what a file keeps, or check the file", cmd_replay},
     {"call", "call a service and print its answer", cmd_call},

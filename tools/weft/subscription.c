@@ -20,6 +20,9 @@
 /* Messages between two looks for a signal. */
 #define LOOK_MESSAGES 256u
 
+/* The longest pause of a tap, in its shortest ones. */
+#define PAUSES_MOST 20
+
 int subscription_open(subscription *me, const subscription_values *values,
                       const char *command, const char *name)
 {
@@ -45,17 +48,79 @@ int subscription_open(subscription *me, const subscription_values *values,
                                                name, weft_status_text(status));
 }
 
-/* --------------------------------------------------------------- losses --- */
+int subscription_open_tap(subscription *me, const subscription_values *values,
+                          const char *command, const char *name)
+{
+    weft_tap_options options = WEFT_TAP_OPTIONS_INIT;
+    weft_detail detail = {WEFT_OK, 0, NULL};
+    transfer *job = &me->job;
+
+    transfer_begin(job, &values->common, command, name, "publisher");
+    me->handle = WEFT_HANDLE_NONE;
+    me->every_ns = values->every_ns;
+    options.ring_max_bytes = (size_t)values->common.ring_bytes;
+    options.flags = (values->history ? WEFT_TAP_HISTORY : 0) |
+                    (values->common.await ? WEFT_TAP_AWAIT_NAME : 0);
+    if (weft_tap_open(name, &options, job->deadline_ns, &me->tap, &detail) !=
+        WEFT_OK) {
+        return transfer_open_failed(job, "tap", &detail);
+    }
+    transfer_start(job, 0);
+    return TOOL_OK;
+}
+
+/* ------------------------------------------------- subscriber, or tap --- */
+
+static weft_status receive(subscription *me, weft_publication *publication)
+{
+    return me->tap != NULL
+               ? weft_tap_next(me->tap, publication)
+               : weft_subscriber_recv(me->subscriber, publication, WEFT_NOW);
+}
+
+static void get_detail(const subscription *me, weft_detail *detail)
+{
+    weft_tap_detail(me->tap, detail);
+    weft_subscriber_detail(me->subscriber, detail);
+}
 
 static weft_subscriber_stats get_stats(const subscription *me)
 {
     weft_subscriber_stats stats = {.size = sizeof(stats)};
+    weft_tap_stats of_tap = {.size = sizeof(of_tap)};
 
     if (me->subscriber != NULL) {
         (void)weft_subscriber_get_stats(me->subscriber, &stats);
+    } else if (me->tap != NULL) {
+        (void)weft_tap_get_stats(me->tap, &of_tap);
+        stats.lost = of_tap.lost;
+        stats.gaps = of_tap.gaps;
+        stats.publishers = of_tap.publishers;
     }
     return stats;
 }
+
+/* Until when to sleep, at most: a tap looks again after a pause that grows. */
+static uint64_t find_wake(subscription *me)
+{
+    uint64_t until = me->job.deadline_ns;
+
+    if (me->wake_ns != 0 && me->wake_ns < until) {
+        until = me->wake_ns;
+    }
+    if (me->tap != NULL) {
+        uint64_t longest_ns = PAUSES_MOST * me->every_ns;
+        uint64_t look_ns;
+
+        me->pause_ns = me->pause_ns == 0 ? me->every_ns : 2 * me->pause_ns;
+        me->pause_ns = me->pause_ns < longest_ns ? me->pause_ns : longest_ns;
+        look_ns = weft_after_ns(me->pause_ns);
+        until = look_ns < until ? look_ns : until;
+    }
+    return until;
+}
+
+/* --------------------------------------------------------------- losses --- */
 
 static void tell_lost(subscription *me)
 {
@@ -115,7 +180,7 @@ static void end_text(const subscription *me, weft_status status, char *text,
                        name);
         break;
     default:
-        weft_subscriber_detail(me->subscriber, &detail);
+        get_detail(me, &detail);
         detail.operation =
             detail.status == status ? detail.operation : "receive";
         detail.os_code = detail.status == status ? detail.os_code : 0;
@@ -155,12 +220,9 @@ static subscription_result ended(subscription *me, int *exit_code)
 
 static sys_event wait_held(subscription *me, int *code)
 {
-    uint64_t until = me->job.deadline_ns;
+    uint64_t until = find_wake(me);
     sys_event event;
 
-    if (me->wake_ns != 0 && me->wake_ns < until) {
-        until = me->wake_ns;
-    }
     if (!me->is_held) {
         sys_hold_signals();
     }
@@ -202,7 +264,10 @@ static int rest(subscription *me, subscription_idle *idle, void *context)
     int exit_code = idle(context);
 
     if (exit_code == TOOL_OK) {
-        tell_lost(me);
+        /* A tap rests in the midst of a stream, and may lose some each time. */
+        if (me->tap == NULL || weft_now_ns() >= me->tell_ns) {
+            tell_lost(me);
+        }
         exit_code = wait_for_message(me);
     }
     return exit_code;
@@ -210,6 +275,7 @@ static int rest(subscription *me, subscription_idle *idle, void *context)
 
 static void note_message(subscription *me, const weft_publication *publication)
 {
+    me->pause_ns = 0;
     if (publication->lost > 0 && weft_now_ns() >= me->tell_ns) {
         tell_lost(me);
     }
@@ -245,7 +311,7 @@ subscription_result subscription_next(subscription *me,
 
         publication->data = me->data;
         publication->bytes = me->room;
-        status = weft_subscriber_recv(me->subscriber, publication, WEFT_NOW);
+        status = receive(me, publication);
         switch (status) {
         case WEFT_OK:
             note_message(me, publication);
@@ -279,13 +345,16 @@ bool subscription_summary_begin(subscription *me, int exit_code,
     }
     tool_json_u64(json, "lost", stats.lost);
     tool_json_u64(json, "gaps", stats.gaps);
-    tool_json_u64(json, "parks", stats.parks);
+    if (me->tap == NULL) {
+        tool_json_u64(json, "parks", stats.parks);
+    }
     return true;
 }
 
 void subscription_close(subscription *me)
 {
     weft_subscriber_close(&me->subscriber);
+    weft_tap_close(&me->tap);
     free(me->data);
     me->data = NULL;
     if (me->interrupted && !me->is_held) {

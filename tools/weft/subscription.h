@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * subscription.h - what the commands that subscribe to a topic have in common:
- * options, waiting, losses told as they happen, and how a topic ends.
+ * subscription.h - what the commands that subscribe to a topic, or tap it, have
+ * in common: options, waiting, losses told as they happen, and how it ends.
  */
 #ifndef WEFT_SUBSCRIPTION_H
 #define WEFT_SUBSCRIPTION_H
@@ -12,19 +12,22 @@ typedef struct subscription_values {
     transfer_values common;
     bool reliable;
     bool history;
+    uint64_t every_ns; /* of a tap: the shortest pause between two looks */
 } subscription_values;
 
 /* Rows of the option tables; the values begin with a subscription_values. */
+#define SUBSCRIPTION_RELIABLE_ROW                                              \
+    {                                                                          \
+        .name = "reliable", .letter = 'r', .kind = TOOL_FLAG,                  \
+        .offset = offsetof(subscription_values, reliable),                     \
+        .help = "get every message: the publisher waits for this command"      \
+    }
+
 #define SUBSCRIPTION_ROWS                                                      \
-    {.name = "reliable",                                                       \
-     .letter = 'r',                                                            \
+    {.name = "history",                                                        \
      .kind = TOOL_FLAG,                                                        \
-     .offset = offsetof(subscription_values, reliable),                        \
-     .help = "get every message: the publisher waits for this command"},       \
-        {.name = "history",                                                    \
-         .kind = TOOL_FLAG,                                                    \
-         .offset = offsetof(subscription_values, history),                     \
-         .help = "begin with what the publisher still has"},                   \
+     .offset = offsetof(subscription_values, history),                         \
+     .help = "begin with what the publisher still has"},                       \
         {.name = "wait",                                                       \
          .letter = 'w',                                                        \
          .kind = TOOL_FLAG,                                                    \
@@ -47,8 +50,11 @@ typedef struct subscription_values {
 typedef struct subscription {
     transfer job;
     weft_subscriber *subscriber;
-    weft_handle handle; /* the subscriber's, to wait for */
-    char *data;         /* the last message, and the room there */
+    weft_tap *tap;      /* one of these two is NULL */
+    weft_handle handle; /* to wait for; a tap has none */
+    uint64_t every_ns;  /* of a tap: the first pause, and the next one */
+    uint64_t pause_ns;
+    char *data; /* the last message, and the room there */
     size_t room;
     uint64_t told_lost; /* messages whose loss was told on stderr */
     uint64_t tell_ns;   /* the next loss is told from then on */
@@ -62,6 +68,10 @@ typedef struct subscription {
 /* Connects. The exit code, as all of these. */
 int subscription_open(subscription *me, const subscription_values *values,
                       const char *command, const char *name);
+
+/* The same as a tap. */
+int subscription_open_tap(subscription *me, const subscription_values *values,
+                          const char *command, const char *name);
 
 /*
  * Called before the command waits for a message, to write what it has

@@ -55,6 +55,7 @@ tool_run cmd_recv;
 tool_run cmd_send;
 tool_run cmd_pub;
 tool_run cmd_sub;
+tool_run cmd_tap;
 tool_run cmd_record;
 tool_run cmd_replay;
 tool_run cmd_call;

@@ -42,7 +42,7 @@ _weft_reply() {
 _weft() {
     local current=${COMP_WORDS[COMP_CWORD]}
     local previous=${COMP_WORDS[COMP_CWORD - 1]}
-    local commands='recv send pub sub record replay call echo serve ls stat bench doctor version help'
+    local commands='recv send pub sub tap record replay call echo serve ls stat bench doctor version help'
     local command=${COMP_WORDS[1]}
     local choices=''
 
@@ -59,7 +59,7 @@ _weft() {
         _weft_reply "$(_weft_options "$command")" "$current"
     else
         case $command in
-        send | recv | pub | sub | record | call | echo | serve | stat)
+        send | recv | pub | sub | tap | record | call | echo | serve | stat)
             _weft_reply "$(_weft_names)" "$current"
             ;;
         replay) _weft_reply "$(compgen -f -- "$current")" "$current" ;;
