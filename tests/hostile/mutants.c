@@ -76,6 +76,19 @@ static uint64_t below(struct mutant *self, uint64_t limit)
 
 /* ---------------------------------------------------------------- coming -- */
 
+/* Subscribers greet with a home, taps with nothing. */
+static size_t greet_topic(struct mutant *self, struct wefti_greeting *greeting)
+{
+    greeting->topic_flags = (uint32_t)below(self, WEFTI_TOPIC_JOIN);
+    if (below(self, 4) != 0) {
+        return 1;
+    }
+    greeting->topic_flags &= WEFTI_TOPIC_HISTORY;
+    greeting->topic_flags |= WEFTI_TOPIC_TAP;
+    greeting->home_bytes = 0;
+    return 0;
+}
+
 /* False: it is not let in. */
 static bool greet(struct mutant *self)
 {
@@ -85,16 +98,17 @@ static bool greet(struct mutant *self)
     struct wefti_greeting greeting;
     weftos_received received;
     weft_status status;
+    size_t count = 2;
 
     REQUIRE(wefti_settings_init(&settings, NULL, NULL) == WEFT_OK);
     settings.pattern = self->pattern;
     attacker_greeting(kit, WEFTI_HELLO, &greeting);
     greeting.pattern = self->pattern;
     if (self->pattern == WEFTI_TOPIC) {
-        greeting.topic_flags = (uint32_t)below(self, WEFTI_TOPIC_JOIN);
+        count = greet_topic(self, &greeting);
     }
     if (!attacker_send(kit->socket, &greeting, sizeof(greeting), handles,
-                       self->pattern == WEFTI_TOPIC ? 1 : 2) ||
+                       count) ||
         wefti_greeting_await(kit->socket, false, weft_after_ns(LATE_NS),
                              &received, NULL) != WEFT_OK) {
         return false;

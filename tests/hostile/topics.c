@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * A subscriber that keeps no rule harms itself alone: the publisher lets go of
- * it, or bears it, and the others get all. A publisher that keeps none is
- * found out by its subscribers.
+ * it, or bears it, and the others get all. So does a tap. A publisher that
+ * keeps none is found out by its subscribers and taps.
  */
 #include <pthread.h>
 #include <string.h>
@@ -207,12 +207,88 @@ static void run_greetings(const void *argument)
     (void)argument;
     for (unsigned i = 0; i < 5; i++) {
         visit(&attacker, &greeting);
-        greeting.topic_flags = i == 0 ? 8 : i == 4 ? WEFTI_TOPIC_JOIN : 0;
+        greeting.topic_flags = i == 0   ? WEFTI_TOPIC_FLAGS_KNOWN + 1
+                               : i == 4 ? WEFTI_TOPIC_JOIN
+                                        : 0;
         greeting.position = i == 1 ? 16 : 0;
         greeting.sequence = i == 2 ? 1 : 0;
         CHECK_STATUS(greet(&attacker, &greeting, i == 3 ? 2 : 1), WEFT_EPROTO);
         attacker_leave(&attacker);
     }
+    weft_publisher_close(&publisher);
+}
+
+/* As a tap that brings nothing, but for the flaw. */
+static weft_status greet_as_tap(struct attacker *attacker, unsigned flaw)
+{
+    struct wefti_greeting greeting;
+
+    visit(attacker, &greeting);
+    greeting.topic_flags = WEFTI_TOPIC_TAP;
+    greeting.home_bytes = 0;
+    switch (flaw) {
+    case 1:
+        greeting.topic_flags |= WEFTI_TOPIC_RELIABLE;
+        break;
+    case 2:
+        greeting.topic_flags |= WEFTI_TOPIC_JOIN;
+        break;
+    case 3:
+        greeting.home_bytes = WEFTI_HOME_MIN;
+        break;
+    case 4:
+        return greet(attacker, &greeting, 1);
+    case 5:
+        greeting.position = 16;
+        break;
+    default:
+        break;
+    }
+    return greet(attacker, &greeting, 0);
+}
+
+static void run_tap_greetings(const void *argument)
+{
+    weft_publisher *publisher = open_topic();
+    struct attacker attacker;
+
+    (void)argument;
+    for (unsigned i = 0; i < 6; i++) {
+        CHECK_STATUS(greet_as_tap(&attacker, i),
+                     i == 0 ? WEFT_OK : WEFT_EPROTO);
+        attacker_leave(&attacker);
+    }
+    weft_publisher_close(&publisher);
+}
+
+#define LINGERING 200u
+
+/* They don't hang up, and some say more: others come in all the same. */
+static void run_lingering(const void *argument)
+{
+    static struct attacker attackers[LINGERING];
+    weft_subscriber_options options = WEFT_SUBSCRIBER_OPTIONS_INIT;
+    weft_publisher_stats stats = {.size = sizeof(stats)};
+    weft_publisher *publisher = open_topic();
+    weft_subscriber *honest = NULL;
+
+    (void)argument;
+    for (unsigned i = 0; i < LINGERING; i++) {
+        CHECK_STATUS(greet_as_tap(&attackers[i], 0), WEFT_OK);
+        if (i % 3 == 0) {
+            (void)attacker_ride(&attackers[i], WEFTI_PARK, 0, NULL, 0);
+        }
+    }
+    options.flags = WEFT_SUBSCRIBER_RELIABLE;
+    REQUIRE(weft_subscriber_open(TOPIC, &options, peer_soon(), &honest, NULL) ==
+            WEFT_OK);
+    serve_honest(publisher, honest);
+    CHECK_STATUS(weft_publisher_get_stats(publisher, &stats), WEFT_OK);
+    CHECK(stats.subscribers == 1 && stats.cut_off == 0);
+    for (unsigned i = 0; i < LINGERING; i++) {
+        attacker_leave(&attackers[i]);
+    }
+    weft_subscriber_close(&honest);
     weft_publisher_close(&publisher);
 }
 
@@ -332,6 +408,47 @@ static void run_lie(const void *argument)
         CHECK_IN_TIME(began, VICTIM_NS);
     }
     weft_subscriber_close(&victim);
+    close_press(&press);
+}
+
+/* What a tap finds within the time. */
+static weft_status look(weft_tap *victim)
+{
+    uint64_t until = weft_after_ns(VICTIM_NS);
+    unsigned char room[RING];
+    weft_publication publication;
+    weft_status status;
+
+    do {
+        publication = (weft_publication){.data = room, .bytes = sizeof(room)};
+        status = weft_tap_next(victim, &publication);
+    } while (status == WEFT_EAGAIN && weft_now_ns() < until);
+    return status == WEFT_EAGAIN ? WEFT_ETIMEDOUT : status;
+}
+
+static void run_lie_to_tap(const void *argument)
+{
+    const struct lie *lie = argument;
+    weft_tap *victim = NULL;
+    struct press press;
+    pthread_t thread;
+    weft_status status;
+
+    open_press(&press, lie);
+    REQUIRE(pthread_create(&thread, NULL, welcome, &press) == 0);
+    status = weft_tap_open(TOPIC, NULL, peer_soon(), &victim, NULL);
+    REQUIRE(pthread_join(thread, NULL) == 0);
+    if (lie->greet != NULL) {
+        CHECK_STATUS(status, lie->expected);
+    } else if (CHECK_STATUS(status, WEFT_OK)) {
+        uint64_t began = weft_now_ns();
+
+        lie->forge(press.head,
+                   (unsigned char *)press.head + (press.bytes - RING));
+        CHECK_STATUS(look(victim), lie->expected);
+        CHECK_IN_TIME(began, VICTIM_NS);
+    }
+    weft_tap_close(&victim);
     close_press(&press);
 }
 
@@ -525,6 +642,10 @@ void test_main(void)
     peer_names_begin();
     hostile_case("a subscriber whose greeting is wrong is refused",
                  run_greetings, NULL);
+    hostile_case("a tap whose greeting is wrong is refused", run_tap_greetings,
+                 NULL);
+    hostile_case("taps that do not hang up keep nobody out", run_lingering,
+                 NULL);
     for (size_t i = 0; i < sizeof(plans) / sizeof(plans[0]); i++) {
         hostile_case(hostile_name("a subscriber", plans[i].name), run_plan,
                      &plans[i]);
@@ -532,6 +653,13 @@ void test_main(void)
     for (size_t i = 0; i < sizeof(lies) / sizeof(lies[0]); i++) {
         hostile_case(hostile_name("a publisher lies about", lies[i].name),
                      run_lie, &lies[i]);
+    }
+    for (size_t i = 0; i < sizeof(lies) / sizeof(lies[0]); i++) {
+        if (lies[i].flags == 0) {
+            hostile_case(
+                hostile_name("a publisher lies to a tap about", lies[i].name),
+                run_lie_to_tap, &lies[i]);
+        }
     }
     peer_names_end();
 }
