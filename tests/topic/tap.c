@@ -497,7 +497,6 @@ static void read_on(void *context)
     weft_tap *tap = open_tap(WEFT_TAP_AWAIT_NAME);
 
     peer_gate_open(&press->open);
-    CHECK_STATUS(await_end(tap), WEFT_EMSGSIZE);
     for (;;) {
         weft_publication publication;
         weft_status status = look(tap, &publication);
