@@ -120,13 +120,41 @@ WEFT_API void weft_publisher_close(weft_publisher **publisher);
  * WEFT_OK: it is in the ring, for all who have subscribed. WEFT_EMSGSIZE: it
  * is larger than weft_publisher_message_max. WEFT_ETIMEDOUT, WEFT_EAGAIN
  * (WEFT_NOW): there is no room; nothing was published. WEFT_EINTR: with
- * WEFT_PUBLISHER_INTERRUPTIBLE, the same. WEFT_EOS: the subscribers can't be
- * woken any more; this stays. WEFT_ENOMEM, WEFT_ELIMIT, WEFT_ENOTSUP: it can't
- * wait. WEFT_EINVAL, WEFT_EFORKED. Since 0.1.
+ * WEFT_PUBLISHER_INTERRUPTIBLE, the same. WEFT_EBUSY: a reservation is open.
+ * WEFT_EOS: the subscribers can't be woken any more; this stays. WEFT_ENOMEM,
+ * WEFT_ELIMIT, WEFT_ENOTSUP: it can't wait. WEFT_EINVAL, WEFT_EFORKED. Since
+ * 0.1.
  */
 WEFT_API weft_status weft_publisher_send(weft_publisher *publisher,
                                          const void *data, size_t bytes,
                                          uint64_t deadline_ns);
+
+/*
+ * Zero copy: gives `bytes` bytes of room in the ring at `*space`, 16-byte
+ * aligned, to be written in place. Nobody sees them before they are committed.
+ * One reservation at a time; end it with weft_publisher_commit or
+ * weft_publisher_cancel. It waits as weft_publisher_send does.
+ *
+ * As weft_publisher_send; `*space` is NULL unless this returns WEFT_OK. Since
+ * 0.1.
+ */
+WEFT_API weft_status weft_publisher_reserve(weft_publisher *publisher,
+                                            size_t bytes, void **space,
+                                            uint64_t deadline_ns);
+
+/*
+ * Publishes what was reserved, or the first `bytes` bytes of it. Does not wait.
+ * WEFT_EINVAL: nothing is reserved, or less than `bytes`; a reservation stays.
+ * WEFT_EFORKED. Since 0.1.
+ */
+WEFT_API weft_status weft_publisher_commit(weft_publisher *publisher,
+                                           size_t bytes);
+
+/*
+ * Gives the reservation back; nothing is published, and `*space` is gone. NULL,
+ * and that nothing is reserved, is allowed. Since 0.1.
+ */
+WEFT_API void weft_publisher_cancel(weft_publisher *publisher);
 
 /*
  * The largest message that can be published: somewhat less than half of the

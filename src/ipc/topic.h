@@ -105,6 +105,9 @@ struct weft_publisher {
     uint64_t full;
     uint64_t wakes;
     uint64_t blocked_since_ns; /* 0: it is not */
+    bool is_reserved;
+    uint64_t reserved;      /* the bytes of the message to come */
+    uint64_t reserved_from; /* where the one before it has ended */
 
     struct wefti_lock lock;
     /* Under the lock; the publishing thread, who writes it, may read it so. */

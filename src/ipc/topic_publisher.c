@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/checked.h"
+#include "os/compiler.h"
 #include "topic.h"
 
 #define DEFAULT_RING ((size_t)1 << 20)
@@ -191,6 +192,18 @@ static void commit_word(const weft_publisher *publisher, uint64_t position,
     wefti_step("committed");
 }
 
+/* How far records may go before there is more to think of. */
+static void set_stop(weft_publisher *publisher)
+{
+    uint64_t lap_end =
+        (publisher->written & ~publisher->mask) + publisher->ring_bytes;
+
+    publisher->stop = publisher->claim - WEFTI_HEADER;
+    if (publisher->stop > lap_end) {
+        publisher->stop = lap_end;
+    }
+}
+
 /* Makes room at `written`, with a wrap marker before it if that is needed. */
 static weft_status make_room(weft_publisher *publisher, uint64_t record,
                              uint64_t deadline_ns)
@@ -200,8 +213,10 @@ static weft_status make_room(weft_publisher *publisher, uint64_t record,
     uint64_t extent = record <= tail ? record : tail + record;
     uint64_t end = publisher->written + extent + WEFTI_HEADER;
     weft_status status = WEFT_OK;
-    uint64_t lap_end;
 
+    if (publisher->is_reserved) {
+        return WEFT_EBUSY;
+    }
     /* The claim is our own, and read without the lock here. */
     if (end > publisher->claim) {
         status = wefti_topic_claim(publisher, end, deadline_ns);
@@ -215,11 +230,7 @@ static weft_status make_room(weft_publisher *publisher, uint64_t record,
                     tail | (uint64_t)WEFTI_WRAP << WEFTI_TYPE_SHIFT);
         publisher->written += tail;
     }
-    lap_end = (publisher->written & ~publisher->mask) + publisher->ring_bytes;
-    publisher->stop = publisher->claim - WEFTI_HEADER;
-    if (publisher->stop > lap_end) {
-        publisher->stop = lap_end;
-    }
+    set_stop(publisher);
     return WEFT_OK;
 }
 
@@ -241,47 +252,12 @@ static void wake_readers(weft_publisher *publisher, uint64_t from)
     wefti_topic_poke(publisher);
 }
 
-static weft_status publish(weft_publisher *publisher, const void *data,
-                           uint64_t bytes, uint64_t deadline_ns)
+/* Room for a message at `written`. */
+WEFTOS_INLINE weft_status take_room(weft_publisher *publisher, size_t bytes,
+                                    uint64_t deadline_ns)
 {
-    uint64_t from = publisher->written;
-    uint64_t length = WEFTI_HEADER + bytes;
-    uint64_t record = wefti_round_up(length);
-    struct wefti_header *header;
+    uint64_t record = wefti_round_up(WEFTI_HEADER + (uint64_t)bytes);
 
-    if (from + record > publisher->stop) {
-        weft_status status = make_room(publisher, record, deadline_ns);
-
-        if (status != WEFT_OK) {
-            return status;
-        }
-    }
-    header = wefti_topic_header(publisher, publisher->written);
-    zero_ahead(publisher, publisher->written + record);
-    header->tag = publisher->sequence;
-    if (bytes > 0) {
-        memcpy(header + 1, data, bytes);
-    }
-    commit_word(publisher, publisher->written,
-                length | WEFTI_PLAIN << WEFTI_TYPE_SHIFT);
-    publisher->written += record;
-    publisher->sequence++;
-    weftos_store_relaxed(&publisher->head->count, publisher->sequence);
-    wefti_board_set(&publisher->board->sent, publisher->sequence);
-    wefti_board_add(&publisher->board->sent_bytes, bytes);
-    /* Release: who resumes here finds the record's header zeroed or done. */
-    weftos_store_release(&publisher->head->tail, publisher->written);
-    wefti_step("published");
-    wake_readers(publisher, from);
-    return WEFT_OK;
-}
-
-weft_status weft_publisher_send(weft_publisher *publisher, const void *data,
-                                size_t bytes, uint64_t deadline_ns)
-{
-    if (publisher == NULL || (data == NULL && bytes > 0)) {
-        return WEFT_EINVAL;
-    }
     if (weftos_process_token() != publisher->token) {
         return WEFT_EFORKED;
     }
@@ -291,7 +267,120 @@ weft_status weft_publisher_send(weft_publisher *publisher, const void *data,
     if (bytes > publisher->record_max - WEFTI_HEADER) {
         return WEFT_EMSGSIZE;
     }
-    return publish(publisher, data, bytes, deadline_ns);
+    return publisher->written + record > publisher->stop
+               ? make_room(publisher, record, deadline_ns)
+               : WEFT_OK;
+}
+
+/* The message at `written`; `from` is where the one before it has ended. */
+WEFTOS_INLINE void publish(weft_publisher *publisher, uint64_t from,
+                           size_t bytes)
+{
+    uint64_t length = WEFTI_HEADER + (uint64_t)bytes;
+    uint64_t next = publisher->written + wefti_round_up(length);
+
+    zero_ahead(publisher, next);
+    wefti_topic_header(publisher, publisher->written)->tag =
+        publisher->sequence;
+    commit_word(publisher, publisher->written,
+                length | WEFTI_PLAIN << WEFTI_TYPE_SHIFT);
+    publisher->written = next;
+    publisher->sequence++;
+    weftos_store_relaxed(&publisher->head->count, publisher->sequence);
+    wefti_board_set(&publisher->board->sent, publisher->sequence);
+    wefti_board_add(&publisher->board->sent_bytes, bytes);
+    /* Release: who resumes here finds the record's header zeroed or done. */
+    weftos_store_release(&publisher->head->tail, publisher->written);
+    wefti_step("published");
+    wake_readers(publisher, from);
+}
+
+weft_status weft_publisher_send(weft_publisher *publisher, const void *data,
+                                size_t bytes, uint64_t deadline_ns)
+{
+    weft_status status;
+    uint64_t from;
+
+    if (publisher == NULL || (data == NULL && bytes > 0)) {
+        return WEFT_EINVAL;
+    }
+    from = publisher->written;
+    status = take_room(publisher, bytes, deadline_ns);
+    if (status != WEFT_OK) {
+        return status;
+    }
+    if (bytes > 0) {
+        memcpy(wefti_topic_header(publisher, publisher->written) + 1, data,
+               bytes);
+    }
+    publish(publisher, from, bytes);
+    return WEFT_OK;
+}
+
+/*
+ * Meanwhile `stop` is 0, so that nothing else is published. What is written
+ * there lies behind a header that says "not yet" until the commit.
+ */
+weft_status weft_publisher_reserve(weft_publisher *publisher, size_t bytes,
+                                   void **space, uint64_t deadline_ns)
+{
+    weft_status status;
+    uint64_t from;
+
+    if (space != NULL) {
+        *space = NULL;
+    }
+    if (publisher == NULL || space == NULL) {
+        return WEFT_EINVAL;
+    }
+    from = publisher->written;
+    status = take_room(publisher, bytes, deadline_ns);
+    if (status != WEFT_OK) {
+        return status;
+    }
+    publisher->is_reserved = true;
+    publisher->reserved = bytes;
+    publisher->reserved_from = from;
+    publisher->stop = 0;
+    *space = wefti_topic_header(publisher, publisher->written) + 1;
+    wefti_step("reserved");
+    return WEFT_OK;
+}
+
+static void end_reservation(weft_publisher *publisher)
+{
+    publisher->is_reserved = false;
+    set_stop(publisher);
+}
+
+weft_status weft_publisher_commit(weft_publisher *publisher, size_t bytes)
+{
+    if (publisher == NULL) {
+        return WEFT_EINVAL;
+    }
+    if (weftos_process_token() != publisher->token) {
+        return WEFT_EFORKED;
+    }
+    if (!publisher->is_reserved || bytes > publisher->reserved) {
+        return WEFT_EINVAL;
+    }
+    end_reservation(publisher);
+    publish(publisher, publisher->reserved_from, bytes);
+    return WEFT_OK;
+}
+
+void weft_publisher_cancel(weft_publisher *publisher)
+{
+    if (publisher == NULL || !publisher->is_reserved ||
+        weftos_process_token() != publisher->token) {
+        return;
+    }
+    end_reservation(publisher);
+    if (publisher->reserved_from != publisher->written) {
+        /* A wrap marker: who sleeps for it goes on behind it. */
+        weftos_store_release(&publisher->head->tail, publisher->written);
+        wake_readers(publisher, publisher->reserved_from);
+    }
 }
 
 /* ----------------------------------------------------------- inspection --- */

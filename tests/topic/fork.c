@@ -47,6 +47,7 @@ static void look_in_child(void)
     weft_tap_stats of_tap = {.size = sizeof(of_tap)};
     weft_publication publication = {.data = NULL};
     weft_handle handle;
+    void *space;
 
     CHECK_STATUS(weft_publisher_send(publisher, "", 0, WEFT_NOW), WEFT_EFORKED);
     CHECK_STATUS(weft_publisher_get_stats(publisher, &of_publisher),
@@ -56,6 +57,10 @@ static void look_in_child(void)
     CHECK_STATUS(weft_subscriber_get_stats(subscriber, &of_subscriber),
                  WEFT_EFORKED);
     CHECK_STATUS(weft_subscriber_handle(subscriber, &handle), WEFT_EFORKED);
+    CHECK_STATUS(weft_publisher_reserve(publisher, 1, &space, WEFT_NOW),
+                 WEFT_EFORKED);
+    CHECK_STATUS(weft_publisher_commit(publisher, 0), WEFT_EFORKED);
+    weft_publisher_cancel(publisher);
     CHECK_STATUS(weft_tap_next(tap, &publication), WEFT_EFORKED);
     CHECK_STATUS(weft_tap_get_stats(tap, &of_tap), WEFT_EFORKED);
     weft_tap_close(&tap);
