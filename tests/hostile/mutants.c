@@ -6,9 +6,8 @@
  * client, or subscriber, has right answers, and all messages, meanwhile; and in
  * the end nothing of the attackers is left.
  *
- * $WEFT_MUTATIONS says how many, $WEFT_SEED which ones. Said but not judged is
- * how long the honest client waits for an answer, beside as many processes that
- * only burn CPU time and beside the attackers.
+ * Said but not judged is how long the honest client waits for an answer, beside
+ * as many processes that only burn CPU time and beside the attackers.
  */
 #include <inttypes.h>
 #include <stdatomic.h>
@@ -20,11 +19,10 @@
 #include "guard.h"
 #include "ipc/received.h"
 #include "peer.h"
+#include "swarm.h"
 
 #define SERVICE "mutated"
 #define TOPIC "mutated"
-#define MUTATIONS UINT64_C(20000)
-#define SEED UINT64_C(20260101)
 #define ATTACKERS 3u
 #define STEPS_MOST 64 /* of one connection */
 #define BYTES_MOST 600
@@ -56,22 +54,9 @@ struct mutant {
     uint64_t call;
 };
 
-/* Is a child to end, or left alone by a parent that has died? */
-static bool is_over(const struct board *board, const atomic_bool *told)
-{
-    static uint64_t beats;
-    static uint64_t late_ns;
-
-    if (late_ns == 0 || board->beats != beats) {
-        beats = board->beats;
-        late_ns = peer_soon();
-    }
-    return *told || weft_now_ns() >= late_ns;
-}
-
 static uint64_t below(struct mutant *self, uint64_t limit)
 {
-    return peer_random(&self->random) % limit;
+    return swarm_below(&self->random, limit);
 }
 
 /* ---------------------------------------------------------------- coming -- */
@@ -158,28 +143,7 @@ static bool is_dropped(const struct mutant *self)
 
 static uint64_t value(struct mutant *self)
 {
-    switch (below(self, 6)) {
-    case 0:
-        return UINT64_MAX - below(self, 3);
-    case 1:
-        return UINT64_C(1) << below(self, 64);
-    case 2:
-        return self->kit.at + 16 * below(self, 8) - 64;
-    case 3:
-        return forged_word(below(self, 3000), below(self, 5), below(self, 9),
-                           below(self, 40) / 20);
-    case 4:
-        return peer_random(&self->random);
-    default:
-        return 16 * below(self, 4096);
-    }
-}
-
-static void write_word(struct mutant *self, unsigned char *base, uint64_t bytes)
-{
-    uint64_t at = 8 * below(self, bytes / 8);
-
-    weftos_store_release((weftos_word *)(void *)(base + at), value(self));
+    return swarm_value(&self->random, self->kit.at);
 }
 
 /* The words that mean something come first. */
@@ -192,7 +156,8 @@ static void write_home(struct mutant *self)
     unsigned char *home = (unsigned char *)self->kit.offer.home;
 
     if (below(self, 4) == 0) {
-        write_word(self, home, self->kit.offer.home_bytes);
+        swarm_write(&self->random, home, self->kit.offer.home_bytes,
+                    self->kit.at);
         return;
     }
     weftos_store_release((weftos_word *)(void *)(home + words[below(self, 4)]),
@@ -261,8 +226,8 @@ static void mutate(struct mutant *self)
     } else if (what < 20) {
         write_home(self);
     } else if (what < 22) {
-        write_word(self, attacker_ring(&self->kit),
-                   attacker_ring_bytes(&self->kit));
+        swarm_write(&self->random, attacker_ring(&self->kit),
+                    attacker_ring_bytes(&self->kit), self->kit.at);
     } else if (what < 31) {
         ride(self);
     } else {
@@ -305,7 +270,7 @@ static void attack(struct board *board, unsigned number, uint32_t pattern,
     self.board = board;
     self.pattern = pattern;
     self.random = board->seed + number;
-    while (!is_over(board, &board->over)) {
+    while (!swarm_is_over(&board->beats, &board->over)) {
         if (below(&self, 4) == 0) {
             look(&self, name);
         }
@@ -342,7 +307,7 @@ static void burn(void *context)
 {
     const struct errand *errand = context;
 
-    while (!is_over(errand->board, &errand->board->burns_over)) {
+    while (!swarm_is_over(&errand->board->beats, &errand->board->burns_over)) {
     }
 }
 
@@ -391,7 +356,7 @@ static void serve(void *context)
     handles = check_open_handles();
     mappings = guard_mappings();
     peer_gate_open(&board->ready);
-    while (inside > 0 || !is_over(board, &board->clients_gone)) {
+    while (inside > 0 || !swarm_is_over(&board->beats, &board->clients_gone)) {
         weft_request request;
         weft_status status = weft_service_next(
             service, &request, weft_after_ns(50 * PEER_MS), NULL);
@@ -433,7 +398,7 @@ static void publish(void *context)
     options.cut_off_ns = LATE_NS;
     REQUIRE(weft_publisher_open(TOPIC, &options, &publisher, NULL) == WEFT_OK);
     peer_gate_open(&board->ready);
-    while (!is_over(board, &board->clients_gone)) {
+    while (!swarm_is_over(&board->beats, &board->clients_gone)) {
         unsigned char data[200];
         size_t bytes = (size_t)(number % sizeof(data));
 
@@ -517,19 +482,12 @@ static void end(peer_process *children)
     }
 }
 
-static uint64_t setting(const char *name, uint64_t instead)
-{
-    const char *text = getenv(name);
-
-    return text != NULL ? strtoull(text, NULL, 10) : instead;
-}
-
 static struct board *open_board(peer_task *victim, peer_process *child)
 {
     struct board *board = peer_shared(sizeof(*board));
     struct errand errand = {board, 0};
 
-    board->seed = setting("WEFT_SEED", SEED);
+    board->seed = swarm_seed();
     board->honest = peer_self();
     peer_gate_init(&board->ready);
     *child = peer_run(victim, &errand, sizeof(errand));
@@ -550,7 +508,7 @@ static void close_board(struct board *board, peer_process *victim)
 
 static void run_service(void)
 {
-    uint64_t mutations = setting("WEFT_MUTATIONS", MUTATIONS);
+    uint64_t mutations = swarm_mutations();
     peer_process server;
     struct board *board = open_board(serve, &server);
     peer_process children[ATTACKERS];
@@ -572,7 +530,7 @@ static void run_service(void)
 
 static void run_topic(void)
 {
-    uint64_t mutations = setting("WEFT_MUTATIONS", MUTATIONS);
+    uint64_t mutations = swarm_mutations();
     peer_process publisher;
     struct board *board = open_board(publish, &publisher);
     weft_subscriber_options options = WEFT_SUBSCRIBER_OPTIONS_INIT;
