@@ -180,6 +180,7 @@ static void test_torn(uint64_t ns)
 
 /* A publisher in a process of its own. Its ring holds all. */
 struct press {
+    peer_gate come; /* passed before it begins */
     peer_gate open; /* opened when it has its place */
     peer_gate go;   /* passed before it publishes */
     peer_gate end;  /* passed before it ends */
@@ -189,6 +190,7 @@ struct press {
 static void init_press(struct press *press)
 {
     memset(press, 0, sizeof(*press));
+    peer_gate_init(&press->come);
     peer_gate_init(&press->open);
     peer_gate_init(&press->go);
     peer_gate_init(&press->end);
@@ -196,6 +198,7 @@ static void init_press(struct press *press)
 
 static void deinit_press(struct press *press)
 {
+    peer_gate_deinit(&press->come);
     peer_gate_deinit(&press->open);
     peer_gate_deinit(&press->go);
     peer_gate_deinit(&press->end);
@@ -204,8 +207,10 @@ static void deinit_press(struct press *press)
 static void publish(void *context)
 {
     const struct press *press = context;
-    weft_publisher *publisher = reader_open(NULL);
+    weft_publisher *publisher;
 
+    REQUIRE(peer_gate_pass(&press->come));
+    publisher = reader_open(NULL);
     peer_gate_open(&press->open);
     REQUIRE(peer_gate_pass(&press->go));
     CHECK_STATUS(reader_publish(publisher, 0, COUNT, 0), WEFT_OK);
@@ -221,6 +226,7 @@ static peer_process start_press(const struct press *press)
 {
     peer_process child = peer_run(publish, press, sizeof(*press));
 
+    peer_gate_open(&press->come);
     REQUIRE(peer_gate_pass(&press->open));
     return child;
 }
@@ -319,16 +325,19 @@ static void test_several(bool all_die)
 /* It comes while another is there, and has said all before it is found. */
 static void test_late(void)
 {
-    weft_publisher *publisher = reader_open(NULL);
-    weft_tap *tap = open_tap(0);
     weft_publication publication;
+    weft_publisher *publisher;
     peer_process child;
     struct press press;
+    weft_tap *tap;
 
     init_press(&press);
     peer_gate_open(&press.go);
+    child = peer_run(publish, &press, sizeof(press));
+    publisher = reader_open(NULL);
+    tap = open_tap(0);
     CHECK_STATUS(look(tap, &publication), WEFT_EAGAIN);
-    child = start_press(&press);
+    peer_gate_open(&press.come);
     take_all(tap, 1);
     CHECK(get_stats(tap).publishers == 2);
     peer_gate_open(&press.end);
