@@ -332,8 +332,8 @@ WEFT_API void weft_subscriber_detail(const weft_subscriber *subscriber,
  * in its caller's time: publishers that come later within 100 ms or so, a
  * publisher's death within 10 ms; or at its next call, where there is a longer
  * time between two. Where the system can't watch a process (an old Linux, or a
- * process of another PID namespace), a death is found out within a second, and
- * the publisher's thread gets a connection each second for that.
+ * process of another PID namespace), a death is found out within 100 ms, and
+ * the publisher's thread gets a connection so often for that.
  */
 typedef struct weft_tap weft_tap;
 

@@ -25,7 +25,7 @@
 #define SHUN_NS UINT64_C(1000000000)
 
 /* Where a process can't be watched: so often its place is asked for it. */
-#define PROBE_NS UINT64_C(1000000000)
+#define PROBE_NS UINT64_C(100000000)
 
 /* Messages in a row before the clock is read. */
 #define UNTENDED_MOST 256
@@ -104,7 +104,7 @@ static void hear(struct wefti_feed *feed)
 }
 
 /* Does somebody else, or nobody, have its place? */
-static bool has_left(const struct wefti_feed *feed)
+static bool seems_gone(const struct wefti_feed *feed)
 {
     char *place = wefti_topic_place(feed->subscriber->name, feed->number);
     weft_handle socket = WEFTOS_NONE;
@@ -121,6 +121,14 @@ static bool has_left(const struct wefti_feed *feed)
     }
     weftos_close(socket);
     return peer.who.pid != feed->pid;
+}
+
+/* Asked twice: to take one that lives for dead means to begin it anew. */
+static bool has_left(const struct wefti_feed *feed)
+{
+    bool is_gone = seems_gone(feed);
+
+    return is_gone && seems_gone(feed);
 }
 
 static bool has_died(const weft_tap *tap, const struct wefti_feed *feed)

@@ -478,6 +478,7 @@ static void test_stopped(void)
     weft_publisher *publisher;
     struct reader reader;
     peer_process child;
+    const uint64_t count = 10 * (uint64_t)COUNT;
     uint64_t began;
 
     reader_init(&reader, 1);
@@ -488,15 +489,15 @@ static void test_stopped(void)
     CHECK_STATUS(reader_publish(publisher, 0, 10, 0), WEFT_OK);
     peer_stop(&child);
     began = weft_now_ns();
-    CHECK_STATUS(reader_publish(publisher, 10, 10 * COUNT, 0), WEFT_OK);
-    printf("# %u messages past a tap that stands still: %" PRIu64 " us\n",
-           10 * COUNT, (weft_now_ns() - began) / 1000);
+    CHECK_STATUS(reader_publish(publisher, 10, count, 0), WEFT_OK);
+    printf("# %" PRIu64 " messages past a tap that stands still: %" PRIu64
+           " us\n",
+           count, (weft_now_ns() - began) / 1000);
     check_unnoticed(publisher, 0);
     peer_go_on(&child);
     weft_publisher_close(&publisher);
     CHECK(peer_ended_well(&child));
-    CHECK(reader.found->messages + reader.found->lost_in_all ==
-          10 * COUNT + 10);
+    CHECK(reader.found->messages + reader.found->lost_in_all == count + 10);
     reader_deinit(&reader, 1);
 }
 
