@@ -527,11 +527,15 @@ static void run(void)
         errand.number = i;
         attackers[i] = peer_run(attack, &errand, sizeof(errand));
     }
+    visit(board, 0, tallies); /* what is made once is kept */
     mappings = guard_mappings();
+    guard_count_strays();
     for (unsigned round = 0; board->mutations < mutations && !hostile_noted();
          round++) {
         visit(board, round, tallies);
     }
+    /* What was put in from outside, and came when we had gone. */
+    CHECK(guard_close_strays() <= board->visits / 10);
     CHECK(guard_mappings() == mappings);
     board->over = true;
     for (unsigned i = 0; i < ATTACKERS; i++) {
