@@ -141,7 +141,7 @@ WEFT_API weft_status weft_poll_remove_subscriber(weft_poll *poll,
  *
  * It costs a thread, in which all signals are blocked, and what the waits of
  * weft/sync.h take; each time that a silent one comes to life, two more system
- * calls and a change of threads, 10 to 50 us. An object can be in several sets.
+ * calls and a change of threads. An object can be in several sets.
  *
  * WEFT_EINUSE: it is in this set already. WEFT_EINVAL: it is no such object.
  * WEFT_ELIMIT: no thread is left. WEFT_ENOMEM, WEFT_EFORKED, WEFT_ENOTSUP,

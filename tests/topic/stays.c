@@ -25,7 +25,7 @@ static weft_subscriber *subscribe(const char *name)
     weft_subscriber *subscriber = NULL;
 
     options.flags = WEFT_SUBSCRIBER_STAYS;
-    options.handshake_ns = WEFT_TEST_TIME_SCALE * 200 * PEER_MS;
+    options.handshake_ns = 200 * PEER_MS * WEFT_TEST_TIME_SCALE;
     REQUIRE(weft_subscriber_open(name, &options, peer_soon(), &subscriber,
                                  NULL) == WEFT_OK);
     return subscriber;
