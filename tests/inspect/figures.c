@@ -58,12 +58,14 @@ static void check_queue(weft_inspection *inspection)
 {
     weft_message message = {.data = (void *)(uintptr_t) "l", .bytes = 1};
     weft_client *client = serve_connect();
-    weft_endpoint_stats stats = look_once(inspection, WEFT_OK);
-    uint64_t before = stats.memory_bytes;
+    weft_endpoint_stats stats;
     weft_reply reply;
+    uint64_t before;
     uint64_t call;
 
     check_case("what a client does not take is told, and the memory for it");
+    LOOK_UNTIL(inspection, stats, stats.peers == 2);
+    before = stats.memory_bytes;
     CHECK_STATUS(weft_client_begin(client, &message, peer_soon(), &call),
                  WEFT_OK);
     LOOK_UNTIL(inspection, stats, stats.queued_bytes >= SERVE_LARGE);
