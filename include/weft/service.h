@@ -123,8 +123,10 @@ typedef struct weft_request {
     weft_status reason;
     uint64_t client; /* its number; none is ever used again */
     uint64_t call;   /* CALL, CANCEL: the call's, for the reply */
-    /* CALL: when the caller gives up; WEFT_FOREVER. One that is late already
-     * is not told. */
+    /*
+     * CALL: when the caller gives up; WEFT_FOREVER. One that was late already
+     * when the clock was last read, within 100 us or so, is not told.
+     */
     uint64_t deadline_ns;
     const void *data; /* valid until the next weft_service_next */
     size_t bytes;
