@@ -486,6 +486,20 @@ static peer_process start_side(peer_task *side, struct role role,
     return peer_run(side, &role, sizeof(role));
 }
 
+/* The survivor may have something there for a moment; the dead, for ever. */
+static bool names_become_clean(void)
+{
+    uint64_t late = peer_soon();
+
+    while (!sides_names_are_clean(NAME)) {
+        if (weft_now_ns() > late) {
+            return false;
+        }
+        guard_nap_us(200);
+    }
+    return true;
+}
+
 /* A survivor, a victim, and maybe the one that comes in place of the dead. */
 static bool kill_one_of_two(const struct role *role, peer_task *surviving,
                             peer_task *dying)
@@ -495,7 +509,7 @@ static bool kill_one_of_two(const struct role *role, peer_task *surviving,
     bool well = has_ended(&victim);
 
     if (weftos_load_acquire(&shared->steps.died_ns) != 0) {
-        well = well && sides_names_are_clean(NAME);
+        well = well && names_become_clean();
     }
     if (!shared->met && !shared->finished) {
         peer_process second = start_side(dying, *role, SECOND);
