@@ -387,8 +387,8 @@ weft_status wefti_rx_receive(struct wefti_rx *rx, weft_message *message,
     if (message->data == NULL) {
         return receive(rx, message, handles, deadline_ns);
     }
-    if (wefti_rx_receive_tagged(rx, message->data, room_bytes, &message->bytes,
-                                &message->tag)) {
+    if (wefti_rx_receive_briefly(rx, message->data, room_bytes, &message->bytes,
+                                 &message->tag)) {
         return WEFT_OK;
     }
     /* The common case waits once, and then the short way is open. */
@@ -398,8 +398,8 @@ weft_status wefti_rx_receive(struct wefti_rx *rx, weft_message *message,
         if (status != WEFT_OK) {
             return status;
         }
-        if (wefti_rx_receive_tagged(rx, message->data, room_bytes,
-                                    &message->bytes, &message->tag)) {
+        if (wefti_rx_receive_briefly(rx, message->data, room_bytes,
+                                     &message->bytes, &message->tag)) {
             return WEFT_OK;
         }
     }

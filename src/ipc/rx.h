@@ -139,11 +139,13 @@ static inline void wefti_rx_set_short_end(struct wefti_rx *rx)
 }
 
 /*
- * The short way of a message that is one record: some eighty instructions for
- * a line. False: take the long way, which also finds out why.
+ * The short way of a message that is one record, and has a tag or, with NULL
+ * for it, none: some eighty instructions for a line. False: take the long way,
+ * which also finds out why.
  */
-WEFTOS_INLINE bool wefti_rx_receive_short(struct wefti_rx *rx, void *room,
-                                          uint64_t room_bytes, size_t *bytes)
+WEFTOS_INLINE bool wefti_rx_receive_briefly(struct wefti_rx *rx, void *room,
+                                            uint64_t room_bytes, size_t *bytes,
+                                            uint64_t *tag)
 {
     uint64_t read = rx->read;
     const struct wefti_header *header =
@@ -154,9 +156,13 @@ WEFTOS_INLINE bool wefti_rx_receive_short(struct wefti_rx *rx, void *room,
     uint64_t payload = length - WEFTI_HEADER; /* huge if that is too short */
     uint64_t record = wefti_round_up(length);
 
-    if (word >> WEFTI_TYPE_SHIFT != WEFTI_PLAIN || payload > room_bytes ||
-        read + record > rx->short_end) {
+    if (word >> WEFTI_TYPE_SHIFT !=
+            (tag != NULL ? WEFTI_PLAIN_TAGGED : WEFTI_PLAIN) ||
+        payload > room_bytes || read + record > rx->short_end) {
         return false;
+    }
+    if (tag != NULL) {
+        *tag = header->tag;
     }
     wefti_copy(room, header + 1, payload);
     *bytes = (size_t)payload;
@@ -166,28 +172,10 @@ WEFTOS_INLINE bool wefti_rx_receive_short(struct wefti_rx *rx, void *room,
     return true;
 }
 
-/* The same for a message with a tag. */
-WEFTOS_INLINE bool wefti_rx_receive_tagged(struct wefti_rx *rx, void *room,
-                                           uint64_t room_bytes, size_t *bytes,
-                                           uint64_t *tag)
+WEFTOS_INLINE bool wefti_rx_receive_short(struct wefti_rx *rx, void *room,
+                                          uint64_t room_bytes, size_t *bytes)
 {
-    const struct wefti_header *header = wefti_rx_header(rx);
-    uint64_t word = wefti_rx_word(rx);
-    uint64_t length = word & WEFTI_LENGTH_MASK;
-    uint64_t payload = length - WEFTI_HEADER; /* huge if that is too short */
-    uint64_t record = wefti_round_up(length);
-
-    if (word >> WEFTI_TYPE_SHIFT != WEFTI_PLAIN_TAGGED ||
-        payload > room_bytes || rx->read + record > rx->short_end) {
-        return false;
-    }
-    *tag = header->tag;
-    wefti_copy(room, header + 1, payload);
-    *bytes = (size_t)payload;
-    rx->messages++;
-    rx->bytes += payload;
-    wefti_rx_advance(rx, record);
-    return true;
+    return wefti_rx_receive_briefly(rx, room, room_bytes, bytes, NULL);
 }
 
 /* The same for a message that is shown in place. */

@@ -253,25 +253,12 @@ static bool is_dropped(const struct attacker *attacker)
     return status == WEFT_ECLOSED;
 }
 
-static int open_handles(weft_client *client)
-{
-    weft_reply reply;
-    int count = -1;
-
-    if (CHECK_STATUS(weft_client_call(client, "o", 1, &reply, peer_soon()),
-                     WEFT_OK) &&
-        CHECK(reply.bytes == sizeof(count))) {
-        memcpy(&count, reply.data, sizeof(count));
-    }
-    return count;
-}
-
 /* After a client has gone the server may take a moment to let go of it. */
 static bool comes_back_to(weft_client *client, int handles)
 {
     uint64_t late = weft_after_ns(LATE_NS);
 
-    while (open_handles(client) != handles) {
+    while (serve_open_handles(client) != handles) {
         if (weft_now_ns() >= late) {
             return false;
         }
@@ -295,7 +282,7 @@ static void run(const void *argument)
     server = serve_run(&serve);
     client = serve_connect();
     serve_call(client, "e", "e");
-    handles = open_handles(client);
+    handles = serve_open_handles(client);
     visit(&attacker);
     plan->attack(&attacker);
     for (unsigned i = 0; i < 100; i++) {

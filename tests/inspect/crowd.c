@@ -43,20 +43,6 @@ static void look_on(void *context)
     }
 }
 
-/* The handles that the server says it has open. */
-static int open_there(weft_client *client)
-{
-    weft_reply reply;
-    int count = -1;
-
-    if (CHECK_STATUS(weft_client_call(client, "o", 1, &reply, peer_soon()),
-                     WEFT_OK) &&
-        CHECK(reply.bytes == sizeof(count))) {
-        memcpy(&count, reply.data, sizeof(count));
-    }
-    return count;
-}
-
 void test_main(void)
 {
     struct crowd *crowd = peer_shared(sizeof(*crowd));
@@ -81,7 +67,7 @@ void test_main(void)
     inspection = look_at(SERVE_NAME);
     (void)look_once(inspection, WEFT_OK);
     serve_call(client, "e", "e");
-    handles = open_there(client);
+    handles = serve_open_handles(client);
     memory = guard_resident_bytes(server.id);
     late_ns = weft_after_ns(LATE_NS);
     for (unsigned i = 0; i < INSPECTORS; i++) {
@@ -102,9 +88,9 @@ void test_main(void)
     CHECK(stats.peers == 1 && stats.admitted == 1 && stats.turned_away == 0);
     /* It has perhaps not heard yet that the last ones have hung up. */
     late_ns = peer_soon();
-    while (open_there(client) != handles && weft_now_ns() < late_ns) {
+    while (serve_open_handles(client) != handles && weft_now_ns() < late_ns) {
     }
-    CHECK(open_there(client) == handles);
+    CHECK(serve_open_handles(client) == handles);
     CHECK(guard_resident_bytes(server.id) < memory + GROWTH_MOST);
     weft_inspection_close(&inspection);
     serve_end(&server, &client);

@@ -261,20 +261,6 @@ static uint64_t begin_with_handles(unsigned count)
     return call;
 }
 
-/* What the server has open; calls as many as are let in. */
-static int server_handles(void)
-{
-    weft_reply reply;
-    int count = -1;
-
-    if (CHECK_STATUS(weft_client_call(client, "o", 1, &reply, peer_soon()),
-                     WEFT_OK) &&
-        CHECK(reply.bytes == sizeof(count))) {
-        memcpy(&count, reply.data, sizeof(count));
-    }
-    return count;
-}
-
 static void test_too_many_handles(void)
 {
     weft_reply reply;
@@ -284,14 +270,14 @@ static void test_too_many_handles(void)
 
     begin("handles beyond the quota are closed, and their call is refused",
           WEFT_WAIT_ADAPTIVE);
-    before = server_handles();
+    before = serve_open_handles(client);
     first = begin_with_handles(2);
     second = begin_with_handles(2);
     if (CHECK_STATUS(weft_client_next(client, &reply, peer_soon()), WEFT_OK)) {
         CHECK(reply.call == second);
         CHECK_STATUS(reply.status, WEFT_ELIMIT);
     }
-    CHECK(server_handles() == before);
+    CHECK(serve_open_handles(client) == before);
     second = begin_with_handles(1);
     serve_call(client, "a", "a");
     next_is(second, 0, "");
@@ -299,7 +285,7 @@ static void test_too_many_handles(void)
     first = begin_with_handles(3); /* those that were answered count no more */
     serve_call(client, "a", "a");
     next_is(first, 0, "");
-    CHECK(server_handles() == before);
+    CHECK(serve_open_handles(client) == before);
     end();
 }
 

@@ -223,6 +223,19 @@ void serve_call(weft_client *client, const char *request, const char *text)
     }
 }
 
+int serve_open_handles(weft_client *client)
+{
+    weft_reply reply;
+    int count = -1;
+
+    if (CHECK_STATUS(weft_client_call(client, "o", 1, &reply, peer_soon()),
+                     WEFT_OK) &&
+        CHECK(reply.bytes == sizeof(count))) {
+        memcpy(&count, reply.data, sizeof(count));
+    }
+    return count;
+}
+
 void serve_end(peer_process *server, weft_client **client)
 {
     serve_call(*client, "q", "q");

@@ -51,6 +51,9 @@ weft_client *serve_connect(void);
 /* A call whose answer is WEFT_OK; its bytes are compared if `text`. */
 void serve_call(weft_client *client, const char *request, const char *text);
 
+/* The handles that the server has open. */
+int serve_open_handles(weft_client *client);
+
 /* Has the server end, and waits for that. */
 void serve_end(peer_process *server, weft_client **client);
 
