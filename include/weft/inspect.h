@@ -193,8 +193,10 @@ WEFT_API weft_status weft_inspection_open(const char *name,
  * figures are.
  *
  * WEFT_OK. WEFT_ETIMEDOUT, WEFT_EAGAIN (WEFT_NOW): it has not answered yet.
- * WEFT_ECLOSED: it has ended. WEFT_EPEERDIED: its process has; this is not
- * noticed across PID namespaces. WEFT_EACCES: it does not let us look.
+ * WEFT_ECLOSED: it has ended. WEFT_EPEERDIED: its process has; where the system
+ * can't watch a process (an old Linux, or a process of another PID namespace)
+ * this is found out within 100 ms, and the endpoint gets a connection so often
+ * for that. WEFT_EACCES: it does not let us look.
  * WEFT_EVERSION: it speaks another protocol. WEFT_EPROTO: it broke the
  * protocol. These stay. WEFT_EINVAL: `stats->size` is not that of this version.
  * WEFT_ENOMEM, WEFT_ELIMIT, WEFT_EFORKED, WEFT_EOS. Since 0.1.

@@ -439,6 +439,26 @@ static weft_status take_answer(struct wefti_answer *answer,
     return status;
 }
 
+static bool seems_gone(const char *name, int64_t pid)
+{
+    weft_handle socket = WEFTOS_NONE;
+    weftos_peer peer;
+    weft_status status = weftos_endpoint_connect(name, false, WEFT_NOW, false,
+                                                 &socket, &peer, NULL);
+
+    if (status != WEFT_OK) {
+        return status == WEFT_ENOENT;
+    }
+    weftos_close(socket);
+    return peer.who.pid != pid;
+}
+
+/* Asked twice: that one which lives is taken for dead costs more. */
+bool wefti_has_left(const char *name, int64_t pid)
+{
+    return seems_gone(name, pid) && seems_gone(name, pid);
+}
+
 weft_status wefti_greeting_await(weft_handle socket, bool interruptible,
                                  uint64_t deadline_ns,
                                  weftos_received *received, weft_detail *detail)

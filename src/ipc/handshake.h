@@ -111,6 +111,14 @@ struct wefti_answer {
     bool was_received; /* a greeting was taken, whatever came of it */
 };
 
+/*
+ * Where a process can't be watched: does somebody else listen at its name, or
+ * nobody? It is asked for by a connection, no more often than each
+ * WEFTI_PROBE_NS.
+ */
+#define WEFTI_PROBE_NS UINT64_C(100000000)
+bool wefti_has_left(const char *name, int64_t pid);
+
 /* Waits for the first control message. WEFT_EPEERDIED: the peer hung up. */
 weft_status wefti_greeting_await(weft_handle socket, bool interruptible,
                                  uint64_t deadline_ns,

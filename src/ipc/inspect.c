@@ -30,6 +30,9 @@ struct weft_inspection {
     uint64_t board_bytes;
     weft_handle process;
     weft_handle pair[2];
+    char *name; /* where it is asked for without a process to watch */
+    uint64_t probe_at_ns;
+    bool has_left; /* nobody was there then */
 };
 
 /* Who is asked need not be trusted: nothing of it is relied on. */
@@ -53,6 +56,19 @@ static weft_status send_look(weft_handle socket, weft_detail *detail)
                                 detail);
     /* Who turned us away before this still left its answer. */
     return status == WEFT_ECLOSED ? WEFT_OK : status;
+}
+
+static weft_status copy_name(weft_inspection *inspection, const char *name,
+                             weft_detail *detail)
+{
+    size_t bytes = strlen(name) + 1;
+
+    inspection->name = calloc(1, bytes);
+    if (inspection->name == NULL) {
+        return wefti_fail(detail, WEFT_ENOMEM, "copy the name");
+    }
+    memcpy(inspection->name, name, bytes);
+    return WEFT_OK;
 }
 
 static weft_status connect(weft_inspection *inspection, const char *name,
@@ -99,7 +115,10 @@ weft_status weft_inspection_open(const char *name, uint64_t deadline_ns,
     inspection->process = WEFTOS_NONE;
     inspection->pair[0] = WEFTOS_NONE;
     inspection->pair[1] = WEFTOS_NONE;
-    status = connect(inspection, name, deadline_ns, detail);
+    status = copy_name(inspection, name, detail);
+    if (status == WEFT_OK) {
+        status = connect(inspection, name, deadline_ns, detail);
+    }
     if (owner != NULL) {
         *owner = inspection->owner;
     }
@@ -132,6 +151,7 @@ void weft_inspection_close(weft_inspection **inspection_)
     weftos_close(inspection->process);
     weftos_close(inspection->pair[0]);
     weftos_close(inspection->pair[1]);
+    free(inspection->name);
     free(inspection);
 }
 
@@ -314,8 +334,28 @@ static void copy_board(const weft_inspection *inspection,
     }
 }
 
+/* Has its process ended? */
+static weft_status look_for_death(weft_inspection *inspection,
+                                  weft_detail *detail)
+{
+    uint64_t now_ns = weftos_now_ns();
+
+    if (inspection->process != WEFTOS_NONE) {
+        return weftos_socket_wait(inspection->pair[0], false,
+                                  inspection->process, WEFT_NOW, false, detail);
+    }
+    if (!inspection->has_left && now_ns >= inspection->probe_at_ns) {
+        inspection->probe_at_ns = now_ns + WEFTI_PROBE_NS;
+        inspection->has_left =
+            wefti_has_left(inspection->name, inspection->owner.pid);
+    }
+    return inspection->has_left
+               ? wefti_fail(detail, WEFT_EPEERDIED, "find its process")
+               : WEFT_EAGAIN;
+}
+
 /* Is its process, or the endpoint, at its end? Looked at before the words. */
-static weft_status look_for_end(const weft_inspection *inspection,
+static weft_status look_for_end(weft_inspection *inspection,
                                 weft_detail *detail)
 {
     weft_status status;
@@ -324,11 +364,7 @@ static weft_status look_for_end(const weft_inspection *inspection,
     if (weftos_load_acquire(&inspection->board->closed) != 0) {
         return wefti_fail(detail, WEFT_ECLOSED, "find the endpoint open");
     }
-    if (inspection->process == WEFTOS_NONE) {
-        return WEFT_OK;
-    }
-    status = weftos_socket_wait(inspection->pair[0], false, inspection->process,
-                                WEFT_NOW, false, detail);
+    status = look_for_death(inspection, detail);
     if (status == WEFT_EPEERDIED &&
         weftos_load_acquire(&inspection->board->closed) != 0) {
         return wefti_fail(detail, WEFT_ECLOSED, "find the endpoint open");
@@ -388,6 +424,23 @@ weft_status weft_inspection_read(weft_inspection *inspection,
 
 /* -------------------------------------------------------------- waiting --- */
 
+/* Without a process to watch: until the next time that it is asked for. */
+static weft_status wait_once(weft_inspection *inspection, uint64_t deadline_ns,
+                             weft_detail *detail)
+{
+    bool probes = inspection->process == WEFTOS_NONE &&
+                  inspection->probe_at_ns < deadline_ns;
+    weft_status status = weftos_socket_wait(
+        inspection->pair[0], false, inspection->process,
+        probes ? inspection->probe_at_ns : deadline_ns, false, detail);
+
+    if (probes && status == WEFT_ETIMEDOUT) {
+        status = look_for_death(inspection, detail);
+        return status == WEFT_EAGAIN ? WEFT_OK : status;
+    }
+    return status;
+}
+
 weft_status weft_inspection_wait(weft_inspection *inspection,
                                  uint64_t deadline_ns, weft_detail *detail)
 {
@@ -401,9 +454,7 @@ weft_status weft_inspection_wait(weft_inspection *inspection,
     }
     /* Nobody writes to our own socket: a wait ends early for no reason. */
     do {
-        status =
-            weftos_socket_wait(inspection->pair[0], false, inspection->process,
-                               deadline_ns, false, detail);
+        status = wait_once(inspection, deadline_ns, detail);
     } while (status == WEFT_OK);
     return status;
 }

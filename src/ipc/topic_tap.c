@@ -24,9 +24,6 @@
 #define LOOK_NS UINT64_C(100000000)
 #define SHUN_NS UINT64_C(1000000000)
 
-/* Where a process can't be watched: so often its place is asked for it. */
-#define PROBE_NS UINT64_C(100000000)
-
 /* Messages in a row before the clock is read. */
 #define UNTENDED_MOST 256
 
@@ -103,32 +100,13 @@ static void hear(struct wefti_feed *feed)
     feed->line.socket = WEFTOS_NONE;
 }
 
-/* Does somebody else, or nobody, have its place? */
-static bool seems_gone(const struct wefti_feed *feed)
-{
-    char *place = wefti_topic_place(feed->subscriber->name, feed->number);
-    weft_handle socket = WEFTOS_NONE;
-    weftos_peer peer;
-    weft_status status = WEFT_EAGAIN;
-
-    if (place != NULL) {
-        status = weftos_endpoint_connect(place, false, WEFT_NOW, false, &socket,
-                                         &peer, NULL);
-        free(place);
-    }
-    if (status != WEFT_OK) {
-        return status == WEFT_ENOENT;
-    }
-    weftos_close(socket);
-    return peer.who.pid != feed->pid;
-}
-
-/* Asked twice: to take one that lives for dead means to begin it anew. */
 static bool has_left(const struct wefti_feed *feed)
 {
-    bool is_gone = seems_gone(feed);
+    char *place = wefti_topic_place(feed->subscriber->name, feed->number);
+    bool is_gone = place != NULL && wefti_has_left(place, feed->pid);
 
-    return is_gone && seems_gone(feed);
+    free(place);
+    return is_gone;
 }
 
 static bool has_died(const weft_tap *tap, const struct wefti_feed *feed)
@@ -172,7 +150,7 @@ static void tend(weft_tap *tap)
     if (!is_due(&tap->tend_at_ns, now_ns, TEND_NS)) {
         return;
     }
-    probes = is_due(&tap->probe_at_ns, now_ns, PROBE_NS);
+    probes = is_due(&tap->probe_at_ns, now_ns, WEFTI_PROBE_NS);
     for (size_t i = 0; i < reader->feed_count; i++) {
         look_after(tap, reader->feeds[i], probes);
     }
