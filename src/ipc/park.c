@@ -26,6 +26,7 @@
  */
 #define YIELDS_MOST 64
 #define SLICE_NS 1000000
+#define LONG_SLICE_NS 5000000
 #define PAUSE_FACTOR 4
 #define PAUSE_MOST_NS UINT64_C(60000000000)
 #define ALONE_NS 2000
@@ -189,8 +190,8 @@ static void pause_yields(struct wefti_yields *yields, uint64_t now,
     yields->come_first = false;
 }
 
-bool wefti_yields_take(struct wefti_yields *yields, wefti_ready *ready,
-                       void *context)
+bool wefti_yields_take(struct wefti_yields *yields, uint64_t deadline_ns,
+                       wefti_ready *ready, void *context)
 {
     uint64_t began;
     uint64_t now;
@@ -199,10 +200,11 @@ bool wefti_yields_take(struct wefti_yields *yields, wefti_ready *ready,
         return false;
     }
     began = now = weftos_now_ns();
-    if (now < yields->not_before_ns) {
+    if (now < yields->not_before_ns ||
+        (deadline_ns != WEFT_FOREVER && deadline_ns < now + LONG_SLICE_NS)) {
         return false;
     }
-    for (uint32_t i = 0; i < yields->most; i++) {
+    for (uint32_t i = 0; i < yields->most && now - began < SLICE_NS; i++) {
         uint64_t last = now;
 
         weftos_yield();

@@ -106,9 +106,12 @@ struct wefti_yields {
  */
 typedef bool wefti_ready(void *context);
 
-/* Yields, a bounded number of times. True: it is ready. */
-bool wefti_yields_take(struct wefti_yields *yields, wefti_ready *ready,
-                       void *context);
+/*
+ * Yields, for a bounded time, and not with a deadline that a slice of somebody
+ * else's could make late: who sleeps wakes in time. True: it is ready.
+ */
+bool wefti_yields_take(struct wefti_yields *yields, uint64_t deadline_ns,
+                       wefti_ready *ready, void *context);
 
 /* A slice of time was worth it. */
 static inline void wefti_yields_forgive(struct wefti_yields *yields)

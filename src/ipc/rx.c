@@ -225,7 +225,8 @@ static weft_status sleep_or_look(struct wefti_rx *rx, uint64_t deadline_ns)
             status = look_for_end(rx);
         }
     } else if (rx->line->wait == WEFT_WAIT_BLOCK ||
-               !wefti_yields_take(&rx->site.yields, has_record, rx)) {
+               !wefti_yields_take(&rx->site.yields, deadline_ns, has_record,
+                                  rx)) {
         status = sleep_for_record(rx, deadline_ns);
     }
     if (status == WEFT_OK && deadline_ns != WEFT_FOREVER && !has_record(rx) &&

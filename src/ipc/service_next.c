@@ -498,12 +498,14 @@ static bool has_any_ready(void *service)
 
 /*
  * Lets others have the CPU before the clients are armed: some may have the next
- * requests at once.
+ * requests at once. A call with WEFT_NOW does it too, or they never would.
  */
-static void yield(weft_service *service)
+static void yield(weft_service *service, uint64_t deadline_ns)
 {
     service->yields.most = 1;
-    (void)wefti_yields_take(&service->yields, has_any_ready, service);
+    (void)wefti_yields_take(
+        &service->yields, deadline_ns == WEFT_NOW ? WEFT_FOREVER : deadline_ns,
+        has_any_ready, service);
     if (are_ready(service, WORTH_A_SLICE)) {
         wefti_yields_forgive(&service->yields);
     }
@@ -550,7 +552,7 @@ static weft_status rest(weft_service *service, uint64_t deadline_ns,
         }
         return status;
     }
-    yield(service);
+    yield(service, deadline_ns);
     if (wefti_service_is_any_ready(service)) {
         return WEFT_OK;
     }
@@ -603,7 +605,7 @@ static weft_status next(weft_service *service, weft_request *request,
         weftos_now_ns() - service->heard_ns >= HEAR_NS) {
         wefti_service_ring_owed(service);
         if (keeps_cpu_from_any(service)) {
-            yield(service);
+            yield(service, deadline_ns);
         }
         status = hear_some(service, detail);
     }
