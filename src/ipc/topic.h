@@ -129,7 +129,8 @@ struct weft_publisher {
     /* Both threads. */
     _Atomic uint32_t room_events;
     _Atomic uint32_t stopping;
-    weft_handle pokes[2]; /* the control thread hears the first */
+    _Atomic uint32_t is_closing; /* before the end can be seen: no more come */
+    weft_handle pokes[2];        /* the control thread hears the first */
 
     /* Of the control thread. */
     weftos_thread *thread;

@@ -445,6 +445,15 @@ static void admit(weft_publisher *publisher, struct wefti_newcomer *newcomer)
     struct wefti_anchor start;
     weft_status status;
 
+    /*
+     * It has perhaps read all that there is, and found the end, and looks for
+     * others: it would get the history again. To it we are gone.
+     */
+    if (atomic_load(&publisher->is_closing) != 0) {
+        wefti_answer_deinit(&newcomer->answer, false);
+        weftos_close(newcomer->socket);
+        return;
+    }
     if ((newcomer->answer.topic_flags & WEFTI_TOPIC_JOIN) != 0) {
         meet(publisher, newcomer);
         return;

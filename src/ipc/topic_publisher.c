@@ -160,6 +160,7 @@ void weft_publisher_close(weft_publisher **publisher_)
     *publisher_ = NULL;
     forked = weftos_process_token() != publisher->token;
     if (!forked && publisher->head != NULL) {
+        atomic_store(&publisher->is_closing, 1);
         wefti_step("close");
         /* Release: after the last record, whose end this says is the last. */
         weftos_store_release(&publisher->head->home.closed_at,
