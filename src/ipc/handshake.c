@@ -456,7 +456,12 @@ static bool seems_gone(const char *name, int64_t pid)
 /* Asked twice: that one which lives is taken for dead costs more. */
 bool wefti_has_left(const char *name, int64_t pid)
 {
-    return seems_gone(name, pid) && seems_gone(name, pid);
+    bool has_left = seems_gone(name, pid);
+
+    if (has_left) {
+        has_left = seems_gone(name, pid);
+    }
+    return has_left;
 }
 
 weft_status wefti_greeting_await(weft_handle socket, bool interruptible,
