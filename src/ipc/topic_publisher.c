@@ -165,6 +165,7 @@ void weft_publisher_close(weft_publisher **publisher_)
         /* Release: after the last record, whose end this says is the last. */
         weftos_store_release(&publisher->head->home.closed_at,
                              publisher->written);
+        wefti_step("closed");
     }
     wefti_topic_stop(publisher, forked);
     if (!forked) {
