@@ -47,6 +47,12 @@ set(WEFT_IPC_SOURCES
     ipc/tx.c
 )
 
+set(WEFT_PROCESS_SOURCES
+    process/process.c
+    process/request.c
+    process/spec.c
+)
+
 # Added when WEFT_TEST_HOOKS is on.
 set(WEFT_HOOK_SOURCES
     os/fake/step.c
@@ -62,6 +68,7 @@ set(WEFT_OS_POSIX_SOURCES
     os/posix/numbers.c
     os/posix/place.c
     os/posix/probe.c
+    os/posix/run.c
     os/posix/thread.c
     os/posix/watch.c
 )
@@ -75,6 +82,11 @@ set(WEFT_OS_LINUX_SOURCES
     os/linux/lookout.c
     os/linux/misc.c
     os/linux/process.c
+    os/linux/run_child.c
+    os/linux/run_helper.c
+    os/linux/run_members.c
+    os/linux/run_report.c
+    os/linux/run_tree.c
     os/linux/set.c
     os/linux/shm.c
     os/linux/socket.c
@@ -94,6 +106,7 @@ set(WEFT_OS_MACOS_SOURCES
     os/macos/os_sync.c
     os/macos/process.c
     os/macos/queue.c
+    os/stub/run_helper.c
     os/macos/set.c
     os/macos/shm.c
     os/macos/socket.c
@@ -142,6 +155,8 @@ set(WEFT_OS_WINDOWS_SOURCES
     os/windows/pipe.c
     os/windows/place.c
     os/windows/proof.c
+    os/stub/run_handles.c
+    os/stub/run_helper.c
     os/windows/security.c
     os/windows/set.c
     os/windows/shm.c
@@ -159,6 +174,8 @@ set(WEFT_OS_STUB_SOURCES
     os/stub/endpoint.c
     os/stub/memory.c
     os/stub/process.c
+    os/stub/run_handles.c
+    os/stub/run_helper.c
     os/stub/set.c
     os/stub/socket.c
     os/stub/system.c

@@ -9,6 +9,7 @@
 #include <weft/channel.h>
 #include <weft/inspect.h>
 #include <weft/poll.h>
+#include <weft/process.h>
 #include <weft/service.h>
 #include <weft/state.h>
 #include <weft/sync.h>

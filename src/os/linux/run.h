@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * run.h - what the parts of the helper share.
+ *
+ * The helper's main loop (run_helper.c) forks a supervisor for each program
+ * that is to be started. A supervisor has one tree (run_tree.c), adopts its
+ * orphans, and does all that is done for it: so a `struct run` is alone in its
+ * process, and what it leaves open the exit closes.
+ *
+ * Each part has two moments in a supervisor: it prepares before the leader is
+ * there, and says in the report's rows what it will enforce and how; and it
+ * acts while the tree runs. Some parts have a third one, in the leader before
+ * it executes the program (run_child.c), where only system calls are made.
+ */
+#ifndef WEFTOS_LINUX_RUN_H
+#define WEFTOS_LINUX_RUN_H
+
+#include <sys/resource.h>
+#include <sys/types.h>
+
+#include "../../process/wire.h"
+#include "../run.h"
+#include "linux.h"
+
+struct run {
+    const struct wefti_run_request *request;
+    struct wefti_run_report *report;
+    int handles[WEFTI_RUN_HANDLES]; /* -1 where there is none */
+    int host;                       /* its pidfd, or -1 */
+    int report_handle;              /* to be shared with the host */
+    size_t report_bytes;
+    uint64_t started_ns;
+    pid_t supervisor;
+    pid_t leader;  /* 0: not started, or reaped */
+    int leader_fd; /* its pidfd */
+    int leader_status;
+    bool leader_has_ended;
+    struct rusage reaped; /* of all that the supervisor has reaped */
+    bool is_ending;       /* SIGKILL was sent to the tree */
+    uint64_t kill_at_ns;  /* the end of the grace time; WEFT_FOREVER: none */
+    uint64_t wall_soft_at_ns;
+    uint64_t wall_hard_at_ns;
+    bool has_refused;
+};
+
+/* ---------------------------------------------------------------- report ---
+ */
+
+/* What the request asks of a fence; in a probe everything is tried. */
+bool run_is_asked(const struct run *run, weft_fence fence);
+
+/*
+ * Fills in the row of a fence: what is enforced, by what, and why nothing
+ * firmer; NULL for nothing to say. The values are those of the request.
+ */
+void run_row(struct run *run, weft_fence fence, weft_level level,
+             const char *mechanism, const char *why_not);
+
+/* The row itself, to change more of it; filled in by run_row before. */
+weft_enforcement *run_row_of(struct run *run, weft_fence fence);
+
+/* Adds a line to the evidence; what has no room is left out. */
+__attribute__((format(printf, 2, 3))) void
+run_evidence(struct run *run, const char *format, ...);
+
+/*
+ * Tells the host that nothing was started, and why. Only the first call says
+ * anything.
+ */
+__attribute__((format(printf, 4, 5))) void run_refuse(struct run *run,
+                                                      weft_status status,
+                                                      int os_code,
+                                                      const char *format, ...);
+
+/*
+ * Refuses if something required can't be enforced. False: it did.
+ */
+bool run_check_rows(struct run *run);
+
+/* The first reason of an end stays. */
+void run_set_reason(struct run *run, weft_reason reason);
+
+/* ----------------------------------------------------------------- child ---
+ */
+
+/* What the child says on its pipe when it can't go on. */
+struct run_failure {
+    int32_t os_code;
+    int32_t fence;      /* of which it is a part; -1: of none */
+    char operation[56]; /* terminated */
+};
+
+/* In the new process: becomes the program, or says why not on `pipe`. */
+_Noreturn void run_child(struct run *run, int pipe);
+
+/* Fills in the rows of the limits that each process of the tree inherits. */
+void run_child_rows(struct run *run);
+
+/* --------------------------------------------------------------- members ---
+ */
+
+/*
+ * Sends a signal to every process of the tree, those that are made meanwhile
+ * included.
+ */
+void run_signal_tree(struct run *run, int number);
+
+/* How many processes the tree has; -1: it can't be told. */
+int64_t run_count_members(struct run *run);
+
+/* ------------------------------------------------------------------ tree ---
+ */
+
+/*
+ * A limit is reached: the soft value (SIGTERM, once), or the hard one: SIGTERM
+ * and SIGKILL after the grace time, or SIGKILL at once.
+ */
+void run_soft_limit(struct run *run, weft_fence fence);
+void run_hard_limit(struct run *run, weft_fence fence, weft_reason reason);
+
+/* Ends the tree at once. */
+void run_kill(struct run *run);
+
+/* A supervisor's work, to the end; returns its exit code. */
+int run_tree(struct run *run);
+
+#endif

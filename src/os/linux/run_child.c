@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The leader, between the fork and the program.
+ */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <grp.h>
+#include <limits.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "run.h"
+
+#define CHANNEL_FD 3 /* where the program finds its channel */
+
+/* The limits that every process of the tree inherits. */
+static const struct limit {
+    weft_fence fence;
+    int resource;
+    const char *mechanism;
+} limits[] = {
+    {WEFT_FENCE_FILES, RLIMIT_NOFILE, "RLIMIT_NOFILE"},
+    {WEFT_FENCE_FILE_SIZE, RLIMIT_FSIZE, "RLIMIT_FSIZE"},
+    {WEFT_FENCE_CORE, RLIMIT_CORE, "RLIMIT_CORE"},
+    {WEFT_FENCE_STACK, RLIMIT_STACK, "RLIMIT_STACK"},
+};
+
+#define LIMIT_COUNT (sizeof(limits) / sizeof(limits[0]))
+
+void run_child_rows(struct run *run)
+{
+    for (size_t i = 0; i < LIMIT_COUNT; i++) {
+        struct rlimit now = {0, 0};
+        uint64_t asked = run->request->fences[limits[i].fence].hard;
+
+        if (!run_is_asked(run, limits[i].fence)) {
+            continue;
+        }
+        (void)getrlimit((__rlimit_resource_t)limits[i].resource, &now);
+        run_row(run, limits[i].fence, WEFT_LEVEL_PROCESS, limits[i].mechanism,
+                "the kernel has no such limit for a tree");
+        if (asked > now.rlim_max) {
+            /* Firmer than asked for; what is in force is said. */
+            run_row_of(run, limits[i].fence)->applied = now.rlim_max;
+        }
+    }
+}
+
+_Noreturn static void fail(int pipe, int fence, const char *operation)
+{
+    struct run_failure failure = {.os_code = errno, .fence = fence};
+
+    (void)snprintf(failure.operation, sizeof(failure.operation), "%s",
+                   operation);
+    (void)!write(pipe, &failure, sizeof(failure));
+    _exit(125);
+}
+
+static void set_limits(const struct run *run, int pipe)
+{
+    for (size_t i = 0; i < LIMIT_COUNT; i++) {
+        const struct wefti_run_fence *asked =
+            &run->request->fences[limits[i].fence];
+        __rlimit_resource_t resource = (__rlimit_resource_t)limits[i].resource;
+        struct rlimit limit;
+
+        if (asked->is_asked == 0 || getrlimit(resource, &limit) != 0) {
+            continue;
+        }
+        if (asked->hard < limit.rlim_max) {
+            limit.rlim_max = asked->hard;
+        }
+        limit.rlim_cur = limit.rlim_max;
+        if (setrlimit(resource, &limit) != 0) {
+            fail(pipe, limits[i].fence, limits[i].mechanism);
+        }
+    }
+}
+
+/* The streams become 0 to 2, the channel 3, the pipe one above. */
+static int place_handles(const struct run *run, int pipe)
+{
+    int from[4];
+    int high = fcntl(pipe, F_DUPFD_CLOEXEC, CHANNEL_FD + 1);
+
+    if (high < 0) {
+        fail(pipe, -1, "copy a descriptor");
+    }
+    for (int i = 0; i < 4; i++) {
+        int handle =
+            run->handles[i < 3 ? WEFTI_RUN_INPUT + i : WEFTI_RUN_CHANNEL];
+
+        if (handle < 0 && i < 3) {
+            handle = open("/dev/null", O_RDWR | O_CLOEXEC);
+        }
+        /* Above all places first, so that none is overwritten. */
+        from[i] =
+            handle < 0 ? -1 : fcntl(handle, F_DUPFD_CLOEXEC, CHANNEL_FD + 1);
+        if (from[i] < 0 && (i < 3 || handle >= 0)) {
+            fail(high, -1, i < 3 ? "open a standard stream" : "the channel");
+        }
+    }
+    for (int i = 0; i < 4; i++) {
+        if (from[i] >= 0 && dup2(from[i], i) < 0) {
+            fail(high, -1, "place a descriptor");
+        }
+    }
+    return high;
+}
+
+static void close_the_rest(const struct run *run, int pipe)
+{
+    unsigned first =
+        run->handles[WEFTI_RUN_CHANNEL] >= 0 ? CHANNEL_FD + 1 : CHANNEL_FD;
+
+    if ((unsigned)pipe > first) {
+        (void)syscall(SYS_close_range, first, (unsigned)pipe - 1, 0);
+    }
+    (void)syscall(SYS_close_range, (unsigned)pipe + 1, ~0U, 0);
+}
+
+static void become_user(const struct run *run, int pipe)
+{
+    uid_t uid = run->request->uid;
+    gid_t gid = run->request->gid;
+
+    if ((run->request->flags & WEFTI_RUN_HAS_USER) == 0) {
+        return;
+    }
+    if (setgroups(0, NULL) != 0 || setresgid(gid, gid, gid) != 0 ||
+        setresuid(uid, uid, uid) != 0) {
+        fail(pipe, -1, "become another user");
+    }
+    /* Changing the user clears it. */
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+}
+
+static void set_cpus(const struct run *run, int pipe)
+{
+    if ((run->request->flags & WEFTI_RUN_HAS_CPUS) != 0 &&
+        sched_setaffinity(
+            0, sizeof(run->request->cpus),
+            (const cpu_set_t *)(const void *)run->request->cpus) != 0) {
+        fail(pipe, -1, "run on these CPUs");
+    }
+}
+
+static void reset_signals(void)
+{
+    struct sigaction usual = {.sa_handler = SIG_DFL};
+    sigset_t none;
+
+    for (int i = 1; i < NSIG; i++) {
+        (void)sigaction(i, &usual, NULL);
+    }
+    (void)sigemptyset(&none);
+    (void)sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+/* The terminated strings from an offset on, as exec wants them. */
+static char **strings_at(const struct run *run, uint64_t offset, uint32_t count,
+                         uint32_t more, int pipe)
+{
+    char **list = calloc((size_t)count + more + 1, sizeof(*list));
+    char *text = (char *)(uintptr_t)run->request + offset;
+
+    if (list == NULL) {
+        fail(pipe, -1, "allocate the arguments");
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        list[i] = text;
+        text += strlen(text) + 1;
+    }
+    return list;
+}
+
+static void execute(const struct run *run, int pipe)
+{
+    const struct wefti_run_request *request = run->request;
+    static char channel[] = WEFT_CHANNEL_ENV "=3";
+    char **arguments =
+        strings_at(run, request->arguments, request->argument_count, 0, pipe);
+    char **variables =
+        strings_at(run, request->variables, request->variable_count, 1, pipe);
+
+    if (run->handles[WEFTI_RUN_CHANNEL] >= 0) {
+        variables[request->variable_count] = channel;
+    }
+    environ = variables;
+    (void)execvp(arguments[0], arguments);
+    fail(pipe, -1, "execute the program");
+}
+
+_Noreturn void run_child(struct run *run, int pipe)
+{
+    /* The supervisor may have died before the kernel could be told. */
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != run->supervisor) {
+        _exit(125);
+    }
+    reset_signals();
+    if (fchdir(run->handles[WEFTI_RUN_DIRECTORY]) != 0) {
+        fail(pipe, -1, "enter the working directory");
+    }
+    pipe = place_handles(run, pipe);
+    close_the_rest(run, pipe);
+    set_cpus(run, pipe);
+    set_limits(run, pipe);
+    become_user(run, pipe);
+    execute(run, pipe);
+    _exit(125);
+}

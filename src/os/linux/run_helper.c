@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The helper: how it is started, and its main loop.
+ *
+ * The host must not see it as a child: wait() would tell of it, and SIGCHLD.
+ * So a process between them, which shares the host's memory for the moment
+ * that it lives and sends no signal when it ends, starts it and is gone.
+ *
+ * The helper waits for what is to be started, and forks a supervisor for it.
+ * It is small, so that costs little. It lives as long as the host has its end
+ * of the socket open, or until the host dies.
+ */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "run.h"
+
+#ifndef WEFT_HELPER_PATH
+#define WEFT_HELPER_PATH "/usr/local/libexec/weft/weft-helper"
+#endif
+
+#define HELPER_FD 3 /* where the helper has its socket */
+
+/* ----------------------------------------------------------------- start ---
+ */
+
+/* Beside the library or program that this code is in, as it is installed. */
+static bool beside(const char *more, char *path, size_t room)
+{
+    Dl_info info;
+    char self[PATH_MAX];
+    const char *from = self;
+    const char *slash;
+    ssize_t bytes;
+
+    if (dladdr((const void *)(uintptr_t)&beside, &info) != 0 &&
+        info.dli_fname != NULL && strstr(info.dli_fname, ".so") != NULL) {
+        from = info.dli_fname;
+    } else {
+        bytes = readlink("/proc/self/exe", self, sizeof(self) - 1);
+        if (bytes < 0) {
+            return false;
+        }
+        self[bytes] = '\0';
+    }
+    slash = strrchr(from, '/');
+    if (slash == NULL) {
+        return false;
+    }
+    bytes = snprintf(path, room, "%.*s/%s", (int)(slash - from), from, more);
+    return (size_t)bytes < room && access(path, X_OK) == 0;
+}
+
+static const char *find_helper(char *path, size_t room)
+{
+    const char *asked = secure_getenv("WEFT_HELPER");
+
+    if (asked != NULL) {
+        return asked;
+    }
+    if (beside("weft-helper", path, room) ||
+        beside("../libexec/weft/weft-helper", path, room)) {
+        return path;
+    }
+    return WEFT_HELPER_PATH;
+}
+
+/*
+ * In a process that shares the host's memory: no more than system calls. The
+ * socket becomes descriptor 3, which is not closed over exec; 0 to 2 stay.
+ */
+static void become_helper(const char *path, int socket)
+{
+    char *const arguments[] = {"weft-helper", NULL};
+    char *const environment[] = {NULL};
+
+    if (socket == HELPER_FD ? fcntl(socket, F_SETFD, 0) < 0
+                            : dup2(socket, HELPER_FD) < 0) {
+        return;
+    }
+    (void)syscall(SYS_close_range, HELPER_FD + 1, ~0U, 0);
+    (void)execve(path, arguments, environment);
+}
+
+/* A process of its own with the default actions, and no signal blocked. */
+static void reset_signals(void)
+{
+    struct sigaction usual = {.sa_handler = SIG_DFL};
+    sigset_t none;
+
+    for (int i = 1; i < NSIG; i++) {
+        (void)sigaction(i, &usual, NULL);
+    }
+    (void)sigemptyset(&none);
+    (void)sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+/*
+ * vfork's child shares our memory until it is gone, and `*cause` with it. The
+ * process between is made by clone: __WCLONE alone waits for it, so that no
+ * other thread's wait takes it. It has a stack of its own, as it must not
+ * return into ours.
+ */
+struct start {
+    const char *path;
+    int socket;
+    int cause;
+};
+
+static int start_between(void *context)
+{
+    struct start *start = context;
+    pid_t child = vfork();
+
+    if (child == 0) {
+        become_helper(start->path, start->socket);
+        start->cause = errno;
+        _exit(127);
+    }
+    if (child < 0) {
+        start->cause = errno;
+    }
+    _exit(0);
+}
+
+static int fork_between(void *context)
+{
+    const struct start *start = context;
+    pid_t child = fork();
+    int code;
+
+    if (child == 0) {
+        reset_signals();
+        if (start->socket != HELPER_FD &&
+            dup3(start->socket, HELPER_FD, O_CLOEXEC) < 0) {
+            _exit(127);
+        }
+        (void)syscall(SYS_close_range, HELPER_FD + 1, ~0U, 0);
+        code = weftos_helper_main(HELPER_FD);
+        _exit(code);
+    }
+    _exit(child < 0 ? errno : 0);
+}
+
+#define BETWEEN_STACK_BYTES ((size_t)64 * 1024)
+
+static pid_t clone_between(int (*work)(void *), int flags, struct start *start)
+{
+    char *stack = mmap(NULL, BETWEEN_STACK_BYTES, PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+    sigset_t all;
+    sigset_t before;
+    pid_t between;
+    int status = 0;
+
+    if (stack == MAP_FAILED) {
+        return -1;
+    }
+    (void)sigfillset(&all);
+    (void)sigprocmask(SIG_SETMASK, &all, &before);
+    between = clone(work, stack + BETWEEN_STACK_BYTES, flags, start);
+    if (between > 0) {
+        while (waitpid(between, &status, (int)__WCLONE) < 0 && errno == EINTR) {
+        }
+        if (WIFEXITED(status) && WEXITSTATUS(status) != 0) {
+            start->cause = WEXITSTATUS(status);
+        }
+    }
+    (void)sigprocmask(SIG_SETMASK, &before, NULL);
+    (void)munmap(stack, BETWEEN_STACK_BYTES);
+    return between;
+}
+
+weft_status weftos_helper_start(const char *path, bool forks,
+                                weft_handle socket, weft_detail *detail)
+{
+    char room[PATH_MAX];
+    struct start start = {.socket = (int)socket};
+    pid_t between;
+
+    start.path = path != NULL ? path : find_helper(room, sizeof(room));
+    between =
+        forks ? clone_between(fork_between, 0, &start)
+              : clone_between(start_between, CLONE_VM | CLONE_VFORK, &start);
+    if (between < 0) {
+        return weftos_fail_errno(detail, "clone");
+    }
+    if (start.cause != 0) {
+        return weftos_fail(
+            detail,
+            start.cause == ENOENT ? WEFT_ENOENT
+                                  : weftos_errno_status(start.cause),
+            start.cause, "start weft-helper (is it installed? $WEFT_HELPER)");
+    }
+    return WEFT_OK;
+}
+
+/* ------------------------------------------------------------- main loop ---
+ */
+
+/* Puts the handles of a start where its flags say. False: they don't match. */
+static bool unpack(const struct wefti_run_message *message,
+                   const weftos_received *received, struct run *run)
+{
+    size_t next = 0;
+
+    for (unsigned i = 0; i < WEFTI_RUN_HANDLES; i++) {
+        run->handles[i] = -1;
+        if ((message->flags & (1u << i)) != 0) {
+            if (next == received->handle_count) {
+                return false;
+            }
+            run->handles[i] = (int)received->handles[next++];
+        }
+    }
+    return next == received->handle_count &&
+           run->handles[WEFTI_RUN_SOCKET] >= 0 &&
+           run->handles[WEFTI_RUN_REQUEST] >= 0;
+}
+
+/* In the supervisor: maps the request and makes the report. */
+static int supervise(struct run *run, uint64_t request_bytes, int host)
+{
+    const void *request = NULL;
+    void *report = NULL;
+    weft_handle object;
+    struct wefti_run_message message = {.magic = WEFTI_RUN_MAGIC,
+                                        .type = WEFTI_RUN_REFUSED};
+    size_t page = weftos_get_facts()->page_bytes;
+    size_t bytes = (sizeof(*run->report) + page - 1) / page * page;
+    weft_status status = weftos_shm_attach(
+        run->handles[WEFTI_RUN_REQUEST], (size_t)request_bytes, &request, NULL);
+
+    /* The leader, too, reads it before it becomes the program. */
+    if (status == WEFT_OK && madvise((void *)(uintptr_t)request,
+                                     (size_t)request_bytes, MADV_DOFORK) != 0) {
+        status = WEFT_EOS;
+    }
+    if (status == WEFT_OK) {
+        run->request = request;
+        if (request_bytes < sizeof(*run->request) ||
+            run->request->magic != WEFTI_RUN_MAGIC ||
+            run->request->stamp != WEFTI_RUN_STAMP) {
+            status = WEFT_EVERSION;
+        }
+    }
+    if (status == WEFT_OK) {
+        status = weftos_shm_create(bytes, &object, &report, NULL);
+    }
+    if (status == WEFT_OK) {
+        run->report = report;
+        run->report->magic = WEFTI_RUN_MAGIC;
+        run->report_handle = (int)object;
+        run->report_bytes = bytes;
+        run->host = host;
+        return run_tree(run);
+    }
+    message.number = status;
+    (void)snprintf(message.text, sizeof(message.text), "%s",
+                   status == WEFT_EVERSION ? "weft-helper is of another version"
+                                           : "cannot map the request");
+    (void)weftos_socket_send(run->handles[WEFTI_RUN_SOCKET], &message,
+                             sizeof(message), NULL, 0, NULL);
+    return 1;
+}
+
+/* One start. The handles are the supervisor's, and closed here. */
+static void start_one(weft_handle socket, int host, weftos_received *received)
+{
+    struct wefti_run_message message;
+    struct run run = {.leader_fd = -1};
+    pid_t supervisor = -1;
+
+    if (received->bytes == sizeof(message)) {
+        memcpy(&message, received->data, sizeof(message));
+        if (message.magic == WEFTI_RUN_MAGIC &&
+            message.type == WEFTI_RUN_START &&
+            unpack(&message, received, &run)) {
+            supervisor = fork();
+        }
+    }
+    if (supervisor == 0) {
+        weftos_close(socket);
+        _exit(supervise(&run, message.bytes, host));
+    }
+    /* If there is none the host sees its program's socket hang up. */
+    for (size_t i = 0; i < received->handle_count; i++) {
+        weftos_close(received->handles[i]);
+    }
+}
+
+int weftos_helper_main(weft_handle socket)
+{
+    struct sigaction ignore = {.sa_handler = SIG_IGN};
+    weftos_received received = {.handle_count = 0};
+    int host = -1;
+    weft_status status;
+
+    (void)prctl(PR_SET_NAME, "weft-helper");
+    (void)fcntl((int)socket, F_SETFD, FD_CLOEXEC);
+    (void)sigaction(SIGCHLD, &ignore, NULL); /* nobody waits for them */
+    /* What the terminal sends is for the program and for the host. */
+    (void)signal(SIGINT, SIG_IGN);
+    (void)signal(SIGQUIT, SIG_IGN);
+    (void)signal(SIGTSTP, SIG_IGN);
+    (void)signal(SIGHUP, SIG_IGN);
+    (void)signal(SIGPIPE, SIG_IGN);
+    status = weftos_socket_adopt(socket, NULL);
+    while (status == WEFT_OK) {
+        status =
+            weftos_socket_wait(socket, false, host, WEFT_FOREVER, false, NULL);
+        if (status == WEFT_OK) {
+            status = weftos_socket_recv(socket, &received, NULL);
+        }
+        if (status == WEFT_EAGAIN) {
+            status = WEFT_OK;
+            continue;
+        }
+        if (status != WEFT_OK) {
+            break;
+        }
+        if (host < 0) {
+            host = (int)received.process; /* who it is, by the kernel */
+        } else {
+            weftos_close(received.process);
+        }
+        start_one(socket, host, &received);
+    }
+    return status == WEFT_ECLOSED || status == WEFT_EPEERDIED ? 0 : 1;
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What a program that is started inherits.
+ */
+#define _GNU_SOURCE
+#define _DARWIN_C_SOURCE
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "../run.h"
+#include "posix.h"
+
+#ifndef __APPLE__
+extern char **environ;
+#define the_environment environ
+#else
+#include <crt_externs.h>
+#define the_environment (*_NSGetEnviron())
+#endif
+
+weft_status weftos_directory_open(const char *path, weft_handle *directory,
+                                  weft_detail *detail)
+{
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (fd < 0) {
+        return errno == ENOENT || errno == ENOTDIR
+                   ? weftos_fail(detail, WEFT_ENOENT, errno,
+                                 "open the working directory")
+                   : weftos_fail_errno(detail, "open the working directory");
+    }
+    *directory = fd;
+    return WEFT_OK;
+}
+
+weft_status weftos_handle_copy(weft_handle handle, weft_handle *copy,
+                               weft_detail *detail)
+{
+    int fd = fcntl((int)handle, F_DUPFD_CLOEXEC, 3);
+
+    if (fd < 0) {
+        return errno == EBADF
+                   ? weftos_fail(detail, WEFT_ENOENT, errno, "copy a handle")
+                   : weftos_fail_errno(detail, "copy a handle");
+    }
+    *copy = fd;
+    return WEFT_OK;
+}
+
+weft_status weftos_stream_copy(unsigned number, weft_handle *copy,
+                               weft_detail *detail)
+{
+    return weftos_handle_copy((weft_handle)number, copy, detail);
+}
+
+const char *weftos_environment_get(size_t number)
+{
+    /* Some programs empty it by making it NULL. */
+    return the_environment != NULL ? the_environment[number] : NULL;
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What a program that is started inherits: not supported.
+ */
+#include "../run.h"
+#include "stub.h"
+
+weft_status weftos_directory_open(const char *path, weft_handle *directory,
+                                  weft_detail *detail)
+{
+    (void)path;
+    (void)directory;
+    return stub_refuse(detail, "open the working directory");
+}
+
+weft_status weftos_handle_copy(weft_handle handle, weft_handle *copy,
+                               weft_detail *detail)
+{
+    (void)handle;
+    (void)copy;
+    return stub_refuse(detail, "copy a handle");
+}
+
+weft_status weftos_stream_copy(unsigned number, weft_handle *copy,
+                               weft_detail *detail)
+{
+    (void)number;
+    (void)copy;
+    return stub_refuse(detail, "copy a standard stream");
+}
+
+const char *weftos_environment_get(size_t number)
+{
+    (void)number;
+    return NULL;
+}
