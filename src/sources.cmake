@@ -85,6 +85,7 @@ set(WEFT_OS_LINUX_SOURCES
     os/linux/run_child.c
     os/linux/run_helper.c
     os/linux/run_members.c
+    os/linux/run_pump.c
     os/linux/run_report.c
     os/linux/run_tree.c
     os/linux/set.c

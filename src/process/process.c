@@ -218,7 +218,9 @@ static weft_status refuse(weft_process_spec *spec,
         status = WEFT_EPROTO;
     }
     if (detail != NULL) {
-        *detail = (weft_detail){status, message->code, "run a program"};
+        *detail = (weft_detail){status, message->code,
+                                message->flags != 0 ? "execute the program"
+                                                    : "run a program"};
     }
     return status;
 }

@@ -55,7 +55,8 @@ enum wefti_run_message_type {
     WEFTI_RUN_KILL,      /* host */
     WEFTI_RUN_ASK_USAGE, /* host: answered with WEFTI_RUN_USAGE */
     WEFTI_RUN_STARTED,   /* helper: `number` is the pid; 0: probed only */
-    WEFTI_RUN_REFUSED,   /* helper: `number` is the status; `code`, `text` */
+    WEFTI_RUN_REFUSED,   /* helper: `number` is the status; `code`, `text`;
+                             `flags` 1: the program can't be executed */
     WEFTI_RUN_USAGE,     /* helper: the report's usage is up to date */
     WEFTI_RUN_ENDED      /* helper: the report is complete */
 };

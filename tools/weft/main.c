@@ -10,6 +10,7 @@
 #include "tool.h"
 
 const tool_command tool_commands[] = {
+    {"run", "run a program under limits, and tell the truth about it", cmd_run},
     {"recv", "receive from one sender, to standard output", cmd_recv},
     {"send", "send standard input to a receiver", cmd_send},
     {"pub", "publish standard input on a topic", cmd_pub},

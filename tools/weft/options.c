@@ -455,6 +455,7 @@ bool tool_parse(const tool_syntax *syntax, int argc, char **argv, void *values,
 
         if (!options || argument[0] != '-' || argument[1] == '\0') {
             operands->items[operands->count++] = argument;
+            options = options && !syntax->is_for_program;
         } else if (strcmp(argument, "--") == 0) {
             options = false;
         } else if (is_help(argument)) {

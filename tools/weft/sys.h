@@ -88,6 +88,12 @@ sys_event sys_wait_handle(weft_handle handle, uint64_t deadline_ns, int *code);
 void sys_hold_signals(void);
 void sys_release_signals(void);
 
+/*
+ * The signal that has ended a wait, which is then forgotten; 0: none. On
+ * Windows each is SIGINT, number 2.
+ */
+int sys_take_signal(void);
+
 /* ---------------------------------------------------------------- files --- */
 
 typedef enum sys_file_use {

@@ -268,6 +268,14 @@ void sys_release_signals(void)
     }
 }
 
+int sys_take_signal(void)
+{
+    int number = received_signal;
+
+    received_signal = 0;
+    return number;
+}
+
 /* The time left as pselect() takes it; NULL for ever. */
 static struct timespec *time_left(uint64_t deadline_ns, struct timespec *left)
 {

@@ -274,6 +274,16 @@ void sys_hold_signals(void)
     }
 }
 
+int sys_take_signal(void)
+{
+    bool has_come = end_event != NULL && WaitForSingleObject(end_event, 0) == 0;
+
+    if (has_come) {
+        (void)ResetEvent(end_event);
+    }
+    return has_come ? 2 : 0;
+}
+
 void sys_release_signals(void)
 {
     (void)SetConsoleCtrlHandler(note_end, FALSE);

@@ -68,6 +68,7 @@ tool_run cmd_bench_fanout;
 tool_run cmd_bench_any; /* whichever of those its first argument says */
 tool_run cmd_ls;
 tool_run cmd_stat;
+tool_run cmd_run;
 tool_run cmd_doctor;
 tool_run cmd_version;
 tool_run cmd_help;
@@ -133,6 +134,7 @@ typedef struct tool_syntax {
     size_t option_count;
     int operands_least;
     int operands_most;
+    bool is_for_program; /* what follows the first operand is its, dashes too */
 } tool_syntax;
 
 /* The arguments that are not options; they stay in argv. */

@@ -40,6 +40,8 @@ struct run {
     uint64_t kill_at_ns;  /* the end of the grace time; WEFT_FOREVER: none */
     uint64_t wall_soft_at_ns;
     uint64_t wall_hard_at_ns;
+    struct run_pump *pump; /* NULL: the output is the program's own */
+    bool is_program_wrong; /* it is what can't be executed */
     bool has_refused;
 };
 
@@ -87,6 +89,7 @@ void run_set_reason(struct run *run, weft_reason reason);
 struct run_failure {
     int32_t os_code;
     int32_t fence;      /* of which it is a part; -1: of none */
+    int32_t is_program; /* the program itself can't be executed */
     char operation[56]; /* terminated */
 };
 
@@ -107,6 +110,25 @@ void run_signal_tree(struct run *run, int number);
 
 /* How many processes the tree has; -1: it can't be told. */
 int64_t run_count_members(struct run *run);
+
+/* ---------------------------------------------------------------- output ---
+ */
+
+void run_pump_rows(struct run *run);
+
+/* Before and after the leader's start. False: it was refused. */
+bool run_pump_prepare(struct run *run);
+bool run_pump_start(struct run *run);
+
+/* Ready when run_pump_check has something to do; -1: never. */
+int run_pump_event(const struct run *run);
+
+/* Looks for limits that were reached, and when to look again. */
+void run_pump_check(struct run *run, uint64_t now);
+uint64_t run_pump_next(const struct run *run);
+
+/* After the tree's end: waits until all was passed on, and fills in usage. */
+void run_pump_finish(struct run *run);
 
 /* ------------------------------------------------------------------ tree ---
  */

@@ -183,6 +183,8 @@ static char **strings_at(const struct run *run, uint64_t offset, uint32_t count,
 static void execute(const struct run *run, int pipe)
 {
     const struct wefti_run_request *request = run->request;
+    struct run_failure failure = {
+        .fence = -1, .is_program = 1, .operation = "execute it"};
     static char channel[] = WEFT_CHANNEL_ENV "=3";
     char **arguments =
         strings_at(run, request->arguments, request->argument_count, 0, pipe);
@@ -194,7 +196,8 @@ static void execute(const struct run *run, int pipe)
     }
     environ = variables;
     (void)execvp(arguments[0], arguments);
-    fail(pipe, -1, "execute the program");
+    failure.os_code = errno;
+    (void)!write(pipe, &failure, sizeof(failure));
 }
 
 _Noreturn void run_child(struct run *run, int pipe)

@@ -72,6 +72,7 @@ void run_refuse(struct run *run, weft_status status, int os_code,
 {
     struct wefti_run_message message = {.magic = WEFTI_RUN_MAGIC,
                                         .type = WEFTI_RUN_REFUSED,
+                                        .flags = run->is_program_wrong,
                                         .number = status,
                                         .code = os_code};
     va_list arguments;

@@ -47,6 +47,10 @@ void run_hard_limit(struct run *run, weft_fence fence, weft_reason reason)
 {
     run->report->exceeded |= 1u << fence;
     run_set_reason(run, reason);
+    if (run->leader_has_ended) {
+        run_evidence(run, "%s: limit reached", weft_fence_name(fence));
+        return;
+    }
     if (run->request->grace_ns == 0) {
         run_evidence(run, "%s: limit reached, SIGKILL sent",
                      weft_fence_name(fence));
@@ -72,6 +76,7 @@ static void check_times(struct run *run)
         run->wall_hard_at_ns = WEFT_FOREVER;
         run_hard_limit(run, WEFT_FENCE_WALL, WEFT_REASON_WALL);
     }
+    run_pump_check(run, now);
     if (now >= run->kill_at_ns) {
         run->kill_at_ns = WEFT_FOREVER;
         run_evidence(run, "grace time over, SIGKILL sent");
@@ -81,8 +86,11 @@ static void check_times(struct run *run)
 
 static uint64_t next_time(const struct run *run)
 {
-    uint64_t next = run->kill_at_ns;
+    uint64_t next = run_pump_next(run);
 
+    if (run->kill_at_ns < next) {
+        next = run->kill_at_ns;
+    }
     if (run->wall_soft_at_ns < next) {
         next = run->wall_soft_at_ns;
     }
@@ -114,6 +122,7 @@ static void set_times(struct run *run)
 static void prepare_rows(struct run *run)
 {
     run_child_rows(run);
+    run_pump_rows(run);
     if (run_is_asked(run, WEFT_FENCE_WALL)) {
         run_row(run, WEFT_FENCE_WALL, WEFT_LEVEL_MONITORED, "monotonic clock",
                 "the kernel has no such limit");
@@ -153,6 +162,7 @@ static bool start_leader(struct run *run)
         return true;
     }
     failure.operation[sizeof(failure.operation) - 1] = '\0';
+    run->is_program_wrong = failure.is_program != 0;
     run_refuse(run,
                failure.os_code == ENOENT ? WEFT_ENOENT
                                          : weftos_errno_status(failure.os_code),
@@ -320,6 +330,7 @@ static bool watch(struct run *run, int ends)
         {.fd = ends, .events = POLLIN},
         {.fd = run->handles[WEFTI_RUN_SOCKET], .events = POLLIN},
         {.fd = run->host, .events = POLLIN},
+        {.fd = run_pump_event(run), .events = POLLIN},
     };
     struct signalfd_siginfo signal_;
     struct timespec room;
@@ -330,8 +341,8 @@ static bool watch(struct run *run, int ends)
             run_kill(run); /* once more for those that have come since */
         }
         check_times(run);
-        if (ppoll(polls, 3, weftos_time_left(next_time(run), &room), NULL) <
-            0) {
+        if (ppoll(polls, sizeof(polls) / sizeof(polls[0]),
+                  weftos_time_left(next_time(run), &room), NULL) < 0) {
             continue; /* EINTR at most */
         }
         (void)!read(ends, &signal_, sizeof(signal_));
@@ -368,15 +379,20 @@ int run_tree(struct run *run)
         send_to_host(run, WEFTI_RUN_STARTED, 0, run->report_handle);
         return 0;
     }
-    if (!start_leader(run)) {
+    if (!run_pump_prepare(run) || !start_leader(run)) {
         return 1;
     }
     set_times(run);
+    if (!run_pump_start(run)) {
+        run_kill(run);
+        return 1;
+    }
     send_to_host(run, WEFTI_RUN_STARTED, run->leader, run->report_handle);
     if (!watch(run, ends)) {
         return 1;
     }
     fill_in_usage(run);
+    run_pump_finish(run);
     run->report->survivors = 0;
     send_to_host(run, WEFTI_RUN_ENDED, 0, -1);
     return 0;
