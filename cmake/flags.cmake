@@ -34,6 +34,9 @@ foreach(feature IN LISTS WEFT_WITHOUT)
     string(TOUPPER "${feature}" feature)
     target_compile_definitions(weft_flags INTERFACE WEFT_WITHOUT_${feature}=1)
 endforeach()
+# Where the helper of weft_process_start is looked for last.
+target_compile_definitions(weft_flags INTERFACE
+    WEFT_HELPER_PATH="${CMAKE_INSTALL_FULL_LIBEXECDIR}/weft/weft-helper")
 if(WEFT_TEST_HOOKS)
     target_compile_definitions(weft_flags INTERFACE WEFT_TEST_HOOKS=1)
 endif()

@@ -10,7 +10,6 @@
 #include "tool.h"
 
 const tool_command tool_commands[] = {
-    {"run", "run a program under limits, and tell the truth about it", cmd_run},
     {"recv", "receive from one sender, to standard output", cmd_recv},
     {"send", "send standard input to a receiver", cmd_send},
     {"pub", "publish standard input on a topic", cmd_pub},
@@ -21,6 +20,7 @@ const tool_command tool_commands[] = {
     {"call", "call a service and print its answer", cmd_call},
     {"echo", "be a service that answers with what it is sent", cmd_echo},
     {"serve", "be a service whose answers a program gives", cmd_serve},
+    {"run", "run a program under limits, and tell the truth about it", cmd_run},
     {"ls", "list the names in use, and who has them", cmd_ls},
     {"stat", "print the counters of an endpoint", cmd_stat},
     {"bench", "measure weft beside other transports", cmd_bench_any},
@@ -55,11 +55,12 @@ int tool_unknown_command(const char *name)
 
 void tool_print_overview(FILE *file)
 {
-    fputs(
-        "Usage: weft COMMAND [options]\n\n"
-        "Processes of one machine exchange messages through shared memory.\n\n"
-        "Commands:\n",
-        file);
+    fputs("Usage: weft COMMAND [options]\n\n"
+          "Processes of one machine run under limits, and exchange messages "
+          "through\n"
+          "shared memory.\n\n"
+          "Commands:\n",
+          file);
     for (size_t i = 0; i < tool_command_count; i++) {
         fprintf(file, "  %-10s%s\n", tool_commands[i].name,
                 tool_commands[i].summary);

@@ -29,10 +29,6 @@
 
 #include "run.h"
 
-#ifndef WEFT_HELPER_PATH
-#define WEFT_HELPER_PATH "/usr/local/libexec/weft/weft-helper"
-#endif
-
 #define HELPER_FD 3 /* where the helper has its socket */
 
 /* ----------------------------------------------------------------- start ---

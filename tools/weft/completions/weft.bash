@@ -42,7 +42,7 @@ _weft_reply() {
 _weft() {
     local current=${COMP_WORDS[COMP_CWORD]}
     local previous=${COMP_WORDS[COMP_CWORD - 1]}
-    local commands='recv send pub sub tap record replay call echo serve ls stat bench doctor version help'
+    local commands='recv send pub sub tap record replay call echo serve run ls stat bench doctor version help'
     local command=${COMP_WORDS[1]}
     local choices=''
 
@@ -62,6 +62,7 @@ _weft() {
         send | recv | pub | sub | tap | record | call | echo | serve | stat)
             _weft_reply "$(_weft_names)" "$current"
             ;;
+        run) _weft_reply "$(compgen -c -- "$current")" "$current" ;;
         replay) _weft_reply "$(compgen -f -- "$current")" "$current" ;;
         bench) _weft_reply 'rtt throughput sync fanin fanout' "$current" ;;
         help) _weft_reply "$commands" "$current" ;;
