@@ -4,11 +4,10 @@
  *
  * A peer that has connected and says nothing only takes up one of the places
  * for pending handshakes until its time is up, and so does an inspector until
- * it has hung up. When all are taken, the
- * longest-waiting one makes room, but not at once: an honest peer greets as
- * soon as it has connected, and gets a CPU. Many may not get one for a while
- * where all clients of a server come back to the next one; meanwhile others
- * wait in the system's queue.
+ * it has hung up. When all are taken, the longest-waiting one makes room, but
+ * not at once: an honest peer greets as soon as it has connected, and gets a
+ * CPU. Many may not get one for a while where all clients of a server come back
+ * to the next one; meanwhile others wait in the system's queue.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -448,9 +448,8 @@ static weft_status send_to(weft_service *service, struct wefti_guest *guest,
     static const weft_message nothing = {.bytes = 0};
     struct wefti_line *line = wefti_channel_line(guest->channel);
     weft_message copy = message != NULL ? *message : nothing;
-    weft_status status;
-
     struct wefti_tally before = wefti_service_tally(guest);
+    weft_status status;
 
     copy.tag = tag;
     if (may_owe(service, line)) {
