@@ -57,19 +57,6 @@ struct weft_client {
 /* ----------------------------------------------------------- open, close ---
  */
 
-static weft_status copy_name(weft_client *client, const char *name,
-                             weft_detail *detail)
-{
-    size_t bytes = strlen(name) + 1;
-
-    client->name = calloc(1, bytes);
-    if (client->name == NULL) {
-        return wefti_fail(detail, WEFT_ENOMEM, "copy the name");
-    }
-    memcpy(client->name, name, bytes);
-    return WEFT_OK;
-}
-
 weft_status weft_client_open(const char *name,
                              const weft_channel_options *options,
                              uint64_t deadline_ns, weft_client **out,
@@ -92,7 +79,7 @@ weft_status weft_client_open(const char *name,
     }
     client->settings.pattern = WEFTI_SERVICE;
     if (status == WEFT_OK) {
-        status = copy_name(client, name, detail);
+        status = wefti_copy_name(name, &client->name, detail);
     }
     if (status == WEFT_OK) {
         status = wefti_channel_connect(name, &client->settings, deadline_ns,

@@ -2,6 +2,8 @@
  *
  * Options, greetings and their checks; handshake.h has the order of things.
  */
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/checked.h"
@@ -150,6 +152,18 @@ weft_status wefti_check_name(const char *name, weft_detail *detail)
     return strpbrk(name, "/\\") != NULL || strchr(name, '+') == NULL
                ? WEFT_OK
                : wefti_fail(detail, WEFT_ENAME, "check the name");
+}
+
+weft_status wefti_copy_name(const char *name, char **copy, weft_detail *detail)
+{
+    size_t bytes = strlen(name) + 1;
+
+    *copy = calloc(1, bytes);
+    if (*copy == NULL) {
+        return wefti_fail(detail, WEFT_ENOMEM, "copy the name");
+    }
+    (void)snprintf(*copy, bytes, "%s", name);
+    return WEFT_OK;
 }
 
 weft_status wefti_check_peer(const struct wefti_settings *settings,

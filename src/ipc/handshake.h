@@ -54,6 +54,9 @@ weft_status wefti_settings_init(struct wefti_settings *settings,
  */
 weft_status wefti_check_name(const char *name, weft_detail *detail);
 
+/* A copy of the caller's, for free(); NULL if that fails. */
+weft_status wefti_copy_name(const char *name, char **copy, weft_detail *detail);
+
 /* Is this peer allowed? WEFT_EACCES if not. */
 weft_status wefti_check_peer(const struct wefti_settings *settings,
                              const weftos_peer *peer, weft_detail *detail);

@@ -58,19 +58,6 @@ static weft_status send_look(weft_handle socket, weft_detail *detail)
     return status == WEFT_ECLOSED ? WEFT_OK : status;
 }
 
-static weft_status copy_name(weft_inspection *inspection, const char *name,
-                             weft_detail *detail)
-{
-    size_t bytes = strlen(name) + 1;
-
-    inspection->name = calloc(1, bytes);
-    if (inspection->name == NULL) {
-        return wefti_fail(detail, WEFT_ENOMEM, "copy the name");
-    }
-    memcpy(inspection->name, name, bytes);
-    return WEFT_OK;
-}
-
 static weft_status connect(weft_inspection *inspection, const char *name,
                            uint64_t deadline_ns, weft_detail *detail)
 {
@@ -115,7 +102,7 @@ weft_status weft_inspection_open(const char *name, uint64_t deadline_ns,
     inspection->process = WEFTOS_NONE;
     inspection->pair[0] = WEFTOS_NONE;
     inspection->pair[1] = WEFTOS_NONE;
-    status = copy_name(inspection, name, detail);
+    status = wefti_copy_name(name, &inspection->name, detail);
     if (status == WEFT_OK) {
         status = connect(inspection, name, deadline_ns, detail);
     }
