@@ -357,6 +357,10 @@ bool wefti_topic_look_for_ends(weft_subscriber *subscriber);
 
 /* ---- topic_subscriber.c: what a tap does, too */
 
+/* Checks and keeps the name; who this process is. */
+weft_status wefti_topic_begin(weft_subscriber *subscriber, const char *name,
+                              weft_detail *detail);
+
 /* Joins the publishers that there are. */
 weft_status wefti_topic_join_all(weft_subscriber *subscriber,
                                  uint64_t deadline_ns);

@@ -132,15 +132,11 @@ weft_status wefti_topic_join_all(weft_subscriber *subscriber,
     return status == WEFT_ENOENT && subscriber->stays ? WEFT_OK : status;
 }
 
-static weft_status init(weft_subscriber *subscriber, const char *name,
-                        const weft_subscriber_options *options,
-                        weft_detail *detail)
+weft_status wefti_topic_begin(weft_subscriber *subscriber, const char *name,
+                              weft_detail *detail)
 {
-    weft_status status = take_options(subscriber, options, detail);
+    weft_status status = wefti_check_name(name, detail);
 
-    if (status == WEFT_OK) {
-        status = wefti_check_name(name, detail);
-    }
     if (status == WEFT_OK) {
         status = weftos_process_mark(NULL, NULL, detail);
     }
@@ -148,12 +144,21 @@ static weft_status init(weft_subscriber *subscriber, const char *name,
         return status;
     }
     subscriber->token = weftos_process_token();
-    subscriber->name = wefti_topic_place(name, 0);
-    if (subscriber->name == NULL) {
-        return wefti_fail(detail, WEFT_ENOMEM, "allocate a subscriber");
+    return wefti_copy_name(name, &subscriber->name, detail);
+}
+
+static weft_status init(weft_subscriber *subscriber, const char *name,
+                        const weft_subscriber_options *options,
+                        weft_detail *detail)
+{
+    weft_status status = take_options(subscriber, options, detail);
+
+    if (status == WEFT_OK) {
+        status = wefti_topic_begin(subscriber, name, detail);
     }
-    return weftos_endpoint_open(NULL, 0, &subscriber->hub, &subscriber->handle,
-                                detail);
+    return status == WEFT_OK ? weftos_endpoint_open(NULL, 0, &subscriber->hub,
+                                                    &subscriber->handle, detail)
+                             : status;
 }
 
 weft_status weft_subscriber_open(const char *name,

@@ -198,23 +198,12 @@ weft_status wefti_tap_await_welcomes(weft_subscriber *subscriber,
 static weft_status init(weft_tap *tap, const char *name,
                         const weft_tap_options *options, weft_detail *detail)
 {
-    weft_subscriber *reader = &tap->reader;
-    weft_status status = take_options(reader, options, detail);
+    weft_status status = take_options(&tap->reader, options, detail);
 
     if (status == WEFT_OK) {
-        status = wefti_check_name(name, detail);
+        status = wefti_topic_begin(&tap->reader, name, detail);
     }
-    if (status == WEFT_OK) {
-        status = weftos_process_mark(NULL, NULL, detail);
-    }
-    if (status != WEFT_OK) {
-        return status;
-    }
-    reader->token = weftos_process_token();
-    reader->name = wefti_topic_place(name, 0);
-    return reader->name != NULL
-               ? weftos_socket_pair(tap->quiet, detail)
-               : wefti_fail(detail, WEFT_ENOMEM, "allocate a tap");
+    return status == WEFT_OK ? weftos_socket_pair(tap->quiet, detail) : status;
 }
 
 weft_status weft_tap_open(const char *name, const weft_tap_options *options,
