@@ -12,6 +12,7 @@
 #include <windows.h>
 
 #include "bench_sys.h"
+#include "sys_windows.h"
 
 #define SIDE_ARGUMENT "--bench-side"
 
@@ -188,23 +189,6 @@ void bench_sys_begin(char **arguments)
 }
 
 /* -------------------------------------------------------- in the parent --- */
-
-static HANDLE make_job(void)
-{
-    JOBOBJECT_EXTENDED_LIMIT_INFORMATION limits;
-    HANDLE job = CreateJobObjectW(NULL, NULL);
-
-    memset(&limits, 0, sizeof(limits));
-    limits.BasicLimitInformation.LimitFlags =
-        JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE;
-    if (job != NULL &&
-        !SetInformationJobObject(job, JobObjectExtendedLimitInformation,
-                                 &limits, sizeof(limits))) {
-        (void)CloseHandle(job);
-        return NULL;
-    }
-    return job;
-}
 
 /* Starts a side; NULL if that fails. */
 static HANDLE start(HANDLE job, HANDLE section, unsigned index)
@@ -401,7 +385,7 @@ bench_sys_result bench_sys_run(bench_sys_body *body, void *context,
                         .alerts = calloc(count, sizeof(HANDLE))};
     bool ready = section != NULL && group.ended != NULL &&
                  group.sides != NULL && group.alerts != NULL;
-    HANDLE job = ready ? make_job() : NULL;
+    HANDLE job = ready ? sys_job_make() : NULL;
     bench_sys_result result = BENCH_SYS_ERROR;
     DWORD cause;
 

@@ -106,26 +106,6 @@ static bool is_batch_file(const char *name)
 
 /* ------------------------------------------------------------- starting --- */
 
-static HANDLE make_job(void)
-{
-    JOBOBJECT_EXTENDED_LIMIT_INFORMATION limits;
-    HANDLE job = CreateJobObjectW(NULL, NULL);
-
-    memset(&limits, 0, sizeof(limits));
-    limits.BasicLimitInformation.LimitFlags =
-        JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE;
-    if (job != NULL &&
-        !SetInformationJobObject(job, JobObjectExtendedLimitInformation,
-                                 &limits, sizeof(limits))) {
-        DWORD cause = GetLastError();
-
-        (void)CloseHandle(job);
-        SetLastError(cause);
-        return NULL;
-    }
-    return job;
-}
-
 /* Ours may be one that is not inherited, or none at all. */
 static HANDLE copy_of_stderr(void)
 {
@@ -209,7 +189,7 @@ static int create(process *me, char **arguments)
     WCHAR *line = join(arguments);
     int code = line == NULL ? ERROR_NOT_ENOUGH_MEMORY : 0;
 
-    me->job = make_job();
+    me->job = sys_job_make();
     if (code == 0 && me->job == NULL) {
         code = (int)GetLastError();
     }
