@@ -145,8 +145,9 @@ WEFT_API weft_status weft_poll_remove_subscriber(weft_poll *poll,
  *
  * WEFT_EINUSE: it is in this set already. WEFT_EINVAL: it is no such object.
  * WEFT_ELIMIT: no thread is left. WEFT_ENOMEM, WEFT_EFORKED, WEFT_ENOTSUP,
- * WEFT_EOS. After a failure nothing was added. If the thread can't wait,
- * weft_poll_wait returns what weft_event_wait_until would. Since 0.1.
+ * WEFT_EOS. After a failure nothing was added. If the thread can't wait, or had
+ * to be ended for that and can't be started again, weft_poll_wait returns what
+ * weft_event_wait_until would. Since 0.1.
  */
 WEFT_API weft_status weft_poll_add_event(weft_poll *poll, weft_event *event,
                                          uint64_t key, weft_detail *detail);

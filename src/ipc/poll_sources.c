@@ -401,7 +401,7 @@ weft_status weft_poll_remove_handle(weft_poll *poll, weft_handle handle)
 
 /* ------------------------------------------------ events and semaphores --- */
 
-/* In the watcher's thread. */
+/* In any thread. */
 static void wake_set(void *context)
 {
     weft_poll *poll = context;

@@ -21,16 +21,32 @@ struct wefti_watcher {
     weftos_thread *thread;
 };
 
+static void tell(struct wefti_watcher *watcher, weft_status status)
+{
+    atomic_store(&watcher->failed, (int)status);
+    atomic_store(&watcher->has_told, 1);
+    watcher->told(watcher->context);
+}
+
 static void watch_once(struct wefti_watcher *watcher)
 {
     uint32_t order = WEFTI_WATCH;
     weft_status status = watcher->watch(watcher->object, &watcher->order);
 
     if (atomic_compare_exchange_strong(&watcher->order, &order, WEFTI_REST)) {
-        atomic_store(&watcher->failed, (int)status);
-        atomic_store(&watcher->has_told, 1);
-        watcher->told(watcher->context);
+        tell(watcher, status);
     }
+}
+
+/* False: for want of memory it can't, and the thread is to end. */
+static bool rest(struct wefti_watcher *watcher)
+{
+    uint32_t order = WEFTI_REST;
+
+    return weftos_word_wait(&watcher->order, WEFTI_REST, NULL, WEFT_FOREVER,
+                            false, NULL) == WEFT_OK ||
+           !atomic_compare_exchange_strong(&watcher->order, &order,
+                                           WEFTI_VACANT);
 }
 
 static void run(void *context)
@@ -41,9 +57,8 @@ static void run(void *context)
     while ((order = atomic_load(&watcher->order)) != WEFTI_END) {
         if (order == WEFTI_WATCH) {
             watch_once(watcher);
-        } else if (weftos_word_wait(&watcher->order, WEFTI_REST, NULL,
-                                    WEFT_FOREVER, false, NULL) != WEFT_OK) {
-            weftos_yield(); /* for want of memory, which may be there soon */
+        } else if (!rest(watcher)) {
+            return;
         }
     }
 }
@@ -95,6 +110,21 @@ bool wefti_watcher_is_ready(const struct wefti_watcher *watcher)
     return watcher->is_ready(watcher->object);
 }
 
+/* Has another thread watch, or tells that there is none. */
+static void watch_anew(struct wefti_watcher *watcher)
+{
+    weft_status status;
+
+    weftos_thread_join(watcher->thread, false);
+    watcher->thread = NULL;
+    atomic_store(&watcher->order, WEFTI_WATCH);
+    status = weftos_thread_start(run, watcher, &watcher->thread, NULL);
+    if (status != WEFT_OK) {
+        atomic_store(&watcher->order, WEFTI_VACANT);
+        tell(watcher, status);
+    }
+}
+
 weft_status wefti_watcher_arm(struct wefti_watcher *watcher)
 {
     uint32_t order = WEFTI_REST;
@@ -104,6 +134,8 @@ weft_status wefti_watcher_arm(struct wefti_watcher *watcher)
     }
     if (atomic_compare_exchange_strong(&watcher->order, &order, WEFTI_WATCH)) {
         weftos_word_wake(&watcher->order, 1, NULL);
+    } else if (order == WEFTI_VACANT) {
+        watch_anew(watcher);
     }
     return WEFT_EAGAIN;
 }

@@ -11,6 +11,8 @@
  *      WEFTI_WATCH    wait until the object is to be had, note that, wake the
  *                     set, and rest
  *      WEFTI_END      end
+ *      WEFTI_VACANT   no order: the thread has ended, as it could not sleep at
+ *                     this word. For the next watch there must be another one
  *
  * Whoever wakes one waiter of the object may wake this thread instead of one
  * that would take it. So it leaves as one whose time is up does: it says that
@@ -28,7 +30,7 @@
 
 #include "os/os.h"
 
-enum { WEFTI_REST, WEFTI_WATCH, WEFTI_END };
+enum { WEFTI_REST, WEFTI_WATCH, WEFTI_END, WEFTI_VACANT };
 
 /*
  * Waits until the object is to be had, or `order` is another than WEFTI_WATCH.
@@ -45,6 +47,7 @@ wefti_watched wefti_semaphore_has_some;
 
 /* A thread that watches one object, at rest. */
 struct wefti_watcher;
+/* In that thread, or in the one that can't have it start. */
 typedef void wefti_watcher_told(void *context);
 weft_status wefti_watcher_open(wefti_watch *watch, wefti_watched *is_ready,
                                void *object, wefti_watcher_told *told,
@@ -53,8 +56,8 @@ weft_status wefti_watcher_open(wefti_watch *watch, wefti_watched *is_ready,
 void wefti_watcher_close(struct wefti_watcher *watcher, bool forked);
 
 /*
- * Has it watch. WEFT_EAGAIN: `told` will be called when the object is to be
- * had, in the watcher's thread. WEFT_OK: it is to be had now.
+ * Has it watch. WEFT_EAGAIN: `told` is called when the object is to be had, or
+ * can't be watched. WEFT_OK: it is to be had now.
  */
 weft_status wefti_watcher_arm(struct wefti_watcher *watcher);
 bool wefti_watcher_is_ready(const struct wefti_watcher *watcher);
