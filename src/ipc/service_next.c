@@ -532,7 +532,24 @@ static bool keeps_cpu_from_any(const weft_service *service)
     return false;
 }
 
-/* Waits until somebody has something, perhaps. */
+/* Asks, and never sleeps. */
+static weft_status look_on(weft_service *service, uint64_t deadline_ns,
+                           weft_detail *detail)
+{
+    weft_status status = hear(service, WEFT_NOW, detail);
+
+    if (status != WEFT_EAGAIN) {
+        return status;
+    }
+    return deadline_ns != WEFT_FOREVER && weftos_now_ns() >= deadline_ns
+               ? wefti_fail(detail, WEFT_ETIMEDOUT, "wait for clients")
+               : WEFT_OK;
+}
+
+/*
+ * Waits until somebody has something, perhaps. With WEFT_NOW the clients are
+ * armed even if this never sleeps: the caller's own loop may.
+ */
 static weft_status rest(weft_service *service, uint64_t deadline_ns,
                         weft_detail *detail)
 {
@@ -543,14 +560,8 @@ static weft_status rest(weft_service *service, uint64_t deadline_ns,
         spin(service)) {
         return WEFT_OK;
     }
-    if (service->settings.wait == WEFT_WAIT_SPIN) {
-        status = hear(service, WEFT_NOW, detail);
-        if (status == WEFT_EAGAIN && deadline_ns != WEFT_NOW) {
-            return deadline_ns != WEFT_FOREVER && weftos_now_ns() >= deadline_ns
-                       ? wefti_fail(detail, WEFT_ETIMEDOUT, "wait for clients")
-                       : WEFT_OK;
-        }
-        return status;
+    if (service->settings.wait == WEFT_WAIT_SPIN && deadline_ns != WEFT_NOW) {
+        return look_on(service, deadline_ns, detail);
     }
     yield(service, deadline_ns);
     if (wefti_service_is_any_ready(service)) {

@@ -15,27 +15,28 @@
 #define CLIENTS 4u
 #define WORKERS 3u
 #define CALLS 400u
+#define TURNS 3u /* the calls of a client in the loop */
 #define BYTES 300
 
 static weft_service *service;
 
 /* -------------------------------------------------------------- handles --- */
 
-/* A client that calls when it is told to, and ends. */
+/* A client that calls each time that it is told to, and ends. */
 struct caller {
     pthread_t thread;
     peer_gate may_call;
     weft_status status;
 };
 
-static void *call_once(void *argument)
+static void *call_when_told(void *argument)
 {
     struct caller *caller = argument;
     weft_client *client;
     weft_reply reply;
 
     caller->status = weft_client_open(NAME, NULL, peer_soon(), &client, NULL);
-    if (caller->status == WEFT_OK) {
+    for (unsigned i = 0; i < TURNS && caller->status == WEFT_OK; i++) {
         (void)peer_gate_pass(&caller->may_call);
         caller->status =
             weft_client_call(client, "call", 4, &reply, peer_soon());
@@ -44,17 +45,15 @@ static void *call_once(void *argument)
     return NULL;
 }
 
-/* Waits as an event loop does. */
+/* Waits as an event loop does, after a look that has found nothing. */
 static void next(weft_request *request)
 {
     uint64_t late = peer_soon();
     weft_status status;
 
     do {
+        CHECK(loop_is_ready(weft_service_handle(service), 10000));
         status = weft_service_next(service, request, WEFT_NOW, NULL);
-        if (status == WEFT_EAGAIN) {
-            CHECK(loop_is_ready(weft_service_handle(service), 10000));
-        }
     } while (status == WEFT_EAGAIN && weft_now_ns() < late);
     CHECK_STATUS(status, WEFT_OK);
 }
@@ -68,33 +67,40 @@ static void check_idle(void)
     CHECK(!loop_is_ready(weft_service_handle(service), 0));
 }
 
-static void test_loop(void)
+static void answer(const weft_request *request, weft_status expected)
 {
+    CHECK_STATUS(weft_service_reply(service, request->client, request->call,
+                                    WEFT_OK, 0, NULL),
+                 expected);
+}
+
+static void test_loop(const char *property, weft_wait wait)
+{
+    weft_service_options options = WEFT_SERVICE_OPTIONS_INIT;
     struct caller caller;
     weft_request request;
     weft_service *other;
 
-    check_case("an event loop is told of all that happens at a service");
-    REQUIRE(weft_service_open(NAME, NULL, &service, NULL) == WEFT_OK);
+    check_case(property);
+    options.wait = wait;
+    REQUIRE(weft_service_open(NAME, &options, &service, NULL) == WEFT_OK);
     REQUIRE(weft_service_open("other", NULL, &other, NULL) == WEFT_OK);
     loop_open(weft_service_handle(service), weft_service_handle(other));
     check_idle();
     peer_gate_init(&caller.may_call);
-    REQUIRE(pthread_create(&caller.thread, NULL, call_once, &caller) == 0);
+    REQUIRE(pthread_create(&caller.thread, NULL, call_when_told, &caller) == 0);
     next(&request);
     CHECK(request.kind == WEFT_REQUEST_CONNECT);
-    check_idle();
-    peer_gate_open(&caller.may_call);
-    next(&request);
-    CHECK(request.kind == WEFT_REQUEST_CALL && request.bytes == 4);
-    CHECK(request.deadline_ns != WEFT_FOREVER);
-    check_idle();
-    CHECK_STATUS(weft_service_reply(service, request.client, request.call,
-                                    WEFT_OK, 0, NULL),
-                 WEFT_OK);
-    CHECK_STATUS(weft_service_reply(service, request.client, request.call,
-                                    WEFT_OK, 0, NULL),
-                 WEFT_ENOENT);
+    for (unsigned i = 0; i < TURNS; i++) {
+        check_idle();
+        peer_gate_open(&caller.may_call);
+        next(&request);
+        CHECK(request.kind == WEFT_REQUEST_CALL && request.bytes == 4);
+        CHECK(request.deadline_ns != WEFT_FOREVER);
+        check_idle();
+        answer(&request, WEFT_OK);
+        answer(&request, WEFT_ENOENT);
+    }
     next(&request);
     CHECK(request.kind == WEFT_REQUEST_DISCONNECT);
     CHECK_STATUS(request.reason, WEFT_ECLOSED);
@@ -265,7 +271,10 @@ static void test_workers(void)
 void test_main(void)
 {
     peer_names_begin();
-    test_loop();
+    test_loop("an event loop is told of all that happens at a service",
+              WEFT_WAIT_DEFAULT);
+    test_loop("and at one that never sleeps in its own calls", WEFT_WAIT_SPIN);
+    test_loop("and at one that never spins", WEFT_WAIT_BLOCK);
     test_workers();
     peer_names_end();
 }
