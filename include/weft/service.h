@@ -125,7 +125,9 @@ typedef struct weft_request {
     uint64_t call;   /* CALL, CANCEL: the call's, for the reply */
     /*
      * CALL: when the caller gives up; WEFT_FOREVER. One that was late already
-     * when the clock was last read, within 100 us or so, is not told.
+     * when the clock was last read is not told. weft_service_next reads it when
+     * it begins, unless it has done so in the last 100 us or so, and when it
+     * has slept or an idle client calls; not while it spins.
      */
     uint64_t deadline_ns;
     const void *data; /* valid until the next weft_service_next */

@@ -532,12 +532,19 @@ static bool keeps_cpu_from_any(const weft_service *service)
     return false;
 }
 
-/* Asks, and never sleeps. */
+/*
+ * Asks, and never sleeps. The clock is read only if somebody has come to life:
+ * those who are looked at all the time are heard at once.
+ */
 static weft_status look_on(weft_service *service, uint64_t deadline_ns,
                            weft_detail *detail)
 {
     weft_status status = hear(service, WEFT_NOW, detail);
 
+    if (status == WEFT_OK) {
+        service->heard_ns = weftos_now_ns();
+        service->has_more = true;
+    }
     if (status != WEFT_EAGAIN) {
         return status;
     }
