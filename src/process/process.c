@@ -147,21 +147,23 @@ static weft_status pack_streams(const weft_process_spec *spec,
     return status;
 }
 
+/* The caller's handles first: a number that is closed must not be ours. */
 static weft_status pack(const weft_process_spec *spec, char *const *arguments,
                         struct cargo *cargo, weft_detail *detail)
 {
     weft_handle ends[2] = {WEFTOS_NONE, WEFTOS_NONE};
-    weft_status status = wefti_request_create(
-        spec, arguments, &cargo->handles[WEFTI_RUN_REQUEST], &cargo->request,
-        &cargo->request_bytes, detail);
+    weft_status status =
+        arguments != NULL ? pack_streams(spec, cargo, detail) : WEFT_OK;
 
+    if (status == WEFT_OK) {
+        status = wefti_request_create(
+            spec, arguments, &cargo->handles[WEFTI_RUN_REQUEST],
+            &cargo->request, &cargo->request_bytes, detail);
+    }
     if (status == WEFT_OK) {
         status = weftos_socket_pair(ends, detail);
         cargo->socket = ends[0];
         cargo->handles[WEFTI_RUN_SOCKET] = ends[1];
-    }
-    if (status == WEFT_OK && arguments != NULL) {
-        status = pack_streams(spec, cargo, detail);
     }
     if (status == WEFT_OK) {
         status = weftos_directory_open(
@@ -247,7 +249,7 @@ static weft_status request_start(weft_process_spec *spec, struct cargo *cargo,
         status = refuse(spec, answer, detail);
     } else if (status == WEFT_OK &&
                (answer->type != WEFTI_RUN_STARTED ||
-                answer->bytes < sizeof(**(struct wefti_run_report **)report) ||
+                answer->bytes < sizeof(struct wefti_run_report) ||
                 answer->bytes > SIZE_MAX)) {
         status = wefti_fail(detail, WEFT_EPROTO, "understand the helper");
     }
