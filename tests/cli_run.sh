@@ -144,6 +144,12 @@ wait $pid
 code=$?
 check 'a signal is passed on to the program' is $code 143
 check 'which ends by it' is "$(left 'sleep 1000.4')" 0
+setsid "$WEFT" run sh -c 'trap "exit 9" TERM; sleep 1000.6 & wait' &
+pid=$!
+until [[ $(left 'sleep 1000.6') == 1 ]]; do :; done
+kill -TERM -- -$pid
+wait $pid
+check 'what a whole group gets does not end the supervisor' is $? 9
 "$WEFT" run sh -c 'setsid sleep 1000.5 & sleep 1000.5' &
 pid=$!
 until [[ $(left 'sleep 1000.5') == 2 ]]; do :; done

@@ -299,22 +299,31 @@ static void start_one(weft_handle socket, int host, weftos_received *received)
     }
 }
 
+/*
+ * What a terminal, a service manager or a shell sends to all of a session is
+ * for the program and its host. The helper ends when its host does.
+ */
+static void ignore_signals(void)
+{
+    static const int numbers[] = {SIGHUP,  SIGINT,  SIGQUIT, SIGTERM, SIGPIPE,
+                                  SIGUSR1, SIGUSR2, SIGALRM, SIGTSTP, SIGTTIN,
+                                  SIGTTOU, SIGXFSZ, SIGXCPU};
+
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+        (void)signal(numbers[i], SIG_IGN);
+    }
+    (void)signal(SIGCHLD, SIG_IGN); /* nobody waits for the supervisors */
+}
+
 int weftos_helper_main(weft_handle socket)
 {
-    struct sigaction ignore = {.sa_handler = SIG_IGN};
     weftos_received received = {.handle_count = 0};
     int host = -1;
     weft_status status;
 
     (void)prctl(PR_SET_NAME, "weft-helper");
     (void)fcntl((int)socket, F_SETFD, FD_CLOEXEC);
-    (void)sigaction(SIGCHLD, &ignore, NULL); /* nobody waits for them */
-    /* What the terminal sends is for the program and for the host. */
-    (void)signal(SIGINT, SIG_IGN);
-    (void)signal(SIGQUIT, SIG_IGN);
-    (void)signal(SIGTSTP, SIG_IGN);
-    (void)signal(SIGHUP, SIG_IGN);
-    (void)signal(SIGPIPE, SIG_IGN);
+    ignore_signals();
     status = weftos_socket_adopt(socket, NULL);
     while (status == WEFT_OK) {
         status =
