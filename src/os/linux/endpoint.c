@@ -303,7 +303,7 @@ weft_status weftos_endpoint_accept(weftos_endpoint *endpoint,
     }
     status = ask_peer(fd, peer, detail);
     if (status == WEFT_OK) {
-        status = weftos_socket_adopt(fd, detail);
+        status = weftos_socket_name_senders(fd, detail);
     }
     if (status != WEFT_OK) {
         (void)close(fd);
@@ -384,7 +384,7 @@ static weft_status try_connect(const struct weftos_place *place,
     }
     status = ask_peer(fd, peer, detail);
     if (status == WEFT_OK) {
-        status = weftos_socket_adopt(fd, detail);
+        status = weftos_socket_name_senders(fd, detail);
     }
     if (status != WEFT_OK) {
         (void)close(fd);

@@ -27,7 +27,11 @@ struct timespec;
 int weftos_epoll_wait(int epoll, struct epoll_event *found, int most,
                       const struct timespec *left);
 
-/* The senders of the messages on a control socket are no longer named. */
+/*
+ * The kernel is asked to name the sender of each message on a control socket,
+ * or no longer.
+ */
+weft_status weftos_socket_name_senders(int fd, weft_detail *detail);
 void weftos_socket_forget_senders(int fd);
 
 /* The stamp of a process that lives, by when it was started. */

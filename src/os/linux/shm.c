@@ -96,15 +96,13 @@ static int all_seals(void)
 
 /*
  * fallocate before anything is shared: memory that is not to be had is an
- * error here, not a SIGBUS later. A signal may interrupt it.
+ * error here, not a SIGBUS later. It also makes the object as long as that. A
+ * signal may interrupt it.
  */
 int weftos_shm_allocate(int fd, size_t bytes)
 {
     int result;
 
-    if (ftruncate(fd, (off_t)bytes) != 0) {
-        return -1;
-    }
     do {
         result = fallocate(fd, 0, 0, (off_t)bytes);
     } while (result != 0 && errno == EINTR);

@@ -229,7 +229,7 @@ weft_status weftos_socket_recv(weft_handle socket, weftos_received *received,
 
 /* --------------------------------------------------------------- set-up --- */
 
-static weft_status name_senders(int fd, weft_detail *detail)
+weft_status weftos_socket_name_senders(int fd, weft_detail *detail)
 {
     int on = 1;
 
@@ -260,9 +260,9 @@ weft_status weftos_socket_pair(weft_handle ends[2], weft_detail *detail)
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) != 0) {
         return weftos_fail_errno(detail, "socketpair");
     }
-    status = name_senders(fds[0], detail);
+    status = weftos_socket_name_senders(fds[0], detail);
     if (status == WEFT_OK) {
-        status = name_senders(fds[1], detail);
+        status = weftos_socket_name_senders(fds[1], detail);
     }
     if (status != WEFT_OK) {
         (void)close(fds[0]);
@@ -291,7 +291,7 @@ weft_status weftos_socket_adopt(weft_handle socket, weft_detail *detail)
     if (fcntl((int)socket, F_SETFD, FD_CLOEXEC) != 0) {
         return weftos_fail_errno(detail, step);
     }
-    return name_senders((int)socket, detail);
+    return weftos_socket_name_senders((int)socket, detail);
 }
 
 void weftos_socket_hang_up(weft_handle socket)
