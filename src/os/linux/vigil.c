@@ -39,15 +39,18 @@
 /* ---------------------------------------------------------------- watch --- */
 
 /*
- * Watches the directory of a name for whatever is made, moved or changed there
- * (a listener's chmod is the last step before it can be reached); where it does
- * not exist, its parent. It may have come into being between the two, so it is
- * tried once more. A watch of the parent is good for one change.
+ * Watches the directory of a name for the last step of a listener before it can
+ * be reached, which is chmod; not for the first one, or all who wait would try
+ * twice. Only a path may also come to a listener by a link. Where the directory
+ * does not exist, its parent is watched for it. It may have come into being
+ * between the two, so it is tried once more. A watch of the parent is good for
+ * one change.
  */
 static int watch_directory(const struct weftos_place *place,
                            struct weftos_vigil *vigil)
 {
-    const uint32_t mask = IN_CREATE | IN_MOVED_TO | IN_ATTRIB;
+    const uint32_t mask =
+        IN_MOVED_TO | IN_ATTRIB | (place->is_private ? 0 : IN_CREATE);
     const char *directory = place->directory_path;
     char parent[PATH_MAX];
     int watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
@@ -63,7 +66,7 @@ static int watch_directory(const struct weftos_place *place,
     }
     weftos_place_parent(directory, parent);
     if (errno == ENOENT) {
-        vigil->marks[0] = inotify_add_watch(watch, parent, mask);
+        vigil->marks[0] = inotify_add_watch(watch, parent, mask | IN_CREATE);
     }
     if (vigil->marks[0] >= 0) {
         vigil->marks[1] = inotify_add_watch(watch, directory, mask);
