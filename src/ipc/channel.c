@@ -144,6 +144,7 @@ static weft_status greet(weft_handle socket, struct wefti_offer *offer,
                          weft_detail *detail)
 {
     struct wefti_answer answer;
+    uint64_t began_ns = weftos_now_ns();
     weft_status status =
         wefti_offer_send(offer, socket, WEFTI_HELLO, settings, detail);
 
@@ -156,6 +157,8 @@ static weft_status greet(weft_handle socket, struct wefti_offer *offer,
             status = wefti_channel_create(socket, offer, &answer, settings, out,
                                           detail);
             if (status == WEFT_OK) {
+                wefti_site_learn_greeting(&(*out)->rx.site,
+                                          weftos_now_ns() - began_ns);
                 return WEFT_OK;
             }
             wefti_answer_deinit(&answer, false);

@@ -18,6 +18,9 @@
  */
 #define SPIN_LEAST_US 2
 
+/* A peer that has been asleep greets within 0.4 ms. */
+#define BUSY_NS 1000000
+
 /*
  * Yields. A switch to another process takes 1 to 3 us, and those who only
  * compute take a slice of 1 to 4 ms. So a round of all who wait on this CPU is
@@ -153,6 +156,13 @@ void wefti_spin_learn(uint32_t *spin_us, bool is_short)
     *spin_us = next < SPIN_LEAST_US        ? SPIN_LEAST_US
                : next > WEFTI_SPIN_MOST_US ? WEFTI_SPIN_MOST_US
                                            : next;
+}
+
+void wefti_site_learn_greeting(struct wefti_site *site, uint64_t took_ns)
+{
+    if (took_ns >= BUSY_NS) {
+        site->spin_us = SPIN_LEAST_US;
+    }
 }
 
 bool wefti_site_spin(struct wefti_site *site, uint64_t us, wefti_ready *ready,

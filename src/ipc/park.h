@@ -152,6 +152,12 @@ void wefti_spin_learn(uint32_t *spin_us, bool is_short);
 /* How long a wait spins at most before any was learnt from. */
 #define WEFTI_SPIN_MOST_US 30
 
+/*
+ * What the wait for the peer's greeting says of the first ones: a peer that has
+ * many others to greet answers none of them while they spin.
+ */
+void wefti_site_learn_greeting(struct wefti_site *site, uint64_t took_ns);
+
 /* Sleeps shorter than this are worth more spinning. */
 #define WEFTI_SHORT_SLEEP_NS 75000
 
