@@ -430,8 +430,9 @@ static weft_status await_name(const char *name, const struct patience *patience,
     do {
         status = connect_once(name, patience, socket, peer, detail);
         if (status == WEFT_ENOENT) {
-            weft_status waited = weftos_vigil_wait(
-                &vigil, patience->deadline_ns, patience->interruptible, detail);
+            weft_status waited =
+                weftos_vigil_wait(&vigil, &place, patience->deadline_ns,
+                                  patience->interruptible, detail);
 
             status = waited != WEFT_OK ? waited : WEFT_ENOENT;
         }

@@ -39,6 +39,18 @@
 /* ---------------------------------------------------------------- watch --- */
 
 /*
+ * What a directory is watched for. A watch that is good for one event is gone
+ * when its instance is closed, which then often takes the kernel 40 us, and not
+ * 7 ms and more: so who waits for that event alone has such a one.
+ */
+static uint32_t mask_of(const struct weftos_vigil *vigil,
+                        const struct weftos_place *place)
+{
+    return IN_MOVED_TO | IN_ATTRIB | (place->is_private ? 0 : IN_CREATE) |
+           (vigil->stands ? IN_ONESHOT : 0);
+}
+
+/*
  * Watches the directory of a name for the last step of a listener before it can
  * be reached, which is chmod; not for the first one, or all who wait would try
  * twice. Only a path may also come to a listener by a link. Where the directory
@@ -49,8 +61,7 @@
 static int watch_directory(const struct weftos_place *place,
                            struct weftos_vigil *vigil)
 {
-    const uint32_t mask =
-        IN_MOVED_TO | IN_ATTRIB | (place->is_private ? 0 : IN_CREATE);
+    const uint32_t mask = mask_of(vigil, place);
     const char *directory = place->directory_path;
     char parent[PATH_MAX];
     int watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
@@ -78,8 +89,8 @@ static int watch_directory(const struct weftos_place *place,
 }
 
 /*
- * Takes some events, and tells of them unless `tell` is NULL. 0: there are
- * none. -1: what was watched is no more.
+ * Takes some events, and tells of them. 0: there are none. -1: what was watched
+ * is no more.
  */
 static int take_events(int watch, weftos_vigil_tell *tell, void *context)
 {
@@ -96,10 +107,8 @@ static int take_events(int watch, weftos_vigil_tell *tell, void *context)
         if ((event->mask & IN_IGNORED) != 0) {
             return -1;
         }
-        if (tell != NULL) {
-            /* Without a name: the directory itself, or too many events. */
-            tell(context, event->len > 0 ? event->name : NULL);
-        }
+        /* Without a name: the directory itself, or too many events. */
+        tell(context, event->len > 0 ? event->name : NULL);
         count++;
         at += (ssize_t)sizeof(*event) + (ssize_t)event->len;
     }
@@ -199,6 +208,11 @@ weft_status weftos_vigil_begin(struct weftos_vigil *vigil,
                                const struct weftos_place *place, bool stands,
                                weft_detail *detail)
 {
+    const char *path = place->address.sun_path;
+    const char *slash = strrchr(path, '/');
+
+    (void)snprintf(vigil->file, sizeof(vigil->file), "%s",
+                   slash != NULL ? slash + 1 : path);
     vigil->keeps = false;
     vigil->stands = stands;
     vigil->door = -1;
@@ -228,8 +242,37 @@ static void tell_those_at_door(struct weftos_vigil *vigil)
     }
 }
 
-weft_status weftos_vigil_wait(struct weftos_vigil *vigil, uint64_t deadline_ns,
-                              bool interruptible, weft_detail *detail)
+/* NULL: any entry may have changed. */
+static void note(void *context, const char *file)
+{
+    struct weftos_vigil *vigil = context;
+
+    if (file == NULL || strcmp(file, vigil->file) == 0) {
+        vigil->is_over = true;
+    }
+}
+
+/*
+ * Takes all events. If the vigil goes on, it has a new watch. What comes
+ * between the two is not missed: then the name is tried.
+ */
+static void take_news(struct weftos_vigil *vigil,
+                      const struct weftos_place *place)
+{
+    while (take_events(vigil->watch, note, vigil) != 0) {
+    }
+    if (!vigil->is_over) {
+        vigil->marks[0] = inotify_add_watch(vigil->watch, place->directory_path,
+                                            mask_of(vigil, place));
+        vigil->is_over = vigil->marks[0] < 0;
+    }
+    tell_those_at_door(vigil);
+}
+
+weft_status weftos_vigil_wait(struct weftos_vigil *vigil,
+                              const struct weftos_place *place,
+                              uint64_t deadline_ns, bool interruptible,
+                              weft_detail *detail)
 {
     weft_status status;
 
@@ -244,9 +287,7 @@ weft_status weftos_vigil_wait(struct weftos_vigil *vigil, uint64_t deadline_ns,
         (void)try_door(vigil);
     }
     if (status == WEFT_OK) {
-        vigil->is_over =
-            take_events(vigil->watch, NULL, NULL) < 0 || vigil->is_over;
-        tell_those_at_door(vigil);
+        take_news(vigil, place);
     }
     return status == WEFT_EPEERDIED ? WEFT_OK : status;
 }

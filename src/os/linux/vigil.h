@@ -15,9 +15,10 @@ struct weftos_vigil {
     int door;     /* the keeper's, or a connection to it; -1: neither */
     bool keeps;   /* this one keeps the door */
     bool stands;  /* or waits to keep it next, though it has a watch */
-    bool is_over; /* what comes next it would not hear of */
+    bool is_over; /* it is to end: it has heard, or would hear no more */
     struct sockaddr_un address; /* the door's */
     socklen_t address_bytes;    /* 0: there can't be one */
+    char file[sizeof(((struct sockaddr_un *)0)->sun_path)]; /* the name's */
 };
 
 /*
@@ -29,9 +30,15 @@ weft_status weftos_vigil_begin(struct weftos_vigil *vigil,
                                const struct weftos_place *place, bool stands,
                                weft_detail *detail);
 
-/* Waits until something may have happened to it; see `is_over` then. */
-weft_status weftos_vigil_wait(struct weftos_vigil *vigil, uint64_t deadline_ns,
-                              bool interruptible, weft_detail *detail);
+/*
+ * Waits until the name is to be tried; if `is_over`, by then the vigil is to
+ * end: its end may take the kernel long, and a listener has few places for
+ * those who have connected and say nothing.
+ */
+weft_status weftos_vigil_wait(struct weftos_vigil *vigil,
+                              const struct weftos_place *place,
+                              uint64_t deadline_ns, bool interruptible,
+                              weft_detail *detail);
 
 /*
  * For one that does not stand: the descriptor that is ready when it is to be
