@@ -21,12 +21,12 @@ CTEST = ctest --output-on-failure --no-tests=error -j $(JOBS)
 # run again, twice at most; the log says so.
 AGAIN = --repeat until-pass:3
 
-# Configures a preset, again if the presets changed, and builds it:
-# $(call build,preset).
+# Configures a preset, again if the presets changed, and builds it, or of it
+# what is named: $(call build,preset,target).
 define build
 	@test $(BUILD)/$(1)/build.ninja -nt CMakePresets.json || \
 	    cmake --preset $(1) -B $(BUILD)/$(1) --log-level=WARNING
-	@cmake --build $(BUILD)/$(1) -j $(JOBS)
+	@cmake --build $(BUILD)/$(1) -j $(JOBS) $(if $(2),--target $(2))
 endef
 
 .DEFAULT_GOAL := build
@@ -71,7 +71,7 @@ macos: ## build for both kinds of Mac; run the tests on a double of macOS
 	$(call build,macos-store)
 	@scripts/gate-macos $(BUILD)/macos-store 11.0 store
 	@scripts/gate-double
-	$(call build,double)
+	$(call build,double,tests_quick)
 	@cd $(BUILD)/double && for wait in os_sync ulock pipe; do \
 	    echo "the tests on the double, waiting by $$wait"; \
 	    WEFT_DOUBLE_WAIT=$$wait $(CTEST) $(AGAIN) -LE 'slow|script' \
@@ -91,16 +91,16 @@ fallbacks: $(FALLBACKS) ## run the tests as if the kernel lacked something
 
 $(FALLBACKS):
 	@scripts/setup build check
-	$(call build,$@)
+	$(call build,$@,tests_quick)
 	@cd $(BUILD)/$@ && $(CTEST) -LE 'slow|script' $(CTEST_FLAGS)
 
 sanitize: ## run the tests under ASan, UBSan, TSan and valgrind
 	@scripts/setup build check sanitize
 	$(call build,asan)
 	@cd $(BUILD)/asan && $(CTEST) -LE 'slow|script' $(CTEST_FLAGS)
-	$(call build,tsan)
+	$(call build,tsan,tests_threads)
 	@cd $(BUILD)/tsan && $(CTEST) -L threads $(CTEST_FLAGS)
-	$(call build,valgrind)
+	$(call build,valgrind,tests_valgrind)
 	@cd $(BUILD)/valgrind && $(CTEST) -L valgrind $(CTEST_FLAGS)
 
 fuzz: ## run the hostile peer for a million mutations
