@@ -126,8 +126,7 @@ model: ## check the models of the protocols with Spin
 
 lint: ## check form, layers, headers and symbols
 	@scripts/setup build lint
-	$(call build,release)
-	$(call build,dev)
+	$(call build,dev,build.ninja)
 	$(call build,bench)
 	@scripts/lint $(BUILD)
 
