@@ -55,15 +55,22 @@ bench: ## compare with other libraries; writes a table and a plot
 	$(call build,bench)
 	@bench/compare/run $(BUILD)/bench
 
-windows: ## build for Windows, and run all tests under Wine
-	@scripts/setup build check windows wine zig
+windows: wine windows-arm64 ## build for Windows, and run all tests under Wine
+
+wine:
+	@scripts/setup build check windows wine
 	$(call build,windows)
 	@scripts/wine $(BUILD)/windows $(CTEST) \
 	    --test-dir $(BUILD)/windows $(AGAIN) $(CTEST_FLAGS)
+
+windows-arm64:
+	@scripts/setup build zig
 	$(call build,windows-arm64)
 
-macos: ## build for both kinds of Mac; run the tests on a double of macOS
-	@scripts/setup build check sanitize macos zig
+macos: macs double ## build for both kinds of Mac; run the tests on a double
+
+macs:
+	@scripts/setup build macos zig
 	$(call build,macos-arm64)
 	@scripts/gate-macos $(BUILD)/macos-arm64 11.0
 	$(call build,macos-x86_64)
@@ -71,6 +78,9 @@ macos: ## build for both kinds of Mac; run the tests on a double of macOS
 	$(call build,macos-store)
 	@scripts/gate-macos $(BUILD)/macos-store 11.0 store
 	@scripts/gate-double
+
+double:
+	@scripts/setup build check sanitize
 	$(call build,double,tests_quick)
 	@cd $(BUILD)/double && for wait in os_sync ulock pipe; do \
 	    echo "the tests on the double, waiting by $$wait"; \
@@ -141,6 +151,7 @@ clean: ## remove what was built, but not the tools
 	@[ ! -d $(BUILD) ] || find $(BUILD) -mindepth 1 -maxdepth 1 \
 	    ! -name tools -exec rm -rf {} +
 
-.PHONY: help tools build run check bench windows macos sanitize fuzz chaos \
+.PHONY: help tools build run check bench windows wine windows-arm64 \
+	macos macs double sanitize fuzz chaos \
 	stress model coverage fallbacks $(FALLBACKS) \
 	lint format install clean
