@@ -9,7 +9,11 @@ if(DEFINED ENV{WEFT_TOOLS})
 else()
     set(weft_tools "${CMAKE_CURRENT_LIST_DIR}/../build/tools")
 endif()
-find_program(WEFT_ZIG zig PATHS "${weft_tools}/node_modules/.bin"
+# The compiler itself, in a package with the name of the system: npm's command
+# starts node, which starts that.
+file(GLOB weft_zig_packages "${weft_tools}/node_modules/@zigc/*-*/bin")
+find_program(WEFT_ZIG zig PATHS ${weft_zig_packages}
+             "${weft_tools}/node_modules/.bin"
              NO_CMAKE_FIND_ROOT_PATH
              DOC "The zig command; scripts/setup zig installs it")
 if(NOT WEFT_ZIG)
