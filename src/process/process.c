@@ -436,7 +436,7 @@ static void end(weft_process *process, bool is_lost)
 static weft_status await(weft_process *process, uint32_t type,
                          uint64_t deadline_ns)
 {
-    struct wefti_run_message message;
+    struct wefti_run_message message = {0};
     weft_status status;
 
     while (!process->has_ended) {

@@ -10,12 +10,11 @@
 #include "../run.h"
 #include "posix.h"
 
-#ifndef __APPLE__
-extern char **environ;
-#define the_environment environ
-#else
+#ifdef __APPLE__
 #include <crt_externs.h>
 #define the_environment (*_NSGetEnviron())
+#else
+#define the_environment environ
 #endif
 
 weft_status weftos_directory_open(const char *path, weft_handle *directory,
