@@ -168,7 +168,8 @@ WEFT_API weft_status weft_process_spec_grace(weft_process_spec *spec,
  * no process but its own), IPC (likewise System V and POSIX queues, abstract
  * Unix sockets), CALLS (a filter of system calls: nothing that runs, talks and
  * computes needs what it refuses), TEMP (a temporary directory of its own,
- * which goes with the tree).
+ * which goes with the tree: $TMPDIR; on Linux it takes the place of /tmp, and a
+ * rule that shows the host's /tmp excludes it).
  *
  * WEFT_EINVAL: any other fence. Since 0.1.
  */
@@ -187,7 +188,8 @@ typedef enum weft_access {
  * Allows or hides the file or directory `path`. With the first READ or WRITE
  * all that is not named is out of reach; with HIDE alone all else stays as it
  * is. The path must exist when the program is started; a link is followed
- * then. Of two rules for nested paths the deeper one counts.
+ * then. Of two rules for nested paths the deeper one counts. A standard stream
+ * that is a directory would lead out: the start fails with WEFT_EINVAL.
  *
  * WEFT_EINVAL: the path is not absolute, or has a rule already that differs.
  * Since 0.1.
@@ -229,7 +231,11 @@ WEFT_API weft_status weft_process_spec_variable(weft_process_spec *spec,
                                                 const char *name,
                                                 const char *value);
 
-/* The working directory; the default is this process's own. Since 0.1. */
+/*
+ * The working directory; the default is this process's own. What cannot be seen
+ * inside, by rules for paths or TEMP, makes the start fail with WEFT_ENOENT; by
+ * default it starts in the temporary directory then, or in "/". Since 0.1.
+ */
 WEFT_API weft_status weft_process_spec_directory(weft_process_spec *spec,
                                                  const char *path);
 

@@ -123,7 +123,8 @@ static void fill_in(const weft_process_spec *spec,
     request->stamp = WEFTI_RUN_STAMP;
     request->flags = (spec->has_user ? WEFTI_RUN_HAS_USER : 0u) |
                      (spec->has_cpus ? WEFTI_RUN_HAS_CPUS : 0u) |
-                     (spec->allows_system ? WEFTI_RUN_SYSTEM : 0u);
+                     (spec->allows_system ? WEFTI_RUN_SYSTEM : 0u) |
+                     (spec->directory != NULL ? WEFTI_RUN_OWN_DIRECTORY : 0u);
     request->uid = spec->uid;
     request->gid = spec->gid;
     request->grace_ns = spec->grace_ns;

@@ -40,8 +40,9 @@ struct run {
     uint64_t kill_at_ns;  /* the end of the grace time; WEFT_FOREVER: none */
     uint64_t wall_soft_at_ns;
     uint64_t wall_hard_at_ns;
-    struct run_pump *pump; /* NULL: the output is the program's own */
-    bool is_program_wrong; /* it is what can't be executed */
+    struct run_isolation *isolation; /* NULL: none */
+    struct run_pump *pump;           /* NULL: the output is the program's own */
+    bool is_program_wrong;           /* it is what can't be executed */
     bool has_refused;
 };
 
@@ -85,16 +86,25 @@ void run_set_reason(struct run *run, weft_reason reason);
 /* ----------------------------------------------------------------- child ---
  */
 
+#define RUN_OPERATION_BYTES 160
+
 /* What the child says on its pipe when it can't go on. */
 struct run_failure {
-    int32_t os_code;
+    int32_t os_code;    /* 0: it can, and `operation` is worth a note */
     int32_t fence;      /* of which it is a part; -1: of none */
     int32_t is_program; /* the program itself can't be executed */
-    char operation[56]; /* terminated */
+    char operation[RUN_OPERATION_BYTES]; /* terminated */
 };
 
 /* In the new process: becomes the program, or says why not on `pipe`. */
 _Noreturn void run_child(struct run *run, int pipe);
+
+/* In the child: ends it, and says on `pipe` that this failed, by errno. */
+_Noreturn void run_child_fail(int pipe, int fence, const char *operation);
+
+/* In the child: something that the report has to say. */
+__attribute__((format(printf, 2, 3))) void
+run_child_note(int pipe, const char *format, ...);
 
 /* Fills in the rows of the limits that each process of the tree inherits. */
 void run_child_rows(struct run *run);
@@ -130,8 +140,72 @@ uint64_t run_pump_next(const struct run *run);
 /* After the tree's end: waits until all was passed on, and fills in usage. */
 void run_pump_finish(struct run *run);
 
+/* ------------------------------------------------------------- isolation ---
+ */
+
+/* In the helper: makes room for what its supervisors find out. */
+void run_isolate_begin(void);
+
+/*
+ * Plans what isolates, with all that the kernel may have, and fills in the
+ * rows, which are true when the leader has started. False: it has refused.
+ */
+bool run_isolate_prepare(struct run *run);
+
+/*
+ * Makes the leader in its namespaces, in place of run_clone: it runs run_child.
+ * False: `*failure` says why not.
+ */
+bool run_isolate_start(struct run *run, int pipe, struct run_failure *failure);
+
+/*
+ * After a start that has failed: finds out what works here, and plans anew
+ * with that. False: it all works, so the failure is another one's; or it has
+ * refused.
+ */
+bool run_isolate_again(struct run *run);
+
+/* In the leader: what it sees. */
+void run_isolate_view(struct run *run, int pipe);
+
+/* In the leader: what it may do; the last thing before the program. */
+void run_isolate_confine(struct run *run, int pipe);
+
+/* The leader's parent as it sees it. */
+pid_t run_isolate_parent(const struct run *run);
+
+/* In the leader: why there may be no such program inside; NULL: no reason. */
+const char *run_isolate_absence(const struct run *run, const char *program);
+
+/* "TMPDIR=...", or NULL. */
+char *run_isolate_temp(const struct run *run);
+
+/*
+ * Ends all processes of the pid namespace at once. False: there is none, and
+ * nothing was done.
+ */
+bool run_isolate_kill(struct run *run);
+
+/* After a start that has failed: nobody is left of it. */
+void run_isolate_undo(struct run *run);
+
+/* The init of the pid namespace is no process of the tree; 0: none. */
+pid_t run_isolate_init(const struct run *run);
+
+/* A child was reaped. */
+void run_isolate_reaped(struct run *run, pid_t pid);
+
+/* The leader died of a signal: if that was the filter, it is said so. */
+void run_isolate_explain(struct run *run, int number);
+
 /* ------------------------------------------------------------------ tree ---
  */
+
+/*
+ * Makes the leader's process: as fork, with more flags. Where the caller has
+ * memory in common with the supervisor (CLONE_PARENT), too.
+ */
+pid_t run_clone(struct run *run, unsigned long flags);
 
 /*
  * A limit is reached: the soft value (SIGTERM, once), or the hard one: SIGTERM

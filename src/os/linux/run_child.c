@@ -8,6 +8,7 @@
 #include <limits.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,7 +53,7 @@ void run_child_rows(struct run *run)
     }
 }
 
-_Noreturn static void fail(int pipe, int fence, const char *operation)
+_Noreturn void run_child_fail(int pipe, int fence, const char *operation)
 {
     struct run_failure failure = {.os_code = errno, .fence = fence};
 
@@ -60,6 +61,17 @@ _Noreturn static void fail(int pipe, int fence, const char *operation)
                    operation);
     (void)!write(pipe, &failure, sizeof(failure));
     _exit(125);
+}
+
+void run_child_note(int pipe, const char *format, ...)
+{
+    struct run_failure note = {.fence = -1};
+    va_list arguments;
+
+    va_start(arguments, format);
+    (void)vsnprintf(note.operation, sizeof(note.operation), format, arguments);
+    va_end(arguments);
+    (void)!write(pipe, &note, sizeof(note));
 }
 
 static void set_limits(const struct run *run, int pipe)
@@ -78,7 +90,7 @@ static void set_limits(const struct run *run, int pipe)
         }
         limit.rlim_cur = limit.rlim_max;
         if (setrlimit(resource, &limit) != 0) {
-            fail(pipe, limits[i].fence, limits[i].mechanism);
+            run_child_fail(pipe, (int)limits[i].fence, limits[i].mechanism);
         }
     }
 }
@@ -90,7 +102,7 @@ static int place_handles(const struct run *run, int pipe)
     int high = fcntl(pipe, F_DUPFD_CLOEXEC, CHANNEL_FD + 1);
 
     if (high < 0) {
-        fail(pipe, -1, "copy a descriptor");
+        run_child_fail(pipe, -1, "copy a descriptor");
     }
     for (int i = 0; i < 4; i++) {
         int handle =
@@ -103,12 +115,13 @@ static int place_handles(const struct run *run, int pipe)
         from[i] =
             handle < 0 ? -1 : fcntl(handle, F_DUPFD_CLOEXEC, CHANNEL_FD + 1);
         if (from[i] < 0 && (i < 3 || handle >= 0)) {
-            fail(high, -1, i < 3 ? "open a standard stream" : "the channel");
+            run_child_fail(high, -1,
+                           i < 3 ? "open a standard stream" : "the channel");
         }
     }
     for (int i = 0; i < 4; i++) {
         if (from[i] >= 0 && dup2(from[i], i) < 0) {
-            fail(high, -1, "place a descriptor");
+            run_child_fail(high, -1, "place a descriptor");
         }
     }
     return high;
@@ -135,7 +148,7 @@ static void become_user(const struct run *run, int pipe)
     }
     if (setgroups(0, NULL) != 0 || setresgid(gid, gid, gid) != 0 ||
         setresuid(uid, uid, uid) != 0) {
-        fail(pipe, -1, "become another user");
+        run_child_fail(pipe, -1, "become another user");
     }
     /* Changing the user clears it. */
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -147,7 +160,7 @@ static void set_cpus(const struct run *run, int pipe)
         sched_setaffinity(
             0, sizeof(run->request->cpus),
             (const cpu_set_t *)(const void *)run->request->cpus) != 0) {
-        fail(pipe, -1, "run on these CPUs");
+        run_child_fail(pipe, -1, "run on these CPUs");
     }
 }
 
@@ -171,13 +184,27 @@ static char **strings_at(const struct run *run, uint64_t offset, uint32_t count,
     char *text = (char *)(uintptr_t)run->request + offset;
 
     if (list == NULL) {
-        fail(pipe, -1, "allocate the arguments");
+        run_child_fail(pipe, -1, "allocate the arguments");
     }
     for (uint32_t i = 0; i < count; i++) {
         list[i] = text;
         text += strlen(text) + 1;
     }
     return list;
+}
+
+/* Replaces a variable, or adds it; there is room. */
+static void set_variable(char **variables, uint32_t count, char *variable)
+{
+    size_t name = strcspn(variable, "=") + 1;
+
+    for (uint32_t i = 0; i < count; i++) {
+        if (strncmp(variables[i], variable, name) == 0) {
+            variables[i] = variable;
+            return;
+        }
+    }
+    variables[count] = variable;
 }
 
 static void execute(const struct run *run, int pipe)
@@ -189,32 +216,45 @@ static void execute(const struct run *run, int pipe)
     char **arguments =
         strings_at(run, request->arguments, request->argument_count, 0, pipe);
     char **variables =
-        strings_at(run, request->variables, request->variable_count, 1, pipe);
+        strings_at(run, request->variables, request->variable_count, 2, pipe);
+    uint32_t count = request->variable_count;
+    const char *absence;
 
     if (run->handles[WEFTI_RUN_CHANNEL] >= 0) {
-        variables[request->variable_count] = channel;
+        variables[count++] = channel;
+    }
+    if (run_isolate_temp(run) != NULL) {
+        set_variable(variables, count, run_isolate_temp(run));
     }
     environ = variables;
     (void)execvp(arguments[0], arguments);
     failure.os_code = errno;
+    absence = run_isolate_absence(run, arguments[0]);
+    if (failure.os_code == ENOENT && absence != NULL) {
+        (void)snprintf(failure.operation, sizeof(failure.operation), "%s",
+                       absence);
+    }
     (void)!write(pipe, &failure, sizeof(failure));
 }
 
 _Noreturn void run_child(struct run *run, int pipe)
 {
     /* The supervisor may have died before the kernel could be told. */
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != run->supervisor) {
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 ||
+        getppid() != run_isolate_parent(run)) {
         _exit(125);
     }
     reset_signals();
     if (fchdir(run->handles[WEFTI_RUN_DIRECTORY]) != 0) {
-        fail(pipe, -1, "enter the working directory");
+        run_child_fail(pipe, -1, "enter the working directory");
     }
     pipe = place_handles(run, pipe);
     close_the_rest(run, pipe);
     set_cpus(run, pipe);
+    run_isolate_view(run, pipe);
     set_limits(run, pipe);
     become_user(run, pipe);
+    run_isolate_confine(run, pipe);
     execute(run, pipe);
     _exit(125);
 }

@@ -324,6 +324,7 @@ int weftos_helper_main(weft_handle socket)
     (void)prctl(PR_SET_NAME, "weft-helper");
     (void)fcntl((int)socket, F_SETFD, FD_CLOEXEC);
     ignore_signals();
+    run_isolate_begin();
     status = weftos_socket_adopt(socket, NULL);
     while (status == WEFT_OK) {
         status =

@@ -89,22 +89,34 @@ static bool find_more(struct members *members, pid_t root)
     return members->count > before;
 }
 
+/* The init of a pid namespace is ours, and only its children are the tree's. */
+static void signal_member(pid_t member, pid_t init, int number)
+{
+    if (member != init) {
+        (void)kill(member, number);
+    }
+}
+
 void run_signal_tree(struct run *run, int number)
 {
     struct members members = {.count = 0};
+    pid_t init = run_isolate_init(run);
     size_t stopped = 0;
 
+    if (number == SIGKILL && run_isolate_kill(run)) {
+        return;
+    }
     for (unsigned pass = 0;
          pass < PASSES_MAX && find_more(&members, run->supervisor); pass++) {
         for (; stopped < members.count; stopped++) {
-            (void)kill(members.pids[stopped], SIGSTOP);
+            signal_member(members.pids[stopped], init, SIGSTOP);
         }
     }
     for (size_t i = 0; i < members.count; i++) {
-        (void)kill(members.pids[i], number);
+        signal_member(members.pids[i], init, number);
     }
     for (size_t i = 0; i < members.count && number != SIGKILL; i++) {
-        (void)kill(members.pids[i], SIGCONT);
+        signal_member(members.pids[i], init, SIGCONT);
     }
     free(members.pids);
 }
@@ -116,7 +128,10 @@ int64_t run_count_members(struct run *run)
 
     while (find_more(&members, run->supervisor)) {
     }
-    count = members.is_short ? -1 : (int64_t)members.count;
+    count = (int64_t)members.count - (run_isolate_init(run) != 0);
+    if (members.is_short) {
+        count = -1;
+    }
     free(members.pids);
     return count;
 }

@@ -133,41 +133,95 @@ static void prepare_rows(struct run *run)
     }
 }
 
+pid_t run_clone(struct run *run, unsigned long flags)
+{
+    (void)run;
+    return (pid_t)syscall(SYS_clone, flags | SIGCHLD, 0L, 0L, 0L, 0L);
+}
+
+/*
+ * What the child says: notes, and in the end a failure, or nothing more when
+ * the program runs, as the other end closes over exec.
+ */
+static ssize_t hear_child(struct run *run, int pipe,
+                          struct run_failure *failure)
+{
+    ssize_t bytes;
+
+    for (;;) {
+        bytes = read(pipe, failure, sizeof(*failure));
+        if (bytes < 0 && errno == EINTR) {
+            continue;
+        }
+        failure->operation[sizeof(failure->operation) - 1] = '\0';
+        if (bytes <= 0 || failure->os_code != 0) {
+            return bytes;
+        }
+        run_evidence(run, "%s", failure->operation);
+    }
+}
+
+/* False: `*failure` says why not. */
+static bool fork_leader(struct run *run, int pipe, struct run_failure *failure)
+{
+    if (run->isolation != NULL) {
+        return run_isolate_start(run, pipe, failure);
+    }
+    run->leader = run_clone(run, 0);
+    if (run->leader == 0) {
+        run_child(run, pipe);
+    }
+    if (run->leader < 0) {
+        *failure = (struct run_failure){
+            .os_code = errno, .fence = -1, .operation = "fork"};
+    }
+    return run->leader > 0;
+}
+
+/* One attempt. False: `*failure` says why not. */
+static bool try_leader(struct run *run, struct run_failure *failure)
+{
+    int ends[2];
+    bool has_started;
+
+    if (pipe2(ends, O_CLOEXEC) != 0) {
+        *failure = (struct run_failure){
+            .os_code = errno, .fence = -1, .operation = "make a pipe"};
+        return false;
+    }
+    has_started = fork_leader(run, ends[1], failure);
+    (void)close(ends[1]);
+    if (has_started) {
+        has_started = hear_child(run, ends[0], failure) == 0;
+    }
+    (void)close(ends[0]);
+    if (!has_started) {
+        run_isolate_undo(run);
+    }
+    return has_started;
+}
+
 static bool start_leader(struct run *run)
 {
     struct run_failure failure = {.fence = -1};
-    int ends[2];
-    ssize_t bytes;
 
-    if (pipe2(ends, O_CLOEXEC) != 0) {
-        run_refuse(run, weftos_errno_status(errno), errno, "pipe2");
+    while (!try_leader(run, &failure)) {
+        if (failure.fence >= WEFT_FENCE_PRIVILEGES && run_isolate_again(run)) {
+            if (!run_check_rows(run)) {
+                return false;
+            }
+            continue;
+        }
+        run->is_program_wrong = failure.is_program != 0;
+        run_refuse(run,
+                   failure.os_code == ENOENT
+                       ? WEFT_ENOENT
+                       : weftos_errno_status(failure.os_code),
+                   failure.os_code, "cannot %s", failure.operation);
         return false;
     }
-    run->leader = fork();
-    if (run->leader == 0) {
-        run_child(run, ends[1]);
-    }
-    (void)close(ends[1]);
-    if (run->leader < 0) {
-        run_refuse(run, weftos_errno_status(errno), errno, "fork");
-        return false;
-    }
-    /* It ends when the program runs, as the other end closes over exec. */
-    do {
-        bytes = read(ends[0], &failure, sizeof(failure));
-    } while (bytes < 0 && errno == EINTR);
-    (void)close(ends[0]);
-    if (bytes == 0) {
-        run->leader_fd = (int)syscall(SYS_pidfd_open, run->leader, 0);
-        return true;
-    }
-    failure.operation[sizeof(failure.operation) - 1] = '\0';
-    run->is_program_wrong = failure.is_program != 0;
-    run_refuse(run,
-               failure.os_code == ENOENT ? WEFT_ENOENT
-                                         : weftos_errno_status(failure.os_code),
-               failure.os_code, "cannot %s", failure.operation);
-    return false;
+    run->leader_fd = (int)syscall(SYS_pidfd_open, run->leader, 0);
+    return true;
 }
 
 static void send_to_host(const struct run *run, uint32_t type, int64_t number,
@@ -251,6 +305,7 @@ static void leader_ended(struct run *run, int status)
         report->exceeded |= 1u << WEFT_FENCE_FILE_SIZE;
         run_set_reason(run, WEFT_REASON_FILE_SIZE);
     }
+    run_isolate_explain(run, report->signal_number);
     run_set_reason(run, WEFT_REASON_SIGNALLED);
 }
 
@@ -263,6 +318,7 @@ static bool reap(struct run *run)
 
     while ((pid = wait4(-1, &status, WNOHANG | __WALL, &usage)) > 0) {
         add_reaped(run, &usage);
+        run_isolate_reaped(run, pid);
         if (pid == run->leader) {
             leader_ended(run, status);
         }
@@ -372,7 +428,7 @@ int run_tree(struct run *run)
         return 1;
     }
     prepare_rows(run);
-    if (!run_check_rows(run)) {
+    if (!run_isolate_prepare(run) || !run_check_rows(run)) {
         return 1;
     }
     if ((run->request->flags & WEFTI_RUN_PROBE) != 0) {
