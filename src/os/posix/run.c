@@ -10,17 +10,24 @@
 #include "../run.h"
 #include "posix.h"
 
+/* Who may enter a directory need not be able to read it; on Linux that does. */
 #ifdef __APPLE__
 #include <crt_externs.h>
 #define the_environment (*_NSGetEnviron())
+#define OPEN_TO_ENTER O_RDONLY
+#elif defined(DOUBLE_DARWIN_H)
+extern char **environ;
+#define the_environment environ
+#define OPEN_TO_ENTER O_RDONLY
 #else
 #define the_environment environ
+#define OPEN_TO_ENTER O_PATH
 #endif
 
 weft_status weftos_directory_open(const char *path, weft_handle *directory,
                                   weft_detail *detail)
 {
-    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int fd = open(path, OPEN_TO_ENTER | O_DIRECTORY | O_CLOEXEC);
 
     if (fd < 0) {
         return errno == ENOENT || errno == ENOTDIR
