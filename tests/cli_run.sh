@@ -161,6 +161,78 @@ for ((i = 0; i < 1000; i++)); do
 done
 check 'kill -9 of weft run ends the tree' is "$(left 'sleep 1000.5')" 0
 
+# ------------------------------------------------------------ isolation ---
+
+# strict_cases WHO: what $WEFT, run by WHO, keeps from a program.
+strict_cases() {
+    run --sandbox strict cat /etc/passwd
+    check "$1: no file that is not named" refused 1 'No such file'
+    run --sandbox strict --ro "$work/shared" cat "$work/shared/secret"
+    check "$1: those that are" ended 0 secret
+    run --sandbox strict --ro "$work/shared" touch "$work/shared/ro"
+    check "$1: which can't be changed" refused 1 'touch'
+    check "$1: and are not" [ ! -e "$work/shared/ro" ]
+    run --sandbox strict --rw "$work/shared" touch "$work/shared/rw"
+    check "$1: unless that is allowed" ended 0 ''
+    rm -f "$work/shared/rw"
+    run --sandbox strict --ro "$work/shared" --hide "$work/shared/secret" \
+        cat "$work/shared/secret"
+    check "$1: what is hidden is empty" ended 0 ''
+    run --sandbox strict sh -c 'echo /proc/[0-9]*'
+    check "$1: no process but its own" ended 0 '/proc/1 /proc/2'
+    run --net off grep -c : /proc/net/dev
+    check "$1: no network interface but its own" ended 0 1
+    run --sandbox strict sh -c 'echo >"$TMPDIR/weft-cli-run" && echo $TMPDIR'
+    check "$1: a temporary directory of its own" ended 0 /tmp
+    check "$1: which goes with it" [ ! -e /tmp/weft-cli-run ]
+    run --sandbox strict "$work/nonesuch"
+    check "$1: a program must be inside" refused 127 'paths that are allowed'
+    run --sandbox strict -C "$work" true
+    check "$1: and so must its directory" refused 125 'working directory'
+    run --sandbox strict --rw /tmp touch "$work/was-run"
+    check "$1: what can't be had is refused" refused 125 'enforce temp: /tmp'
+    run --sandbox basic --hide "$work" sh -c 'echo here; ls "$1"' name "$work"
+    check "$1: hidden in the host's files" says out here
+    check "$1: and there is nothing" [ "$(wc -l <"$work/out")" = 1 ]
+}
+
+if run --sandbox strict true && ended 0 ''; then
+    mkdir "$work/shared"
+    echo secret >"$work/shared/secret"
+    strict_cases here
+    run --sandbox strict touch "$work/was-run" </
+    check 'an open directory is refused' refused 125 'is a directory'
+    check 'none of these ran' [ ! -e "$work/was-run" ]
+    cd "$work" || exit 1
+    run -v --sandbox strict true
+    check 'where it was started is told' says out.err 'started in /tmp'
+    "$WEFT" run --sandbox strict sh -c 'setsid sleep 1000.7 & sleep 1000.7' &
+    pid=$!
+    until [[ $(left 'sleep 1000.7') == 2 ]]; do :; done
+    kill -KILL $pid
+    wait $pid 2>/dev/null
+    for ((i = 0; i < 1000; i++)); do
+        [[ $(left 'sleep 1000.7') != 0 ]] || break
+        sleep 0.01
+    done
+    check 'kill -9 ends such a tree, too' is "$(left 'sleep 1000.7')" 0
+
+    # Another user, if this one may become that one and it can reach weft.
+    program=$WEFT
+    printf '#!/bin/sh\nexec setpriv --reuid=65533 --regid=65533 %s\n' \
+        "--clear-groups '$program' \"\$@\"" >"$work/as_user"
+    chmod 700 "$work/as_user"
+    chmod 711 "$work"
+    chmod -R a+rwX "$work/shared"
+    if [[ $(id -u) == 0 ]] && "$work/as_user" run true 2>/dev/null; then
+        WEFT=$work/as_user
+        strict_cases 'another user'
+        WEFT=$program
+    fi
+else
+    printf '# no strict sandbox here: left out\n'
+fi
+
 # -------------------------------------------------------------- reports ---
 
 run --json "$work/json" -w 100ms --files 30 sleep 1000

@@ -709,6 +709,7 @@ static int tell(const run_values *values, char *const *arguments,
         running_print_usage(stderr, arguments, result);
         running_print_rows(stderr, result->enforcement,
                            result->enforcement_count, false);
+        (void)fputs(result->evidence, stderr);
     }
     if ((values->json != NULL && !write_json(values, arguments, result)) ||
         (values->meta != NULL && !write_meta(values, result))) {
