@@ -84,6 +84,8 @@ set(WEFT_OS_LINUX_SOURCES
     os/linux/process.c
     os/linux/run_child.c
     os/linux/run_filter.c
+    os/linux/run_group.c
+    os/linux/run_group_find.c
     os/linux/run_helper.c
     os/linux/run_isolate.c
     os/linux/run_landlock.c

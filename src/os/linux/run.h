@@ -22,6 +22,67 @@
 #include "../run.h"
 #include "linux.h"
 
+/* The hierarchies that a tree can have a group in. */
+enum run_tier { RUN_UNIFIED, RUN_MEMORY, RUN_PIDS, RUN_CPUACCT, RUN_TIERS };
+
+struct run_group {
+    int parent;       /* the directory that it is made in, or -1 */
+    int directory;    /* its own, locked; -1: there is none */
+    int entry;        /* what the leader enters it by, or -1 */
+    char name[32];    /* weft-PID-N */
+    char why_not[64]; /* why there is none */
+};
+
+/* How the memory of a tree is held; run_memory.c. */
+enum run_memory_kind {
+    RUN_MEMORY_FREE, /* not at all: only counted when asked for */
+    RUN_MEMORY_V2,
+    RUN_MEMORY_V1,
+    RUN_MEMORY_SAMPLED
+};
+
+struct run_memory {
+    enum run_memory_kind kind;
+    int directory;       /* of the group */
+    int events;          /* to be polled, or -1 */
+    uint64_t limit;      /* in force */
+    uint64_t kills;      /* of the group's processes for want of memory */
+    uint64_t peak;       /* SAMPLED: the most that was seen */
+    uint64_t look_at_ns; /* WEFT_FOREVER: when the kernel says so */
+    uint64_t pause_ns;
+    bool is_over; /* it was killed for its limit */
+    bool is_host; /* the kernel killed one of it, but not for that */
+};
+
+/* Where the CPU time of a tree is read; run_cpu.c. */
+enum run_cpu_source {
+    RUN_CPU_REAPED, /* what the supervisor reaped; /proc for those that live */
+    RUN_CPU_UNIFIED,
+    RUN_CPU_CPUACCT,
+    RUN_CPU_PERF
+};
+
+struct run_cpu {
+    enum run_cpu_source source;
+    int handle;          /* what is read of a group */
+    int counter;         /* a performance counter, or -1 */
+    uint64_t last_ns;    /* CPU time at the last look */
+    uint64_t soft;       /* CPU time; WEFT_FOREVER: none, or done */
+    uint64_t hard;       /* likewise */
+    uint64_t look_at_ns; /* WEFT_FOREVER: never */
+    uint64_t used_at_ns; /* when it was last seen to have grown */
+    unsigned cpus;       /* that can run the tree at the same time */
+};
+
+/* How many processes a tree may have; run_tasks.c. */
+struct run_tasks {
+    int directory; /* of the group with pids.max, or -1 */
+    bool is_sampled;
+    uint64_t peak;
+    uint64_t look_at_ns;
+    uint64_t pause_ns;
+};
+
 struct run {
     const struct wefti_run_request *request;
     struct wefti_run_report *report;
@@ -44,6 +105,13 @@ struct run {
     struct run_pump *pump;           /* NULL: the output is the program's own */
     bool is_program_wrong;           /* it is what can't be executed */
     bool has_refused;
+    bool has_ended;        /* all of the tree is gone */
+    bool has_found_groups; /* `groups` means something */
+    struct run_group groups[RUN_TIERS];
+    struct run_memory memory;
+    struct run_cpu cpu;
+    struct run_tasks tasks;
+    int populated; /* the group's cgroup.events, to be polled, or -1 */
 };
 
 /* ---------------------------------------------------------------- report ---
@@ -120,6 +188,115 @@ void run_signal_tree(struct run *run, int number);
 
 /* How many processes the tree has; -1: it can't be told. */
 int64_t run_count_members(struct run *run);
+
+/*
+ * The processes of a tree, as one pass finds them. What it makes meanwhile, and
+ * whose parent ends meanwhile, may be missing.
+ */
+struct run_members {
+    pid_t *pids;
+    size_t count;
+    size_t room;
+    uint64_t *seen; /* a bit for each process number */
+    bool is_short;  /* of memory: some are missing */
+};
+void run_free_members(struct run_members *members);
+void run_list_members(const struct run *run, struct run_members *members);
+
+/* What the processes of a tree that live have and use, by /proc. */
+struct run_sample {
+    uint64_t processes;
+    uint64_t tasks;    /* threads */
+    uint64_t resident; /* bytes, what is shared counted for each of them */
+    uint64_t private_; /* bytes, of that what is no file's and not shared */
+    uint64_t cpu_ns;   /* they and the children that they have waited for */
+};
+
+/* False: not all of them could be looked at, for want of memory. */
+bool run_sample(struct run *run, struct run_sample *sum);
+
+/*
+ * What they have in memory and swap that is no file's; what several share
+ * counts once. That takes the kernel milliseconds if it is much.
+ */
+uint64_t run_sample_memory(struct run *run);
+
+/*
+ * In the helper: kills the children that are none of the `count` processes of
+ * `keep`, and all below them. False: there are none.
+ */
+bool run_kill_strays(const pid_t *keep, size_t count);
+
+/* ---------------------------------------------------------------- groups ---
+ */
+
+/* Forks the leader, into the v2 group if there is one. */
+pid_t run_fork_into_groups(struct run *run);
+
+/* In the leader: enters those groups that it was not born in. */
+bool run_enter_groups(const struct run *run);
+
+/* Whether one write kills the tree's whole group. */
+bool run_can_kill_group(const struct run *run);
+
+/* Kills it. False: there is none, or nobody in it. */
+bool run_kill_group(struct run *run);
+
+/* Whether someone is in it: 1 or 0; -1: it can't be told. */
+int run_group_populated(const struct run *run);
+
+/* Removes the empty groups of supervisors that have died. */
+void run_groups_tidy(struct run *run);
+
+/* Removes the tree's own. */
+void run_groups_end(struct run *run);
+
+/* In the helper: kills and removes the groups of a supervisor that died. */
+void run_groups_end_of(pid_t supervisor);
+
+/* ---------------------------------------------------------------- limits ---
+ *
+ * MEMORY, CPU, PROCESSES and TREE_KILL. `prepare` finds the means and fills in
+ * the row, `look` is called when something may have happened, and `end` when
+ * the tree has ended.
+ */
+
+void run_memory_prepare(struct run *run);
+void run_memory_start(struct run *run);
+void run_memory_look(struct run *run);
+void run_memory_usage(struct run *run, weft_usage *usage);
+
+void run_cpu_prepare(struct run *run);
+void run_cpu_start(struct run *run);
+void run_cpu_look(struct run *run);
+void run_cpu_end(struct run *run);
+void run_cpu_usage(struct run *run, weft_usage *usage);
+
+void run_tasks_prepare(struct run *run);
+void run_tasks_start(struct run *run);
+void run_tasks_look(struct run *run);
+void run_tasks_end(struct run *run);
+void run_tasks_usage(struct run *run, weft_usage *usage);
+
+/* Of all three, and TREE_KILL. */
+void run_limits_prepare(struct run *run);
+void run_limits_start(struct run *run);
+void run_limits_look(struct run *run);
+void run_limits_end(struct run *run);
+uint64_t run_limits_next(const struct run *run);
+void run_limits_usage(struct run *run, weft_usage *usage);
+
+/* What wakes a supervisor besides: so many descriptors to poll. */
+#define RUN_LIMITS_POLLS 2
+struct pollfd;
+void run_limits_poll(struct run *run, struct pollfd *polls);
+
+/*
+ * In the leader: sets the limits that stand behind those of the tree. False:
+ * `*operation` has failed, which is for `*fence`.
+ */
+bool run_limits_child(const struct run *run, const char **operation,
+                      int *fence);
 
 /* ---------------------------------------------------------------- output ---
  */
@@ -216,6 +393,9 @@ void run_hard_limit(struct run *run, weft_fence fence, weft_reason reason);
 
 /* Ends the tree at once. */
 void run_kill(struct run *run);
+
+/* From here on the ends of children are told by a descriptor. */
+int run_open_ends(void);
 
 /* A supervisor's work, to the end; returns its exit code. */
 int run_tree(struct run *run);

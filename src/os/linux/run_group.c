@@ -1,0 +1,393 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The control groups of a tree: made, entered, killed and removed.
+ *
+ * A group is called weft-PID-N, after its supervisor, which holds a lock on
+ * its directory as long as it lives: so who finds one that is not locked may
+ * remove it, whatever namespace the number is of. There is a moment between
+ * making and locking; who has made one looks if it is still there then.
+ *
+ * The leader is born in the v2 group (CLONE_INTO_CGROUP), and enters those of
+ * v1 by itself before it becomes the program: in neither case does the program
+ * run outside for a moment.
+ */
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <linux/sched.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "run_group.h"
+
+#define NAMES_MAX 100 /* tries, where others of the name are not ours */
+
+/* ------------------------------------------------------------------ files ---
+ */
+
+int run_file_write(int directory, const char *name, const char *text)
+{
+    int file = openat(directory, name, O_WRONLY | O_CLOEXEC);
+    int code;
+
+    if (file < 0) {
+        return errno;
+    }
+    code = write(file, text, strlen(text)) < 0 ? errno : 0;
+    (void)close(file);
+    return code;
+}
+
+bool run_file_read(int directory, const char *name, char *text, size_t room)
+{
+    int file = openat(directory, name, O_RDONLY | O_CLOEXEC);
+    ssize_t bytes;
+
+    if (file < 0) {
+        return false;
+    }
+    bytes = read(file, text, room - 1);
+    (void)close(file);
+    if (bytes < 0) {
+        return false;
+    }
+    text[bytes] = '\0';
+    return true;
+}
+
+static bool parse_number(const char *text, uint64_t *number)
+{
+    if (strncmp(text, "max", 3) == 0) {
+        *number = UINT64_MAX;
+        return true;
+    }
+    return sscanf(text, "%" SCNu64, number) == 1;
+}
+
+bool run_file_number(int directory, const char *name, uint64_t *number)
+{
+    char text[64];
+
+    return run_file_read(directory, name, text, sizeof(text)) &&
+           parse_number(text, number);
+}
+
+bool run_file_value(int directory, const char *name, const char *key,
+                    uint64_t *number)
+{
+    char text[4096];
+    size_t length = strlen(key);
+    const char *line = text;
+
+    if (!run_file_read(directory, name, text, sizeof(text))) {
+        return false;
+    }
+    while (line != NULL) {
+        if (strncmp(line, key, length) == 0 && line[length] == ' ') {
+            return parse_number(line + length + 1, number);
+        }
+        line = strchr(line, '\n');
+        line = line != NULL ? line + 1 : NULL;
+    }
+    return false;
+}
+
+/* ------------------------------------------------------------------- make ---
+ */
+
+static struct run_group *groups_of(struct run *run)
+{
+    if (!run->has_found_groups) {
+        run->has_found_groups = true;
+        run_groups_find(run->groups);
+    }
+    return run->groups;
+}
+
+static int explain(struct run_group *group, int code)
+{
+    (void)snprintf(group->why_not, sizeof(group->why_not), "%s",
+                   strerror(code));
+    return -1;
+}
+
+/* Opens and locks what was made. -1: it is another's by now. */
+static int hold(const struct run_group *group)
+{
+    struct stat made;
+    struct stat found;
+    int directory =
+        openat(group->parent, group->name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (directory >= 0 &&
+        (flock(directory, LOCK_EX | LOCK_NB) != 0 ||
+         fstat(directory, &made) != 0 ||
+         fstatat(group->parent, group->name, &found, 0) != 0 ||
+         made.st_ino != found.st_ino)) {
+        (void)close(directory);
+        return -1;
+    }
+    return directory;
+}
+
+int run_group_make(struct run *run, enum run_tier tier)
+{
+    struct run_group *group = &groups_of(run)[tier];
+
+    if (group->directory >= 0 || group->parent < 0) {
+        return group->directory;
+    }
+    for (unsigned n = 0; n < NAMES_MAX; n++) {
+        (void)snprintf(group->name, sizeof(group->name), "weft-%d-%u",
+                       run->supervisor, n);
+        if (mkdirat(group->parent, group->name, 0755) != 0) {
+            if (errno == EEXIST) {
+                continue;
+            }
+            return explain(group, errno);
+        }
+        group->directory = hold(group);
+        if (group->directory >= 0) {
+            break;
+        }
+    }
+    if (group->directory < 0) {
+        return explain(group, EEXIST);
+    }
+    if (tier != RUN_UNIFIED) {
+        group->entry =
+            openat(group->directory, "cgroup.procs", O_WRONLY | O_CLOEXEC);
+        if (group->entry < 0) {
+            (void)unlinkat(group->parent, group->name, AT_REMOVEDIR);
+            (void)close(group->directory);
+            group->directory = -1;
+            return explain(group, errno);
+        }
+    }
+    return group->directory;
+}
+
+/* Lets the groups in our own v2 group have a controller; NULL: they have. */
+static const char *enable(const struct run_group *own, const char *controller)
+{
+    char text[512];
+
+    if (own->parent < 0) {
+        return own->why_not;
+    }
+    if (!run_file_read(own->parent, "cgroup.controllers", text, sizeof(text)) ||
+        !run_has_word(text, controller, " \n")) {
+        return "no such controller";
+    }
+    if (run_file_read(own->parent, "cgroup.subtree_control", text,
+                      sizeof(text)) &&
+        run_has_word(text, controller, " \n")) {
+        return NULL;
+    }
+    (void)snprintf(text, sizeof(text), "+%s", controller);
+    switch (run_file_write(own->parent, "cgroup.subtree_control", text)) {
+    case 0:
+        return NULL;
+    case EBUSY: /* of the rule that only leaves have processes */
+        return "our own group has processes (EBUSY)";
+    default:
+        return strerror(errno);
+    }
+}
+
+int run_group_with(struct run *run, const char *controller, enum run_tier v1,
+                   bool *is_unified, char *why_not)
+{
+    struct run_group *groups = groups_of(run);
+    const char *missing = enable(&groups[RUN_UNIFIED], controller);
+    int directory;
+
+    *is_unified = missing == NULL;
+    directory = run_group_make(run, *is_unified ? RUN_UNIFIED : v1);
+    if (missing == NULL) {
+        missing = groups[RUN_UNIFIED].why_not;
+    }
+    if (directory < 0) {
+        (void)snprintf(why_not, 96, "cgroup v2: %.40s; v1: %.32s", missing,
+                       groups[v1].why_not);
+    }
+    return directory;
+}
+
+/* ------------------------------------------------------------------ enter ---
+ */
+
+/*
+ * A fork; glibc's own work for one is for threads and locks, of which a
+ * supervisor has none. Where the kernel can't do it, the leader enters the
+ * group like one of v1.
+ */
+static pid_t fork_into(int directory)
+{
+    struct clone_args arguments = {
+        .flags = CLONE_INTO_CGROUP,
+        .exit_signal = SIGCHLD,
+        .cgroup = (unsigned)directory,
+    };
+
+    return (pid_t)syscall(SYS_clone3, &arguments, sizeof(arguments));
+}
+
+pid_t run_fork_into_groups(struct run *run)
+{
+    struct run_group *own = &run->groups[RUN_UNIFIED];
+    pid_t child;
+
+    if (!run->has_found_groups || own->directory < 0) {
+        return fork();
+    }
+    child = fork_into(own->directory);
+    if (child >= 0) {
+        return child;
+    }
+    own->entry = openat(own->directory, "cgroup.procs", O_WRONLY | O_CLOEXEC);
+    return own->entry < 0 ? -1 : fork();
+}
+
+bool run_enter_groups(const struct run *run)
+{
+    for (int i = 0; run->has_found_groups && i < RUN_TIERS; i++) {
+        /* "0" is the process that writes. */
+        if (run->groups[i].entry >= 0 &&
+            write(run->groups[i].entry, "0", 1) != 1) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* -------------------------------------------------------------------- end ---
+ */
+
+static int unified_of(const struct run *run)
+{
+    return run->has_found_groups ? run->groups[RUN_UNIFIED].directory : -1;
+}
+
+bool run_can_kill_group(const struct run *run)
+{
+    int directory = unified_of(run);
+
+    return directory >= 0 && faccessat(directory, "cgroup.kill", W_OK, 0) == 0;
+}
+
+int run_group_populated(const struct run *run)
+{
+    uint64_t populated;
+    int directory = unified_of(run);
+
+    if (directory < 0 ||
+        !run_file_value(directory, "cgroup.events", "populated", &populated)) {
+        return -1;
+    }
+    return populated != 0;
+}
+
+bool run_kill_group(struct run *run)
+{
+    return run_group_populated(run) == 1 &&
+           run_file_write(unified_of(run), "cgroup.kill", "1") == 0;
+}
+
+static bool is_of_dead(const char *name, pid_t supervisor)
+{
+    int pid;
+    unsigned number;
+    int end = 0;
+
+    if (sscanf(name, "weft-%d-%u%n", &pid, &number, &end) != 2 ||
+        name[end] != '\0') {
+        return false;
+    }
+    return supervisor != 0 ? pid == supervisor
+                           : kill(pid, 0) != 0 && errno == ESRCH;
+}
+
+/*
+ * Removes a group that nobody holds. One that has processes stays, unless they
+ * are to be killed and are gone in time.
+ */
+static void remove_left(int parent, const char *name, bool kills)
+{
+    int directory = openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (directory >= 0 && flock(directory, LOCK_EX | LOCK_NB) == 0) {
+        if (kills) {
+            (void)run_file_write(directory, "cgroup.kill", "1");
+        }
+        (void)unlinkat(parent, name, AT_REMOVEDIR);
+    }
+    if (directory >= 0) {
+        (void)close(directory);
+    }
+}
+
+/* `supervisor` 0: of all that are dead. */
+static void remove_all_left(const struct run_group *groups, pid_t supervisor)
+{
+    for (int i = 0; i < RUN_TIERS; i++) {
+        int copy = groups[i].parent < 0
+                       ? -1
+                       : openat(groups[i].parent, ".",
+                                O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        DIR *list = copy < 0 ? NULL : fdopendir(copy);
+        const struct dirent *entry;
+
+        while (list != NULL && (entry = readdir(list)) != NULL) {
+            if (is_of_dead(entry->d_name, supervisor)) {
+                remove_left(groups[i].parent, entry->d_name, supervisor != 0);
+            }
+        }
+        if (list != NULL) {
+            (void)closedir(list);
+        } else if (copy >= 0) {
+            (void)close(copy);
+        }
+    }
+}
+
+void run_groups_tidy(struct run *run)
+{
+    if (run->has_found_groups) {
+        remove_all_left(run->groups, 0);
+    }
+}
+
+void run_groups_end(struct run *run)
+{
+    for (int i = 0; run->has_found_groups && i < RUN_TIERS; i++) {
+        struct run_group *group = &run->groups[i];
+
+        if (group->directory >= 0) {
+            (void)unlinkat(group->parent, group->name, AT_REMOVEDIR);
+            (void)close(group->directory);
+            group->directory = -1;
+        }
+    }
+}
+
+void run_groups_end_of(pid_t supervisor)
+{
+    struct run_group groups[RUN_TIERS];
+
+    run_groups_find(groups);
+    remove_all_left(groups, supervisor);
+    for (int i = 0; i < RUN_TIERS; i++) {
+        if (groups[i].parent >= 0) {
+            (void)close(groups[i].parent);
+        }
+    }
+}
