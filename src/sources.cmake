@@ -95,6 +95,7 @@ set(WEFT_OS_LINUX_SOURCES
     os/linux/run_pump.c
     os/linux/run_report.c
     os/linux/run_rules.c
+    os/linux/run_sample.c
     os/linux/run_tree.c
     os/linux/set.c
     os/linux/shm.c

@@ -198,6 +198,7 @@ struct run_members {
     size_t count;
     size_t room;
     uint64_t *seen; /* a bit for each process number */
+    pid_t init;     /* of a pid namespace: ours, and none of the tree; or 0 */
     bool is_short;  /* of memory: some are missing */
 };
 void run_free_members(struct run_members *members);
