@@ -83,19 +83,23 @@ set(WEFT_OS_LINUX_SOURCES
     os/linux/misc.c
     os/linux/process.c
     os/linux/run_child.c
+    os/linux/run_cpu.c
     os/linux/run_filter.c
     os/linux/run_group.c
     os/linux/run_group_find.c
     os/linux/run_helper.c
     os/linux/run_isolate.c
     os/linux/run_landlock.c
+    os/linux/run_limits.c
     os/linux/run_members.c
+    os/linux/run_memory.c
     os/linux/run_paths.c
     os/linux/run_probe.c
     os/linux/run_pump.c
     os/linux/run_report.c
     os/linux/run_rules.c
     os/linux/run_sample.c
+    os/linux/run_tasks.c
     os/linux/run_tree.c
     os/linux/set.c
     os/linux/shm.c

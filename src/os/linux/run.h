@@ -231,8 +231,12 @@ bool run_kill_strays(const pid_t *keep, size_t count);
 /* ---------------------------------------------------------------- groups ---
  */
 
-/* Forks the leader, into the v2 group if there is one. */
-pid_t run_fork_into_groups(struct run *run);
+/*
+ * Makes the leader's process, in the v2 group if there is one: as fork, with
+ * more flags. Where the caller has memory in common with the supervisor
+ * (CLONE_PARENT), too.
+ */
+pid_t run_clone(struct run *run, unsigned long flags);
 
 /* In the leader: enters those groups that it was not born in. */
 bool run_enter_groups(const struct run *run);
@@ -378,12 +382,6 @@ void run_isolate_explain(struct run *run, int number);
 
 /* ------------------------------------------------------------------ tree ---
  */
-
-/*
- * Makes the leader's process: as fork, with more flags. Where the caller has
- * memory in common with the supervisor (CLONE_PARENT), too.
- */
-pid_t run_clone(struct run *run, unsigned long flags);
 
 /*
  * A limit is reached: the soft value (SIGTERM, once), or the hard one: SIGTERM

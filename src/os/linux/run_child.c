@@ -76,6 +76,9 @@ void run_child_note(int pipe, const char *format, ...)
 
 static void set_limits(const struct run *run, int pipe)
 {
+    const char *operation = "";
+    int fence = -1;
+
     for (size_t i = 0; i < LIMIT_COUNT; i++) {
         const struct wefti_run_fence *asked =
             &run->request->fences[limits[i].fence];
@@ -92,6 +95,9 @@ static void set_limits(const struct run *run, int pipe)
         if (setrlimit(resource, &limit) != 0) {
             run_child_fail(pipe, (int)limits[i].fence, limits[i].mechanism);
         }
+    }
+    if (!run_limits_child(run, &operation, &fence)) {
+        run_child_fail(pipe, fence, operation);
     }
 }
 
@@ -245,6 +251,9 @@ _Noreturn void run_child(struct run *run, int pipe)
         _exit(125);
     }
     reset_signals();
+    if (!run_enter_groups(run)) {
+        run_child_fail(pipe, -1, "enter the control group");
+    }
     if (fchdir(run->handles[WEFTI_RUN_DIRECTORY]) != 0) {
         run_child_fail(pipe, -1, "enter the working directory");
     }

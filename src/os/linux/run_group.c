@@ -230,31 +230,35 @@ int run_group_with(struct run *run, const char *controller, enum run_tier v1,
  * supervisor has none. Where the kernel can't do it, the leader enters the
  * group like one of v1.
  */
-static pid_t fork_into(int directory)
+static pid_t clone_into(int directory, unsigned long flags)
 {
     struct clone_args arguments = {
-        .flags = CLONE_INTO_CGROUP,
-        .exit_signal = SIGCHLD,
+        .flags = CLONE_INTO_CGROUP | flags,
+        /* With CLONE_PARENT it is the caller's own. */
+        .exit_signal = (flags & CLONE_PARENT) != 0 ? 0 : SIGCHLD,
         .cgroup = (unsigned)directory,
     };
 
     return (pid_t)syscall(SYS_clone3, &arguments, sizeof(arguments));
 }
 
-pid_t run_fork_into_groups(struct run *run)
+pid_t run_clone(struct run *run, unsigned long flags)
 {
     struct run_group *own = &run->groups[RUN_UNIFIED];
-    pid_t child;
+    bool has_group = run->has_found_groups && own->directory >= 0;
+    pid_t child = has_group ? clone_into(own->directory, flags) : -1;
 
-    if (!run->has_found_groups || own->directory < 0) {
-        return fork();
-    }
-    child = fork_into(own->directory);
     if (child >= 0) {
         return child;
     }
-    own->entry = openat(own->directory, "cgroup.procs", O_WRONLY | O_CLOEXEC);
-    return own->entry < 0 ? -1 : fork();
+    if (has_group) {
+        own->entry =
+            openat(own->directory, "cgroup.procs", O_WRONLY | O_CLOEXEC);
+        if (own->entry < 0) {
+            return -1;
+        }
+    }
+    return (pid_t)syscall(SYS_clone, flags | SIGCHLD, 0L, 0L, 0L, 0L);
 }
 
 bool run_enter_groups(const struct run *run)

@@ -27,7 +27,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "run.h"
+#include "run_group.h"
 
 #define HELPER_FD 3 /* where the helper has its socket */
 
@@ -79,10 +79,10 @@ static const char *find_helper(char *path, size_t room)
  * In a process that shares the host's memory: no more than system calls. The
  * socket becomes descriptor 3, which is not closed over exec; 0 to 2 stay.
  */
-static void become_helper(const char *path, int socket)
+static void become_helper(const char *path, int socket, char *root)
 {
     char *const arguments[] = {"weft-helper", NULL};
-    char *const environment[] = {NULL};
+    char *const environment[] = {root, NULL};
 
     if (socket == HELPER_FD ? fcntl(socket, F_SETFD, 0) < 0
                             : dup2(socket, HELPER_FD) < 0) {
@@ -115,6 +115,7 @@ struct start {
     const char *path;
     int socket;
     int cause;
+    char *root; /* where groups are made, for the environment; may be NULL */
 };
 
 static int start_between(void *context)
@@ -123,7 +124,7 @@ static int start_between(void *context)
     pid_t child = vfork();
 
     if (child == 0) {
-        become_helper(start->path, start->socket);
+        become_helper(start->path, start->socket, start->root);
         start->cause = errno;
         _exit(127);
     }
@@ -186,9 +187,15 @@ weft_status weftos_helper_start(const char *path, bool forks,
 {
     char room[PATH_MAX];
     struct start start = {.socket = (int)socket};
+    const char *given = secure_getenv(RUN_ROOT_VARIABLE);
+    char root[PATH_MAX + sizeof(RUN_ROOT_VARIABLE) + 1];
     pid_t between;
 
     start.path = path != NULL ? path : find_helper(room, sizeof(room));
+    if (given != NULL && snprintf(root, sizeof(root), RUN_ROOT_VARIABLE "=%s",
+                                  given) < (int)sizeof(root)) {
+        start.root = root;
+    }
     between =
         forks ? clone_between(fork_between, 0, &start)
               : clone_between(start_between, CLONE_VM | CLONE_VFORK, &start);
@@ -325,6 +332,7 @@ int weftos_helper_main(weft_handle socket)
     (void)fcntl((int)socket, F_SETFD, FD_CLOEXEC);
     ignore_signals();
     run_isolate_begin();
+    (void)weftos_get_facts(); /* once for all supervisors */
     status = weftos_socket_adopt(socket, NULL);
     while (status == WEFT_OK) {
         status =

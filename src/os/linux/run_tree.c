@@ -32,7 +32,10 @@ void run_kill(struct run *run)
         run->is_ending = true;
         run->report->was_killed = !run->leader_has_ended;
     }
-    run_signal_tree(run, SIGKILL);
+    /* Who is left though the group is empty has got out of it. */
+    if (!run_kill_group(run)) {
+        run_signal_tree(run, SIGKILL);
+    }
 }
 
 void run_soft_limit(struct run *run, weft_fence fence)
@@ -86,7 +89,12 @@ static void check_times(struct run *run)
 
 static uint64_t next_time(const struct run *run)
 {
-    uint64_t next = run_pump_next(run);
+    uint64_t next = run_limits_next(run);
+    uint64_t output = run_pump_next(run);
+
+    if (output < next) {
+        next = output;
+    }
 
     if (run->kill_at_ns < next) {
         next = run->kill_at_ns;
@@ -127,16 +135,7 @@ static void prepare_rows(struct run *run)
         run_row(run, WEFT_FENCE_WALL, WEFT_LEVEL_MONITORED, "monotonic clock",
                 "the kernel has no such limit");
     }
-    if (run_is_asked(run, WEFT_FENCE_TREE_KILL)) {
-        run_row(run, WEFT_FENCE_TREE_KILL, WEFT_LEVEL_MONITORED,
-                "subreaper, stop and kill", NULL);
-    }
-}
-
-pid_t run_clone(struct run *run, unsigned long flags)
-{
-    (void)run;
-    return (pid_t)syscall(SYS_clone, flags | SIGCHLD, 0L, 0L, 0L, 0L);
+    run_limits_prepare(run);
 }
 
 /*
@@ -278,8 +277,7 @@ static void fill_in_usage(struct run *run)
     usage->valid = WEFT_USAGE_WALL | WEFT_USAGE_CPU | WEFT_USAGE_CPU_SPLIT |
                    WEFT_USAGE_RSS_PEAK | WEFT_USAGE_FAULTS |
                    WEFT_USAGE_SWITCHES;
-    (void)snprintf(run->report->cpu_method, sizeof(run->report->cpu_method),
-                   "wait4");
+    run_limits_usage(run, usage);
 }
 
 /* ------------------------------------------------------------------ watch ---
@@ -301,6 +299,10 @@ static void leader_ended(struct run *run, int status)
     }
     run_evidence(run, "leader: signal %d (%s)", report->signal_number,
                  strsignal(report->signal_number));
+    run_memory_look(run); /* it may be why */
+    if (report->signal_number == SIGKILL && run->memory.is_host) {
+        run_set_reason(run, WEFT_REASON_HOST);
+    }
     if (report->signal_number == SIGXFSZ) {
         report->exceeded |= 1u << WEFT_FENCE_FILE_SIZE;
         run_set_reason(run, WEFT_REASON_FILE_SIZE);
@@ -367,7 +369,7 @@ static bool host_has_gone(struct run *run)
     return run->host >= 0 && poll(&found, 1, 0) > 0;
 }
 
-static int open_child_signals(void)
+int run_open_ends(void)
 {
     struct sigaction usual = {.sa_handler = SIG_DFL};
     sigset_t ends;
@@ -387,16 +389,20 @@ static bool watch(struct run *run, int ends)
         {.fd = run->handles[WEFTI_RUN_SOCKET], .events = POLLIN},
         {.fd = run->host, .events = POLLIN},
         {.fd = run_pump_event(run), .events = POLLIN},
+        {.fd = -1}, /* those of the limits */
+        {.fd = -1},
     };
     struct signalfd_siginfo signal_;
     struct timespec room;
     bool has_host = true;
 
+    run_limits_poll(run, &polls[4]);
     while (reap(run)) {
         if (run->leader_has_ended || !has_host) {
             run_kill(run); /* once more for those that have come since */
         }
         check_times(run);
+        run_limits_look(run);
         if (ppoll(polls, sizeof(polls) / sizeof(polls[0]),
                   weftos_time_left(next_time(run), &room), NULL) < 0) {
             continue; /* EINTR at most */
@@ -416,9 +422,10 @@ static bool watch(struct run *run, int ends)
     return has_host;
 }
 
-int run_tree(struct run *run)
+/* The exit code. */
+static int supervise(struct run *run)
 {
-    int ends = open_child_signals();
+    int ends = run_open_ends();
 
     run->supervisor = getpid();
     run->report->exit_code = -1;
@@ -444,12 +451,25 @@ int run_tree(struct run *run)
         return 1;
     }
     send_to_host(run, WEFTI_RUN_STARTED, run->leader, run->report_handle);
+    run_limits_start(run);
     if (!watch(run, ends)) {
         return 1;
     }
+    run->has_ended = true;
+    run_limits_end(run);
     fill_in_usage(run);
     run_pump_finish(run);
-    run->report->survivors = 0;
+    run->report->survivors = run_group_populated(run) == 1 ? -1 : 0;
+    run_groups_end(run);
     send_to_host(run, WEFTI_RUN_ENDED, 0, -1);
     return 0;
+}
+
+int run_tree(struct run *run)
+{
+    int code = supervise(run);
+
+    run_groups_end(run); /* in whatever way it came to the end */
+    run_groups_tidy(run);
+    return code;
 }
