@@ -8,7 +8,8 @@
  *
  * The helper waits for what is to be started, and forks a supervisor for it.
  * It is small, so that costs little. It lives as long as the host has its end
- * of the socket open, or until the host dies.
+ * of the socket open, or until the host dies. If a supervisor is killed, the
+ * helper adopts what is left of its tree, and kills that.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -23,6 +24,7 @@
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -281,8 +283,65 @@ static int supervise(struct run *run, uint64_t request_bytes, int host)
     return 1;
 }
 
+/* The supervisors that live, and what is to be done for those that do not. */
+struct supervisors {
+    pid_t *pids;
+    size_t count;
+    size_t room;
+    pid_t killed; /* whose tree is to be killed; 0: none */
+};
+
+static bool has_room(struct supervisors *all)
+{
+    size_t room = all->room == 0 ? 16 : all->room * 2;
+    pid_t *grown;
+
+    if (all->count < all->room) {
+        return true;
+    }
+    grown = realloc(all->pids, room * sizeof(*grown));
+    if (grown == NULL) {
+        return false;
+    }
+    all->pids = grown;
+    all->room = room;
+    return true;
+}
+
+/* Reaps, and ends the trees that have lost their supervisors. */
+static void reap_all(struct supervisors *all)
+{
+    int status;
+    pid_t pid;
+
+    while ((pid = waitpid(-1, &status, WNOHANG | (int)__WALL)) > 0) {
+        for (size_t i = 0; i < all->count; i++) {
+            if (all->pids[i] != pid) {
+                continue;
+            }
+            all->pids[i] = all->pids[--all->count];
+            if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
+                if (all->killed != 0) {
+                    run_groups_end_of(all->killed);
+                }
+                all->killed = pid;
+            }
+            break;
+        }
+    }
+    if (all->killed != 0) {
+        bool is_left = run_kill_strays(all->pids, all->count);
+
+        run_groups_end_of(all->killed);
+        if (!is_left) {
+            all->killed = 0;
+        }
+    }
+}
+
 /* One start. The handles are the supervisor's, and closed here. */
-static void start_one(weft_handle socket, int host, weftos_received *received)
+static void start_one(weft_handle socket, int host, weftos_received *received,
+                      struct supervisors *all)
 {
     struct wefti_run_message message;
     struct run run = {.leader_fd = -1};
@@ -292,13 +351,16 @@ static void start_one(weft_handle socket, int host, weftos_received *received)
         memcpy(&message, received->data, sizeof(message));
         if (message.magic == WEFTI_RUN_MAGIC &&
             message.type == WEFTI_RUN_START &&
-            unpack(&message, received, &run)) {
+            unpack(&message, received, &run) && has_room(all)) {
             supervisor = fork();
         }
     }
     if (supervisor == 0) {
         weftos_close(socket);
         _exit(supervise(&run, message.bytes, host));
+    }
+    if (supervisor > 0) {
+        all->pids[all->count++] = supervisor;
     }
     /* If there is none the host sees its program's socket hang up. */
     for (size_t i = 0; i < received->handle_count; i++) {
@@ -319,11 +381,33 @@ static void ignore_signals(void)
     for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
         (void)signal(numbers[i], SIG_IGN);
     }
-    (void)signal(SIGCHLD, SIG_IGN); /* nobody waits for the supervisors */
+}
+
+/* Until there is a message, or the host has gone; -1 for one not known. */
+static weft_status wait_for_host(weft_handle socket, int host, int ends,
+                                 struct supervisors *all)
+{
+    struct pollfd polls[] = {{.fd = (int)socket, .events = POLLIN},
+                             {.fd = host, .events = POLLIN},
+                             {.fd = ends, .events = POLLIN}};
+    struct signalfd_siginfo signal_;
+
+    while (polls[0].revents == 0 && polls[1].revents == 0) {
+        if (poll(polls, 3, -1) < 0 && errno != EINTR) {
+            return WEFT_EOS;
+        }
+        if (polls[2].revents != 0) {
+            (void)!read(ends, &signal_, sizeof(signal_));
+            reap_all(all);
+        }
+    }
+    return polls[0].revents == 0 ? WEFT_EPEERDIED : WEFT_OK;
 }
 
 int weftos_helper_main(weft_handle socket)
 {
+    struct supervisors all = {.count = 0};
+    int ends = run_open_ends();
     weftos_received received = {.handle_count = 0};
     int host = -1;
     weft_status status;
@@ -333,10 +417,11 @@ int weftos_helper_main(weft_handle socket)
     ignore_signals();
     run_isolate_begin();
     (void)weftos_get_facts(); /* once for all supervisors */
-    status = weftos_socket_adopt(socket, NULL);
+    status = ends < 0 || prctl(PR_SET_CHILD_SUBREAPER, 1) != 0
+                 ? WEFT_EOS
+                 : weftos_socket_adopt(socket, NULL);
     while (status == WEFT_OK) {
-        status =
-            weftos_socket_wait(socket, false, host, WEFT_FOREVER, false, NULL);
+        status = wait_for_host(socket, host, ends, &all);
         if (status == WEFT_OK) {
             status = weftos_socket_recv(socket, &received, NULL);
         }
@@ -352,7 +437,7 @@ int weftos_helper_main(weft_handle socket)
         } else {
             weftos_close(received.process);
         }
-        start_one(socket, host, &received);
+        start_one(socket, host, &received, &all);
     }
     return status == WEFT_ECLOSED || status == WEFT_EPEERDIED ? 0 : 1;
 }
