@@ -3,7 +3,10 @@
 # Every source file of the library, one a line and sorted.
 set(WEFT_BASE_SOURCES
     base/clock.c
+    base/context.c
     base/log.c
+    base/path.c
+    base/self.c
     base/status.c
     base/system.c
     base/version.c
@@ -61,6 +64,8 @@ set(WEFT_HOOK_SOURCES
 # What Linux and macOS share.
 set(WEFT_OS_POSIX_SOURCES
     os/posix/bell.c
+    os/posix/folder.c
+    os/posix/limit.c
     os/posix/map.c
     os/posix/misc.c
     os/posix/named.c
@@ -76,11 +81,15 @@ set(WEFT_OS_POSIX_SOURCES
 # One of these lists is the back end, by WEFT_OS.
 set(WEFT_OS_LINUX_SOURCES
     os/linux/bell.c
+    os/linux/container.c
     os/linux/endpoint.c
     os/linux/features.c
     os/linux/fence.c
+    os/linux/folder.c
+    os/linux/groups.c
     os/linux/lookout.c
     os/linux/misc.c
+    os/linux/mounts.c
     os/linux/process.c
     os/linux/run_child.c
     os/linux/run_cpu.c
@@ -101,9 +110,12 @@ set(WEFT_OS_LINUX_SOURCES
     os/linux/run_sample.c
     os/linux/run_tasks.c
     os/linux/run_tree.c
+    os/linux/self.c
     os/linux/set.c
     os/linux/shm.c
     os/linux/socket.c
+    os/linux/system.c
+    os/linux/text.c
     os/linux/vigil.c
     os/linux/wait.c
     os/linux/word.c
@@ -116,14 +128,17 @@ set(WEFT_OS_MACOS_SOURCES
     os/macos/endpoint.c
     os/macos/events.c
     os/macos/features.c
+    os/macos/folder.c
     os/macos/misc.c
     os/macos/os_sync.c
     os/macos/process.c
     os/macos/queue.c
     os/stub/run_helper.c
+    os/macos/self.c
     os/macos/set.c
     os/macos/shm.c
     os/macos/socket.c
+    os/macos/system.c
     os/macos/wait.c
     os/macos/word.c
     ${WEFT_OS_POSIX_SOURCES}
@@ -159,9 +174,11 @@ set(WEFT_OS_WINDOWS_SOURCES
     os/windows/endpoint.c
     os/windows/expose.c
     os/windows/features.c
+    os/windows/folder.c
     os/windows/handles.c
     os/windows/inbox.c
     os/windows/io.c
+    os/windows/limit.c
     os/windows/link.c
     os/windows/misc.c
     os/windows/named.c
@@ -172,10 +189,12 @@ set(WEFT_OS_WINDOWS_SOURCES
     os/stub/run_handles.c
     os/stub/run_helper.c
     os/windows/security.c
+    os/windows/self.c
     os/windows/set.c
     os/windows/shm.c
     os/windows/socket.c
     os/windows/socket_wait.c
+    os/windows/system.c
     os/windows/thread.c
     os/windows/wait.c
     os/windows/watch.c
@@ -186,6 +205,7 @@ set(WEFT_OS_WINDOWS_SOURCES
 set(WEFT_OS_STUB_SOURCES
     os/stub/clock.c
     os/stub/endpoint.c
+    os/stub/facts.c
     os/stub/memory.c
     os/stub/process.c
     os/stub/run_handles.c

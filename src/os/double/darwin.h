@@ -68,6 +68,7 @@
 #define LOCAL_PEERPID 0x002
 #define CLOCK_UPTIME_RAW 8
 #define _CS_DARWIN_USER_DIR 65536
+#define _CS_DARWIN_USER_TEMP_DIR 65537
 #undef RTLD_DEFAULT
 #define RTLD_DEFAULT ((void *)-2)
 #define FREAD 1

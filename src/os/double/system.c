@@ -28,6 +28,7 @@
 /* As in darwin.h, which these files do not include. */
 #define CLOCK_UPTIME_RAW 8
 #define CS_DARWIN_USER_DIR 65536
+#define CS_DARWIN_USER_TEMP_DIR 65537
 
 #define PAGE_BYTES 16384
 #define SECOND_NS UINT64_C(1000000000)
@@ -91,12 +92,15 @@ long double_sysconf(int name)
     return name == _SC_PAGESIZE ? PAGE_BYTES : sysconf(name);
 }
 
-/* The directory that macOS makes and keeps for each user; with a '/'. */
+/* The directories that macOS makes and keeps for each user; with a '/'. */
 size_t double_confstr(int name, char *text, size_t bytes)
 {
     const char *kept = getenv("WEFT_DOUBLE_USER");
     int length;
 
+    if (name == CS_DARWIN_USER_TEMP_DIR) {
+        return (size_t)snprintf(text, bytes, "/tmp/") + 1;
+    }
     if (name != CS_DARWIN_USER_DIR) {
         double_lacks("confstr() of such a name");
     }
@@ -168,6 +172,25 @@ static const char *version(void)
     return versions[double_waits()];
 }
 
+static const char *release(void)
+{
+    static const char *const releases[] = {
+        [DOUBLE_OS_SYNC] = "23.4.0",
+        [DOUBLE_ULOCK] = "20.1.0",
+        [DOUBLE_ULOCK_OLD] = "19.6.0",
+        [DOUBLE_PIPE] = "18.7.0",
+    };
+
+    return releases[double_waits()];
+}
+
+/* What runs on Apple silicon and was compiled for Intel is translated. */
+#if defined(__x86_64__)
+#define TRANSLATED 1
+#else
+#define TRANSLATED 0
+#endif
+
 static int give(void *old, size_t *old_bytes, const void *value, size_t bytes)
 {
     if (old != NULL) {
@@ -188,6 +211,9 @@ int sysctlbyname(const char *name, void *old, size_t *old_bytes, void *new_,
         (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
     uint64_t page = PAGE_BYTES;
     int connections = 128;
+    uint64_t line = 128;
+    int is_arm = 1;
+    int is_translated = TRANSLATED;
 
     if (new_ != NULL || new_bytes != 0) {
         return double_fail(EPERM);
@@ -206,6 +232,18 @@ int sysctlbyname(const char *name, void *old, size_t *old_bytes, void *new_,
     }
     if (strcmp(name, "kern.osproductversion") == 0) {
         return give(old, old_bytes, version(), strlen(version()) + 1);
+    }
+    if (strcmp(name, "kern.osrelease") == 0) {
+        return give(old, old_bytes, release(), strlen(release()) + 1);
+    }
+    if (strcmp(name, "hw.cachelinesize") == 0) {
+        return give(old, old_bytes, &line, sizeof(line));
+    }
+    if (strcmp(name, "hw.optional.arm64") == 0) {
+        return give(old, old_bytes, &is_arm, sizeof(is_arm));
+    }
+    if (strcmp(name, "sysctl.proc_translated") == 0) {
+        return give(old, old_bytes, &is_translated, sizeof(is_translated));
     }
     return double_fail(ENOENT);
 }

@@ -13,6 +13,9 @@
 
 #include "../posix/posix.h"
 
+/* The version of the kernel: 20 is macOS 11. False: it can't be asked. */
+bool weftos_darwin_major(unsigned *major);
+
 /* -------------------------------------------------------------- kqueues --- */
 
 /*

@@ -14,7 +14,9 @@
 #define MAXCOMLEN 16
 #endif
 
+#define PROC_PIDLISTFDS 1
 #define PROC_PIDTBSDINFO 3
+#define PROC_PIDTASKINFO 4
 #define PROC_PIDT_SHORTBSDINFO 13
 #define PROC_PIDFDPSHMINFO 5
 #define PROC_PIDFDPIPEINFO 6
@@ -44,6 +46,24 @@ struct proc_bsdinfo {
     uint64_t pbi_start_tvusec;
 };
 
+struct proc_taskinfo {
+    uint64_t pti_virtual_size;
+    uint64_t pti_resident_size;
+    uint64_t pti_times[4];
+    int32_t pti_policy;
+    int32_t pti_counts[8];
+    int32_t pti_threadnum;
+    int32_t pti_numrunning;
+    int32_t pti_priority;
+};
+
+struct proc_fdinfo {
+    int32_t proc_fd;
+    uint32_t proc_fdtype;
+};
+
+#define PROC_PIDLISTFD_SIZE (sizeof(struct proc_fdinfo))
+#define PROC_PIDTASKINFO_SIZE (sizeof(struct proc_taskinfo))
 #define PROC_PIDTBSDINFO_SIZE (sizeof(struct proc_bsdinfo))
 
 struct proc_bsdshortinfo {

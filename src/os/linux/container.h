@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * container.h - what this process runs in, and the limits of its control
+ * groups.
+ */
+#ifndef WEFTOS_LINUX_CONTAINER_H
+#define WEFTOS_LINUX_CONTAINER_H
+
+#include <weft/system.h>
+
+/*
+ * Fills in the container, the quota of CPU time and the limit of memory.
+ * `root` goes before each path that is read: "", but in tests.
+ */
+void weftos_container_find(const char *root, weft_system *system);
+
+/*
+ * The part that looks at the control groups; `*control` is what of it says
+ * who has made them: see container.c. Allocates; no thread may be cancelled in
+ * it.
+ */
+struct weftos_groups {
+    weft_container container; /* WEFT_CONTAINER_NONE: they say nothing */
+    char fact[96];
+};
+void weftos_groups_find(const char *root, weft_system *system,
+                        struct weftos_groups *groups);
+
+/* One line of /proc/self/mountinfo, taken apart in place. */
+struct weftos_mount {
+    char *root;    /* what of its file system is mounted */
+    char *point;   /* where */
+    char *type;    /* of the file system */
+    char *options; /* its own ones */
+};
+
+/* Tells of each mount, in the order of the file, until `visit` says false. */
+typedef bool weftos_mount_visit(void *context,
+                                const struct weftos_mount *mount);
+void weftos_mounts_each(const char *root, weftos_mount_visit *visit,
+                        void *context);
+
+/* Whether one of the words of a list, between separators, is `word`. */
+bool weftos_list_has(const char *list, char separator, const char *word);
+
+#endif
