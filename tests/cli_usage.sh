@@ -100,6 +100,7 @@ check 'weft version prints it' grep -q -E '^weft [0-9]+\.[0-9]+\.[0-9]+$' \
     "$work/out"
 run doctor
 check 'weft doctor finds names usable' is "$code" 0
+check 'and what the system is' says out 'built for '
 if on_windows; then
     check 'and says where they are' says out 'names of pipes'
 else

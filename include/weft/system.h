@@ -143,8 +143,9 @@ WEFT_API weft_status weft_system_info(weft_system *system);
 /*
  * What this process may be kept from using more of: symbol, value, name, unit.
  *
- * ADDRESS_SPACE: all that is mapped. DATA: memory of its own that it may
- * write; on Windows what it has committed. RESIDENT: memory it has in RAM;
+ * ADDRESS_SPACE: all that is mapped; on macOS from 12 on, and no less than is
+ * mapped already. DATA: memory of its own that it may write; on Windows what it
+ * has committed; not on macOS. RESIDENT: memory it has in RAM;
  * no system enforces that, so it is always WEFT_ENOTSUP. CPU: user and system
  * time. FILES: descriptors, counted to the highest that is open. PROCESSES: of
  * this user; threads count on Linux, and root is exempt. FILE_SIZE: of a file
@@ -197,7 +198,7 @@ typedef struct weft_self {
     uint64_t stack_bytes;
     uint64_t handles;        /* open now, without those of this call */
     uint64_t handle_highest; /* the highest open descriptor, and 1 */
-    uint64_t threads;
+    uint64_t threads;        /* alive now; Windows does not tell it */
     /*
      * Bit R: the soft limit of resource R is known, or exceeded: more is used
      * than it allows, as when it was set below what was used already; of CPU
@@ -212,7 +213,11 @@ typedef struct weft_self {
  * Fills in what this process uses now. The peak is its own: on Linux it is
  * VmHWM of /proc, because getrusage() tells that of the process which has
  * started this one, if that was larger. The metric is the resident set on
- * Linux, the footprint on macOS, the working set on Windows.
+ * Linux, which counts it to some pages, the footprint on macOS, the working set
+ * on Windows.
+ *
+ * On Linux the figures of memory are in files: where no descriptor is free,
+ * they are absent.
  *
  * WEFT_OK; WEFT_EINVAL: NULL, or its size is not right; WEFT_ENOTSUP: this
  * system has no back end. Since 0.1.
@@ -311,14 +316,15 @@ WEFT_API int weft_path_executable(const char *name, char *text, size_t bytes);
  * - temp: $TMPDIR, else /tmp; on macOS without the variable the directory that
  *   the system keeps for the user; on Windows GetTempPath. Others may write
  *   there.
- * - runtime, which is this user's alone and ends with the session:
- *   $XDG_RUNTIME_DIR, else /run/user/UID if that is ours; on macOS the
+ * - runtime (not on Windows), which is this user's alone and ends with the
+ * session: $XDG_RUNTIME_DIR, else /run/user/UID if that is ours; on macOS the
  *   directory that the system keeps for the user (DARWIN_USER_DIR).
  *
  * A variable that is no absolute path is passed over. `*rule`, which may be
  * NULL, is set to the variable or rule that decided, a static string; no
- * directory is made, and none needs to exist. On macOS this may wait for a
- * process of the system.
+ * directory is made, and none needs to exist. Without the variable this may
+ * wait for a process of the system, or for the machine that keeps the users;
+ * on Windows it loads the shell's library, which stays.
  *
  * WEFT_ENOENT: there is none for this user. WEFT_ENOTSUP: this system has no
  * such directory. WEFT_EOS, WEFT_ENOMEM. Since 0.1.

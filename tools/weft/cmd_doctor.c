@@ -97,7 +97,48 @@ static const char *state_word(weft_feature_state state)
     }
 }
 
+static bool knows(const weft_system *system, uint32_t what)
+{
+    return (system->valid & what) == what;
+}
+
 /* ----------------------------------------------------------------- text --- */
+
+/* What limits this process to less than the machine has. */
+static void print_limits(const weft_system *system)
+{
+    if (knows(system, WEFT_SYSTEM_MEMORY_LIMIT) &&
+        system->memory_limit_bytes != WEFT_UNLIMITED) {
+        printf("memory limit: %llu bytes (%s)\n",
+               (unsigned long long)system->memory_limit_bytes,
+               system->memory_limit_source);
+    }
+    if (knows(system, WEFT_SYSTEM_CPU_QUOTA) &&
+        system->cpu_quota_milli != WEFT_UNLIMITED) {
+        printf("CPU quota: %.3f CPUs (%s)\n",
+               (double)system->cpu_quota_milli / 1000,
+               system->cpu_quota_source);
+    }
+}
+
+static void print_system(const weft_system *system)
+{
+    bool has_version = knows(system, WEFT_SYSTEM_VERSION);
+    bool has_kernel = knows(system, WEFT_SYSTEM_KERNEL);
+
+    printf("system: %s%s%s, built for %s\n", has_version ? system->version : "",
+           has_version ? ", " : "", has_kernel ? system->kernel : "unknown",
+           system->process);
+    if (system->emulated) {
+        printf("translated for %s%s%s\n", system->machine,
+               system->emulator[0] != '\0' ? " by " : "", system->emulator);
+    }
+    if (knows(system, WEFT_SYSTEM_CONTAINER)) {
+        printf("container: %s (%s)\n", weft_container_name(system->container),
+               system->container_fact);
+    }
+    print_limits(system);
+}
 
 static int widest_name(const weft_feature *features, size_t count)
 {
@@ -111,12 +152,13 @@ static int widest_name(const weft_feature *features, size_t count)
     return (int)width;
 }
 
-static void print_text(const names_report *names, const weft_feature *features,
-                       size_t count)
+static void print_text(const names_report *names, const weft_system *system,
+                       const weft_feature *features, size_t count)
 {
     int width = widest_name(features, count);
 
     printf("weft %s\n", weft_version());
+    print_system(system);
     printf("names live in %s (%s): %s\n\n", names->directory, names->source,
            names->usable ? "usable" : names->problem);
     printf("%-*s  %-9s  %s\n", width, "FEATURE", "STATE", "USE");
@@ -132,8 +174,58 @@ static void print_text(const names_report *names, const weft_feature *features,
 
 /* ----------------------------------------------------------------- JSON --- */
 
-static void print_json(const names_report *names, const weft_feature *features,
-                       size_t count)
+static void add_text(tool_json *json, const weft_system *system, uint32_t what,
+                     const char *key, const char *value)
+{
+    if (knows(system, what)) {
+        tool_json_text(json, key, value);
+    }
+}
+
+/* What is not limited has no member. */
+static void add_number(tool_json *json, const weft_system *system,
+                       uint32_t what, const char *key, uint64_t value)
+{
+    if (knows(system, what) && value != WEFT_UNLIMITED) {
+        tool_json_u64(json, key, value);
+    }
+}
+
+static void print_system_json(const weft_system *system)
+{
+    tool_json json;
+
+    tool_json_begin(&json, stdout);
+    add_text(&json, system, WEFT_SYSTEM_OS, "os", system->os);
+    add_text(&json, system, WEFT_SYSTEM_VERSION, "os_version", system->version);
+    add_text(&json, system, WEFT_SYSTEM_KERNEL, "kernel", system->kernel);
+    add_text(&json, system, WEFT_SYSTEM_MACHINE, "machine", system->machine);
+    tool_json_text(&json, "built_for", system->process);
+    if (knows(system, WEFT_SYSTEM_EMULATED)) {
+        tool_json_bool(&json, "emulated", system->emulated);
+    }
+    add_text(&json, system, WEFT_SYSTEM_CONTAINER, "container",
+             weft_container_name(system->container));
+    add_text(&json, system, WEFT_SYSTEM_CONTAINER, "container_fact",
+             system->container_fact);
+    add_number(&json, system, WEFT_SYSTEM_CPUS, "cpus", system->cpus);
+    add_number(&json, system, WEFT_SYSTEM_CPUS_USABLE, "cpus_usable",
+               system->cpus_usable);
+    add_number(&json, system, WEFT_SYSTEM_CPU_QUOTA, "cpu_quota_milli",
+               system->cpu_quota_milli);
+    add_number(&json, system, WEFT_SYSTEM_PAGE, "page_bytes",
+               system->page_bytes);
+    add_number(&json, system, WEFT_SYSTEM_LINE, "line_bytes",
+               system->line_bytes);
+    add_number(&json, system, WEFT_SYSTEM_MEMORY, "memory_bytes",
+               system->memory_bytes);
+    add_number(&json, system, WEFT_SYSTEM_MEMORY_LIMIT, "memory_limit_bytes",
+               system->memory_limit_bytes);
+    tool_json_end(&json);
+}
+
+static void print_json(const names_report *names, const weft_system *system,
+                       const weft_feature *features, size_t count)
 {
     tool_json json;
 
@@ -146,6 +238,7 @@ static void print_json(const names_report *names, const weft_feature *features,
         tool_json_text(&json, "names_problem", names->problem);
     }
     tool_json_end(&json);
+    print_system_json(system);
     for (size_t i = 0; i < count; i++) {
         tool_json_begin(&json, stdout);
         tool_json_text(&json, "feature", features[i].name);
@@ -161,6 +254,7 @@ int cmd_doctor(int argc, char **argv)
     doctor_values values = {false};
     tool_operands operands;
     names_report names;
+    weft_system system = {.size = sizeof(system)};
     weft_feature *features;
     size_t count = 0;
     int exit_code;
@@ -173,10 +267,11 @@ int cmd_doctor(int argc, char **argv)
         return TOOL_FAILED;
     }
     try_names(&names);
+    (void)weft_system_info(&system); /* it refuses wrong arguments alone */
     if (values.json) {
-        print_json(&names, features, count);
+        print_json(&names, &system, features, count);
     } else {
-        print_text(&names, features, count);
+        print_text(&names, &system, features, count);
     }
     free(features);
     return names.usable ? TOOL_OK : TOOL_FAILED;
