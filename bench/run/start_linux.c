@@ -79,8 +79,7 @@ static bool start_woven(void *context)
     return is_good;
 }
 
-/* ----------------------------------------------------------------- specs ---
- */
+/* ---------------------------------------------------------------- specs --- */
 
 static weft_process_spec *open_spec(void)
 {
@@ -113,8 +112,7 @@ static weft_process_spec *strict(void)
     return spec;
 }
 
-/* ---------------------------------------------------------------- figures ---
- */
+/* -------------------------------------------------------------- figures --- */
 
 struct way {
     const char *name;

@@ -25,8 +25,7 @@ struct weft_process {
     bool has_ended;
 };
 
-/* -------------------------------------------------------------- messages ---
- */
+/* ------------------------------------------------------------- messages --- */
 
 static weft_status say(weft_handle socket, uint32_t type, int64_t number,
                        uint32_t flags)
@@ -82,8 +81,7 @@ static weft_status hear(weft_handle socket, uint64_t deadline_ns,
                : wefti_fail(detail, WEFT_EPROTO, "understand the helper");
 }
 
-/* ----------------------------------------------------------------- start ---
- */
+/* ---------------------------------------------------------------- start --- */
 
 static weft_status start_helper(weft_process_spec *spec, weft_detail *detail)
 {
@@ -363,8 +361,7 @@ weft_status weft_process_spec_probe(weft_process_spec *spec,
     return WEFT_OK;
 }
 
-/* --------------------------------------------------------------- queries ---
- */
+/* -------------------------------------------------------------- queries --- */
 
 int64_t weft_process_pid(const weft_process *process)
 {

@@ -7,8 +7,7 @@
 
 #include "spec.h"
 
-/* ----------------------------------------------------------------- names ---
- */
+/* ---------------------------------------------------------------- names --- */
 
 static const char *const fence_names[] = {
 #define FENCE_NAME(symbol, value, name, unit) [value] = (name),
@@ -62,8 +61,7 @@ const char *weft_reason_name(weft_reason reason)
     return name_of(reason_names, COUNT_OF(reason_names), (int)reason);
 }
 
-/* ------------------------------------------------------------------ spec ---
- */
+/* ----------------------------------------------------------------- spec --- */
 
 weft_status weft_process_spec_open(weft_process_spec **out)
 {
@@ -152,8 +150,7 @@ static weft_status set_text(const weft_process_spec *spec, char **text,
     return WEFT_OK;
 }
 
-/* ---------------------------------------------------------------- fences ---
- */
+/* --------------------------------------------------------------- fences --- */
 
 static bool has_soft_value(weft_fence fence)
 {
@@ -290,8 +287,7 @@ weft_status weft_process_spec_sandbox(weft_process_spec *spec,
     return weft_process_spec_clean_environment(spec);
 }
 
-/* ----------------------------------------------------------- environment ---
- */
+/* ---------------------------------------------------------- environment --- */
 
 /* The length of the name in "NAME=value" or "NAME". */
 static size_t name_bytes(const char *variable)

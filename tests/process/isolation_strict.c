@@ -29,8 +29,7 @@
 
 #include "isolation.h"
 
-/* ------------------------------------------------------------ the inside ---
- */
+/* ----------------------------------------------------------- the inside --- */
 
 static const char *inside(const char *name)
 {
@@ -287,8 +286,7 @@ static void be_foreigner(void)
     _exit(0);
 }
 
-/* ----------------------------------------------------------- the outside ---
- */
+/* ---------------------------------------------------------- the outside --- */
 
 static int listen_at(int family, int type, const void *address, socklen_t bytes)
 {

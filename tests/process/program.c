@@ -61,8 +61,7 @@ static weft_process_result end_of(weft_process *process)
     return result;
 }
 
-/* ------------------------------------------------------------------ ends ---
- */
+/* ----------------------------------------------------------------- ends --- */
 
 static void check_ends(void)
 {
@@ -145,8 +144,7 @@ static void check_cancel(void)
     weft_process_spec_close(&spec);
 }
 
-/* ------------------------------------------------------------------ many ---
- */
+/* ----------------------------------------------------------------- many --- */
 
 static void check_many(void)
 {
@@ -259,8 +257,7 @@ static void check_streams(void)
     weft_process_spec_close(&spec);
 }
 
-/* --------------------------------------------------------------- channel ---
- */
+/* -------------------------------------------------------------- channel --- */
 
 static int echo(void)
 {
@@ -317,8 +314,7 @@ static void check_channel(void)
     weft_process_spec_close(&spec);
 }
 
-/* -------------------------------------------------------------- refusals ---
- */
+/* ------------------------------------------------------------- refusals --- */
 
 static void check_refusals(void)
 {
@@ -424,8 +420,7 @@ static void check_fork(void)
     weft_process_spec_close(&spec);
 }
 
-/* ----------------------------------------------------------------- usage ---
- */
+/* ---------------------------------------------------------------- usage --- */
 
 static void check_usage(void)
 {

@@ -3,14 +3,15 @@
  * run.h - what the parts of the helper share.
  *
  * The helper's main loop (run_helper.c) forks a supervisor for each program
- * that is to be started. A supervisor has one tree (run_tree.c), adopts its
- * orphans, and does all that is done for it: so a `struct run` is alone in its
- * process, and what it leaves open the exit closes.
+ * that is to be started. A supervisor has one tree (weftos_run_tree.c), adopts
+ * its orphans, and does all that is done for it: so a `struct run` is alone in
+ * its process, and what it leaves open the exit closes.
  *
  * Each part has two moments in a supervisor: it prepares before the leader is
  * there, and says in the report's rows what it will enforce and how; and it
  * acts while the tree runs. Some parts have a third one, in the leader before
- * it executes the program (run_child.c), where only system calls are made.
+ * it executes the program (weftos_run_child.c), where only system calls are
+ * made.
  */
 #ifndef WEFTOS_LINUX_RUN_H
 #define WEFTOS_LINUX_RUN_H
@@ -114,45 +115,42 @@ struct run {
     int populated; /* the group's cgroup.events, to be polled, or -1 */
 };
 
-/* ---------------------------------------------------------------- report ---
- */
+/* --------------------------------------------------------------- report --- */
 
 /* What the request asks of a fence; in a probe everything is tried. */
-bool run_is_asked(const struct run *run, weft_fence fence);
+bool weftos_run_is_asked(const struct run *run, weft_fence fence);
 
 /*
  * Fills in the row of a fence: what is enforced, by what, and why nothing
  * firmer; NULL for nothing to say. The values are those of the request.
  */
-void run_row(struct run *run, weft_fence fence, weft_level level,
-             const char *mechanism, const char *why_not);
+void weftos_run_row(struct run *run, weft_fence fence, weft_level level,
+                    const char *mechanism, const char *why_not);
 
-/* The row itself, to change more of it; filled in by run_row before. */
-weft_enforcement *run_row_of(struct run *run, weft_fence fence);
+/* The row itself, to change more of it; filled in by weftos_run_row before. */
+weft_enforcement *weftos_run_row_of(struct run *run, weft_fence fence);
 
 /* Adds a line to the evidence; what has no room is left out. */
 __attribute__((format(printf, 2, 3))) void
-run_evidence(struct run *run, const char *format, ...);
+weftos_run_evidence(struct run *run, const char *format, ...);
 
 /*
  * Tells the host that nothing was started, and why. Only the first call says
  * anything.
  */
-__attribute__((format(printf, 4, 5))) void run_refuse(struct run *run,
-                                                      weft_status status,
-                                                      int os_code,
-                                                      const char *format, ...);
+__attribute__((format(printf, 4, 5))) void
+weftos_run_refuse(struct run *run, weft_status status, int os_code,
+                  const char *format, ...);
 
 /*
  * Refuses if something required can't be enforced. False: it did.
  */
-bool run_check_rows(struct run *run);
+bool weftos_run_check_rows(struct run *run);
 
 /* The first reason of an end stays. */
-void run_set_reason(struct run *run, weft_reason reason);
+void weftos_run_set_reason(struct run *run, weft_reason reason);
 
-/* ----------------------------------------------------------------- child ---
- */
+/* ---------------------------------------------------------------- child --- */
 
 #define RUN_OPERATION_BYTES 160
 
@@ -165,29 +163,29 @@ struct run_failure {
 };
 
 /* In the new process: becomes the program, or says why not on `pipe`. */
-_Noreturn void run_child(struct run *run, int pipe);
+_Noreturn void weftos_run_child(struct run *run, int pipe);
 
 /* In the child: ends it, and says on `pipe` that this failed, by errno. */
-_Noreturn void run_child_fail(int pipe, int fence, const char *operation);
+_Noreturn void weftos_run_child_fail(int pipe, int fence,
+                                     const char *operation);
 
 /* In the child: something that the report has to say. */
 __attribute__((format(printf, 2, 3))) void
-run_child_note(int pipe, const char *format, ...);
+weftos_run_child_note(int pipe, const char *format, ...);
 
 /* Fills in the rows of the limits that each process of the tree inherits. */
-void run_child_rows(struct run *run);
+void weftos_run_child_rows(struct run *run);
 
-/* --------------------------------------------------------------- members ---
- */
+/* -------------------------------------------------------------- members --- */
 
 /*
  * Sends a signal to every process of the tree, those that are made meanwhile
  * included.
  */
-void run_signal_tree(struct run *run, int number);
+void weftos_run_signal_tree(struct run *run, int number);
 
 /* How many processes the tree has; -1: it can't be told. */
-int64_t run_count_members(struct run *run);
+int64_t weftos_run_count_members(struct run *run);
 
 /*
  * The processes of a tree, as one pass finds them. What it makes meanwhile, and
@@ -201,8 +199,9 @@ struct run_members {
     pid_t init;     /* of a pid namespace: ours, and none of the tree; or 0 */
     bool is_short;  /* of memory: some are missing */
 };
-void run_free_members(struct run_members *members);
-void run_list_members(const struct run *run, struct run_members *members);
+void weftos_run_free_members(struct run_members *members);
+void weftos_run_list_members(const struct run *run,
+                             struct run_members *members);
 
 /* What the processes of a tree that live have and use, by /proc. */
 struct run_sample {
@@ -214,50 +213,49 @@ struct run_sample {
 };
 
 /* False: not all of them could be looked at, for want of memory. */
-bool run_sample(struct run *run, struct run_sample *sum);
+bool weftos_run_sample(struct run *run, struct run_sample *sum);
 
 /*
  * What they have in memory and swap that is no file's; what several share
  * counts once. That takes the kernel milliseconds if it is much.
  */
-uint64_t run_sample_memory(struct run *run);
+uint64_t weftos_run_sample_memory(struct run *run);
 
 /*
  * In the helper: kills the children that are none of the `count` processes of
  * `keep`, and all below them. False: there are none.
  */
-bool run_kill_strays(const pid_t *keep, size_t count);
+bool weftos_run_kill_strays(const pid_t *keep, size_t count);
 
-/* ---------------------------------------------------------------- groups ---
- */
+/* --------------------------------------------------------------- groups --- */
 
 /*
  * Makes the leader's process, in the v2 group if there is one: as fork, with
  * more flags. Where the caller has memory in common with the supervisor
  * (CLONE_PARENT), too.
  */
-pid_t run_clone(struct run *run, unsigned long flags);
+pid_t weftos_run_clone(struct run *run, unsigned long flags);
 
 /* In the leader: enters those groups that it was not born in. */
-bool run_enter_groups(const struct run *run);
+bool weftos_run_enter_groups(const struct run *run);
 
 /* Whether one write kills the tree's whole group. */
-bool run_can_kill_group(const struct run *run);
+bool weftos_run_can_kill_group(const struct run *run);
 
 /* Kills it. False: there is none, or nobody in it. */
-bool run_kill_group(struct run *run);
+bool weftos_run_kill_group(struct run *run);
 
 /* Whether someone is in it: 1 or 0; -1: it can't be told. */
-int run_group_populated(const struct run *run);
+int weftos_run_group_populated(const struct run *run);
 
 /* Removes the empty groups of supervisors that have died. */
-void run_groups_tidy(struct run *run);
+void weftos_run_groups_tidy(struct run *run);
 
 /* Removes the tree's own. */
-void run_groups_end(struct run *run);
+void weftos_run_groups_end(struct run *run);
 
 /* In the helper: kills and removes the groups of a supervisor that died. */
-void run_groups_end_of(pid_t supervisor);
+void weftos_run_groups_end_of(pid_t supervisor);
 
 /* ---------------------------------------------------------------- limits ---
  *
@@ -266,137 +264,137 @@ void run_groups_end_of(pid_t supervisor);
  * the tree has ended.
  */
 
-void run_memory_prepare(struct run *run);
-void run_memory_start(struct run *run);
-void run_memory_look(struct run *run);
-void run_memory_usage(struct run *run, weft_usage *usage);
+void weftos_run_memory_prepare(struct run *run);
+void weftos_run_memory_start(struct run *run);
+void weftos_run_memory_look(struct run *run);
+void weftos_run_memory_usage(struct run *run, weft_usage *usage);
 
-void run_cpu_prepare(struct run *run);
-void run_cpu_start(struct run *run);
-void run_cpu_look(struct run *run);
-void run_cpu_end(struct run *run);
-void run_cpu_usage(struct run *run, weft_usage *usage);
+void weftos_run_cpu_prepare(struct run *run);
+void weftos_run_cpu_start(struct run *run);
+void weftos_run_cpu_look(struct run *run);
+void weftos_run_cpu_end(struct run *run);
+void weftos_run_cpu_usage(struct run *run, weft_usage *usage);
 
-void run_tasks_prepare(struct run *run);
-void run_tasks_start(struct run *run);
-void run_tasks_look(struct run *run);
-void run_tasks_end(struct run *run);
-void run_tasks_usage(struct run *run, weft_usage *usage);
+void weftos_run_tasks_prepare(struct run *run);
+void weftos_run_tasks_start(struct run *run);
+void weftos_run_tasks_look(struct run *run);
+void weftos_run_tasks_end(struct run *run);
+void weftos_run_tasks_usage(struct run *run, weft_usage *usage);
 
 /* Of all three, and TREE_KILL. */
-void run_limits_prepare(struct run *run);
-void run_limits_start(struct run *run);
-void run_limits_look(struct run *run);
-void run_limits_end(struct run *run);
-uint64_t run_limits_next(const struct run *run);
-void run_limits_usage(struct run *run, weft_usage *usage);
+void weftos_run_limits_prepare(struct run *run);
+void weftos_run_limits_start(struct run *run);
+void weftos_run_limits_look(struct run *run);
+void weftos_run_limits_end(struct run *run);
+uint64_t weftos_run_limits_next(const struct run *run);
+void weftos_run_limits_usage(struct run *run, weft_usage *usage);
 
 /* What wakes a supervisor besides: so many descriptors to poll. */
 #define RUN_LIMITS_POLLS 2
 struct pollfd;
-void run_limits_poll(struct run *run, struct pollfd *polls);
+void weftos_run_limits_poll(struct run *run, struct pollfd *polls);
 
 /*
  * In the leader: sets the limits that stand behind those of the tree. False:
  * `*operation` has failed, which is for `*fence`.
  */
-bool run_limits_child(const struct run *run, const char **operation,
-                      int *fence);
+bool weftos_run_limits_child(const struct run *run, const char **operation,
+                             int *fence);
 
-/* ---------------------------------------------------------------- output ---
- */
+/* --------------------------------------------------------------- output --- */
 
-void run_pump_rows(struct run *run);
+void weftos_run_pump_rows(struct run *run);
 
 /* Before and after the leader's start. False: it was refused. */
-bool run_pump_prepare(struct run *run);
-bool run_pump_start(struct run *run);
+bool weftos_run_pump_prepare(struct run *run);
+bool weftos_run_pump_start(struct run *run);
 
-/* Ready when run_pump_check has something to do; -1: never. */
-int run_pump_event(const struct run *run);
+/* Ready when weftos_run_pump_check has something to do; -1: never. */
+int weftos_run_pump_event(const struct run *run);
 
 /* Looks for limits that were reached, and when to look again. */
-void run_pump_check(struct run *run, uint64_t now);
-uint64_t run_pump_next(const struct run *run);
+void weftos_run_pump_check(struct run *run, uint64_t now);
+uint64_t weftos_run_pump_next(const struct run *run);
 
 /* After the tree's end: waits until all was passed on, and fills in usage. */
-void run_pump_finish(struct run *run);
+void weftos_run_pump_finish(struct run *run);
 
-/* ------------------------------------------------------------- isolation ---
- */
+/* ------------------------------------------------------------ isolation --- */
 
 /* In the helper: makes room for what its supervisors find out. */
-void run_isolate_begin(void);
+void weftos_run_isolate_begin(void);
 
 /*
  * Plans what isolates, with all that the kernel may have, and fills in the
  * rows, which are true when the leader has started. False: it has refused.
  */
-bool run_isolate_prepare(struct run *run);
+bool weftos_run_isolate_prepare(struct run *run);
 
 /*
- * Makes the leader in its namespaces, in place of run_clone: it runs run_child.
- * False: `*failure` says why not.
+ * Makes the leader in its namespaces, in place of weftos_run_clone: it runs
+ * weftos_run_child. False: `*failure` says why not.
  */
-bool run_isolate_start(struct run *run, int pipe, struct run_failure *failure);
+bool weftos_run_isolate_start(struct run *run, int pipe,
+                              struct run_failure *failure);
 
 /*
  * After a start that has failed: finds out what works here, and plans anew
  * with that. False: it all works, so the failure is another one's; or it has
  * refused.
  */
-bool run_isolate_again(struct run *run);
+bool weftos_run_isolate_again(struct run *run);
 
 /* In the leader: what it sees. */
-void run_isolate_view(struct run *run, int pipe);
+void weftos_run_isolate_view(struct run *run, int pipe);
 
 /* In the leader: what it may do; the last thing before the program. */
-void run_isolate_confine(struct run *run, int pipe);
+void weftos_run_isolate_confine(struct run *run, int pipe);
 
 /* The leader's parent as it sees it. */
-pid_t run_isolate_parent(const struct run *run);
+pid_t weftos_run_isolate_parent(const struct run *run);
 
 /* In the leader: why there may be no such program inside; NULL: no reason. */
-const char *run_isolate_absence(const struct run *run, const char *program);
+const char *weftos_run_isolate_absence(const struct run *run,
+                                       const char *program);
 
 /* "TMPDIR=...", or NULL. */
-char *run_isolate_temp(const struct run *run);
+char *weftos_run_isolate_temp(const struct run *run);
 
 /*
  * Ends all processes of the pid namespace at once. False: there is none, and
  * nothing was done.
  */
-bool run_isolate_kill(struct run *run);
+bool weftos_run_isolate_kill(struct run *run);
 
 /* After a start that has failed: nobody is left of it. */
-void run_isolate_undo(struct run *run);
+void weftos_run_isolate_undo(struct run *run);
 
 /* The init of the pid namespace is no process of the tree; 0: none. */
-pid_t run_isolate_init(const struct run *run);
+pid_t weftos_run_isolate_init(const struct run *run);
 
 /* A child was reaped. */
-void run_isolate_reaped(struct run *run, pid_t pid);
+void weftos_run_isolate_reaped(struct run *run, pid_t pid);
 
 /* The leader died of a signal: if that was the filter, it is said so. */
-void run_isolate_explain(struct run *run, int number);
+void weftos_run_isolate_explain(struct run *run, int number);
 
-/* ------------------------------------------------------------------ tree ---
- */
+/* ----------------------------------------------------------------- tree --- */
 
 /*
  * A limit is reached: the soft value (SIGTERM, once), or the hard one: SIGTERM
  * and SIGKILL after the grace time, or SIGKILL at once.
  */
-void run_soft_limit(struct run *run, weft_fence fence);
-void run_hard_limit(struct run *run, weft_fence fence, weft_reason reason);
+void weftos_run_soft_limit(struct run *run, weft_fence fence);
+void weftos_run_hard_limit(struct run *run, weft_fence fence,
+                           weft_reason reason);
 
 /* Ends the tree at once. */
-void run_kill(struct run *run);
+void weftos_run_kill(struct run *run);
 
 /* From here on the ends of children are told by a descriptor. */
-int run_open_ends(void);
+int weftos_run_open_ends(void);
 
 /* A supervisor's work, to the end; returns its exit code. */
-int run_tree(struct run *run);
+int weftos_run_tree(struct run *run);
 
 #endif

@@ -34,26 +34,27 @@ static const struct limit {
 
 #define LIMIT_COUNT (sizeof(limits) / sizeof(limits[0]))
 
-void run_child_rows(struct run *run)
+void weftos_run_child_rows(struct run *run)
 {
     for (size_t i = 0; i < LIMIT_COUNT; i++) {
         struct rlimit now = {0, 0};
         uint64_t asked = run->request->fences[limits[i].fence].hard;
 
-        if (!run_is_asked(run, limits[i].fence)) {
+        if (!weftos_run_is_asked(run, limits[i].fence)) {
             continue;
         }
         (void)getrlimit((__rlimit_resource_t)limits[i].resource, &now);
-        run_row(run, limits[i].fence, WEFT_LEVEL_PROCESS, limits[i].mechanism,
-                "the kernel has no such limit for a tree");
+        weftos_run_row(run, limits[i].fence, WEFT_LEVEL_PROCESS,
+                       limits[i].mechanism,
+                       "the kernel has no such limit for a tree");
         if (asked > now.rlim_max) {
             /* Firmer than asked for; what is in force is said. */
-            run_row_of(run, limits[i].fence)->applied = now.rlim_max;
+            weftos_run_row_of(run, limits[i].fence)->applied = now.rlim_max;
         }
     }
 }
 
-_Noreturn void run_child_fail(int pipe, int fence, const char *operation)
+_Noreturn void weftos_run_child_fail(int pipe, int fence, const char *operation)
 {
     struct run_failure failure = {.os_code = errno, .fence = fence};
 
@@ -63,7 +64,7 @@ _Noreturn void run_child_fail(int pipe, int fence, const char *operation)
     _exit(125);
 }
 
-void run_child_note(int pipe, const char *format, ...)
+void weftos_run_child_note(int pipe, const char *format, ...)
 {
     struct run_failure note = {.fence = -1};
     va_list arguments;
@@ -93,11 +94,12 @@ static void set_limits(const struct run *run, int pipe)
         }
         limit.rlim_cur = limit.rlim_max;
         if (setrlimit(resource, &limit) != 0) {
-            run_child_fail(pipe, (int)limits[i].fence, limits[i].mechanism);
+            weftos_run_child_fail(pipe, (int)limits[i].fence,
+                                  limits[i].mechanism);
         }
     }
-    if (!run_limits_child(run, &operation, &fence)) {
-        run_child_fail(pipe, fence, operation);
+    if (!weftos_run_limits_child(run, &operation, &fence)) {
+        weftos_run_child_fail(pipe, fence, operation);
     }
 }
 
@@ -108,7 +110,7 @@ static int place_handles(const struct run *run, int pipe)
     int high = fcntl(pipe, F_DUPFD_CLOEXEC, CHANNEL_FD + 1);
 
     if (high < 0) {
-        run_child_fail(pipe, -1, "copy a descriptor");
+        weftos_run_child_fail(pipe, -1, "copy a descriptor");
     }
     for (int i = 0; i < 4; i++) {
         int handle =
@@ -121,13 +123,13 @@ static int place_handles(const struct run *run, int pipe)
         from[i] =
             handle < 0 ? -1 : fcntl(handle, F_DUPFD_CLOEXEC, CHANNEL_FD + 1);
         if (from[i] < 0 && (i < 3 || handle >= 0)) {
-            run_child_fail(high, -1,
-                           i < 3 ? "open a standard stream" : "the channel");
+            weftos_run_child_fail(
+                high, -1, i < 3 ? "open a standard stream" : "the channel");
         }
     }
     for (int i = 0; i < 4; i++) {
         if (from[i] >= 0 && dup2(from[i], i) < 0) {
-            run_child_fail(high, -1, "place a descriptor");
+            weftos_run_child_fail(high, -1, "place a descriptor");
         }
     }
     return high;
@@ -154,7 +156,7 @@ static void become_user(const struct run *run, int pipe)
     }
     if (setgroups(0, NULL) != 0 || setresgid(gid, gid, gid) != 0 ||
         setresuid(uid, uid, uid) != 0) {
-        run_child_fail(pipe, -1, "become another user");
+        weftos_run_child_fail(pipe, -1, "become another user");
     }
     /* Changing the user clears it. */
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -166,7 +168,7 @@ static void set_cpus(const struct run *run, int pipe)
         sched_setaffinity(
             0, sizeof(run->request->cpus),
             (const cpu_set_t *)(const void *)run->request->cpus) != 0) {
-        run_child_fail(pipe, -1, "run on these CPUs");
+        weftos_run_child_fail(pipe, -1, "run on these CPUs");
     }
 }
 
@@ -190,7 +192,7 @@ static char **strings_at(const struct run *run, uint64_t offset, uint32_t count,
     char *text = (char *)(uintptr_t)run->request + offset;
 
     if (list == NULL) {
-        run_child_fail(pipe, -1, "allocate the arguments");
+        weftos_run_child_fail(pipe, -1, "allocate the arguments");
     }
     for (uint32_t i = 0; i < count; i++) {
         list[i] = text;
@@ -229,13 +231,13 @@ static void execute(const struct run *run, int pipe)
     if (run->handles[WEFTI_RUN_CHANNEL] >= 0) {
         variables[count++] = channel;
     }
-    if (run_isolate_temp(run) != NULL) {
-        set_variable(variables, count, run_isolate_temp(run));
+    if (weftos_run_isolate_temp(run) != NULL) {
+        set_variable(variables, count, weftos_run_isolate_temp(run));
     }
     environ = variables;
     (void)execvp(arguments[0], arguments);
     failure.os_code = errno;
-    absence = run_isolate_absence(run, arguments[0]);
+    absence = weftos_run_isolate_absence(run, arguments[0]);
     if (failure.os_code == ENOENT && absence != NULL) {
         (void)snprintf(failure.operation, sizeof(failure.operation), "%s",
                        absence);
@@ -243,27 +245,27 @@ static void execute(const struct run *run, int pipe)
     (void)!write(pipe, &failure, sizeof(failure));
 }
 
-_Noreturn void run_child(struct run *run, int pipe)
+_Noreturn void weftos_run_child(struct run *run, int pipe)
 {
     /* The supervisor may have died before the kernel could be told. */
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 ||
-        getppid() != run_isolate_parent(run)) {
+        getppid() != weftos_run_isolate_parent(run)) {
         _exit(125);
     }
     reset_signals();
-    if (!run_enter_groups(run)) {
-        run_child_fail(pipe, -1, "enter the control group");
+    if (!weftos_run_enter_groups(run)) {
+        weftos_run_child_fail(pipe, -1, "enter the control group");
     }
     if (fchdir(run->handles[WEFTI_RUN_DIRECTORY]) != 0) {
-        run_child_fail(pipe, -1, "enter the working directory");
+        weftos_run_child_fail(pipe, -1, "enter the working directory");
     }
     pipe = place_handles(run, pipe);
     close_the_rest(run, pipe);
     set_cpus(run, pipe);
-    run_isolate_view(run, pipe);
+    weftos_run_isolate_view(run, pipe);
     set_limits(run, pipe);
     become_user(run, pipe);
-    run_isolate_confine(run, pipe);
+    weftos_run_isolate_confine(run, pipe);
     execute(run, pipe);
     _exit(125);
 }

@@ -45,8 +45,7 @@ static const char *const methods[] = {
     "perf task-clock, inherited",
 };
 
-/* ------------------------------------------------------------------- read ---
- */
+/* ----------------------------------------------------------------- read --- */
 
 static uint64_t time_ns(struct timeval time)
 {
@@ -110,7 +109,7 @@ static bool read_source(struct run *run, struct cpu_times *times)
         return true;
     case RUN_CPU_REAPED:
     default:
-        (void)run_sample(run, &sum);
+        (void)weftos_run_sample(run, &sum);
         times->total = reaped_ns(run) + sum.cpu_ns;
         return true;
     }
@@ -140,7 +139,7 @@ static uint64_t used_ns(struct run *run)
     return read_times(run, &times) ? times.total : run->cpu.last_ns;
 }
 
-void run_cpu_usage(struct run *run, weft_usage *usage)
+void weftos_run_cpu_usage(struct run *run, weft_usage *usage)
 {
     struct cpu_times times = {0, 0, 0};
 
@@ -166,13 +165,12 @@ void run_cpu_usage(struct run *run, weft_usage *usage)
     }
 }
 
-/* ---------------------------------------------------------------- prepare ---
- */
+/* -------------------------------------------------------------- prepare --- */
 
 static bool open_in_group(struct run *run, enum run_tier tier,
                           enum run_cpu_source source, const char *name)
 {
-    int directory = run_group_make(run, tier);
+    int directory = weftos_run_group_make(run, tier);
 
     if (directory < 0) {
         return false;
@@ -215,10 +213,10 @@ static bool open_counter(struct run *run)
     return true;
 }
 
-void run_cpu_prepare(struct run *run)
+void weftos_run_cpu_prepare(struct run *run)
 {
     const struct wefti_run_fence *asked = &run->request->fences[WEFT_FENCE_CPU];
-    bool is_asked = run_is_asked(run, WEFT_FENCE_CPU);
+    bool is_asked = weftos_run_is_asked(run, WEFT_FENCE_CPU);
     bool is_counted =
         (is_asked || run->has_found_groups) &&
         (open_in_group(run, RUN_UNIFIED, RUN_CPU_UNIFIED, "cpu.stat") ||
@@ -251,15 +249,14 @@ void run_cpu_prepare(struct run *run)
     (void)snprintf(mechanism, sizeof(mechanism), "%s%s, RLIMIT_CPU",
                    methods[run->cpu.source],
                    is_counted && has_counter ? ", perf task-clock" : "");
-    run_row(run, WEFT_FENCE_CPU, WEFT_LEVEL_MONITORED, mechanism,
-            "the kernel has no such limit for a tree");
-    row = run_row_of(run, WEFT_FENCE_CPU);
+    weftos_run_row(run, WEFT_FENCE_CPU, WEFT_LEVEL_MONITORED, mechanism,
+                   "the kernel has no such limit for a tree");
+    row = weftos_run_row_of(run, WEFT_FENCE_CPU);
     row->granularity = (has_counter ? PAUSE_MIN_NS : TICK_NS) * run->cpu.cpus;
     row->blind_ns = IDLE_MAX_NS;
 }
 
-/* ------------------------------------------------------------------- look ---
- */
+/* ----------------------------------------------------------------- look --- */
 
 static void set_next_look(struct run *run, uint64_t used)
 {
@@ -288,7 +285,7 @@ static void set_next_look(struct run *run, uint64_t used)
  * Many that burn make whoever wakes up wait for a turn, and burn meanwhile.
  * Only root may come before them; nothing is lost if that is refused.
  */
-void run_cpu_start(struct run *run)
+void weftos_run_cpu_start(struct run *run)
 {
     if (run->cpu.hard != WEFT_FOREVER) {
         (void)setpriority(PRIO_PROCESS, 0, -20);
@@ -303,14 +300,14 @@ static bool is_over(struct run *run, uint64_t used)
     if (used < run->cpu.hard) {
         return false;
     }
-    run_evidence(run, "%s: %" PRIu64 " ns of %" PRIu64,
-                 methods[run->cpu.source], used, run->cpu.hard);
+    weftos_run_evidence(run, "%s: %" PRIu64 " ns of %" PRIu64,
+                        methods[run->cpu.source], used, run->cpu.hard);
     run->cpu.hard = WEFT_FOREVER;
     run->cpu.soft = WEFT_FOREVER;
     return true;
 }
 
-void run_cpu_look(struct run *run)
+void weftos_run_cpu_look(struct run *run)
 {
     uint64_t used;
 
@@ -319,16 +316,16 @@ void run_cpu_look(struct run *run)
     }
     used = used_ns(run);
     if (is_over(run, used)) {
-        run_hard_limit(run, WEFT_FENCE_CPU, WEFT_REASON_CPU);
+        weftos_run_hard_limit(run, WEFT_FENCE_CPU, WEFT_REASON_CPU);
     } else if (used >= run->cpu.soft) {
         run->cpu.soft = WEFT_FOREVER;
-        run_soft_limit(run, WEFT_FENCE_CPU);
+        weftos_run_soft_limit(run, WEFT_FENCE_CPU);
     }
     set_next_look(run, used);
     run->cpu.last_ns = used;
 }
 
-void run_cpu_end(struct run *run)
+void weftos_run_cpu_end(struct run *run)
 {
     if (run->cpu.hard != WEFT_FOREVER && is_over(run, used_ns(run))) {
         run->report->exceeded |= 1u << WEFT_FENCE_CPU;

@@ -306,7 +306,7 @@ static bool write_filter(struct writer *writer, const struct rule *rules,
     return !writer->overflows;
 }
 
-bool run_filter_works(const char **why_not)
+bool weftos_run_filter_works(const char **why_not)
 {
     uint32_t action = SECCOMP_RET_KILL_PROCESS;
 
@@ -320,7 +320,7 @@ bool run_filter_works(const char **why_not)
     return *why_not == NULL;
 }
 
-void run_filter_enter(struct run *run, int pipe)
+void weftos_run_filter_enter(struct run *run, int pipe)
 {
     const struct run_isolation *isolation = run->isolation;
     struct writer writer = {.has_network = !isolation->filters_network};
@@ -341,6 +341,6 @@ void run_filter_enter(struct run *run, int pipe)
     }
     if (!fits ||
         syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) != 0) {
-        run_child_fail(pipe, (int)fence, "filter system calls");
+        weftos_run_child_fail(pipe, (int)fence, "filter system calls");
     }
 }

@@ -30,10 +30,9 @@
 
 #define NAMES_MAX 100 /* tries, where others of the name are not ours */
 
-/* ------------------------------------------------------------------ files ---
- */
+/* ---------------------------------------------------------------- files --- */
 
-int run_file_write(int directory, const char *name, const char *text)
+int weftos_run_file_write(int directory, const char *name, const char *text)
 {
     int file = openat(directory, name, O_WRONLY | O_CLOEXEC);
     int code;
@@ -46,7 +45,8 @@ int run_file_write(int directory, const char *name, const char *text)
     return code;
 }
 
-bool run_file_read(int directory, const char *name, char *text, size_t room)
+bool weftos_run_file_read(int directory, const char *name, char *text,
+                          size_t room)
 {
     int file = openat(directory, name, O_RDONLY | O_CLOEXEC);
     ssize_t bytes;
@@ -72,22 +72,22 @@ static bool parse_number(const char *text, uint64_t *number)
     return sscanf(text, "%" SCNu64, number) == 1;
 }
 
-bool run_file_number(int directory, const char *name, uint64_t *number)
+bool weftos_run_file_number(int directory, const char *name, uint64_t *number)
 {
     char text[64];
 
-    return run_file_read(directory, name, text, sizeof(text)) &&
+    return weftos_run_file_read(directory, name, text, sizeof(text)) &&
            parse_number(text, number);
 }
 
-bool run_file_value(int directory, const char *name, const char *key,
-                    uint64_t *number)
+bool weftos_run_file_value(int directory, const char *name, const char *key,
+                           uint64_t *number)
 {
     char text[4096];
     size_t length = strlen(key);
     const char *line = text;
 
-    if (!run_file_read(directory, name, text, sizeof(text))) {
+    if (!weftos_run_file_read(directory, name, text, sizeof(text))) {
         return false;
     }
     while (line != NULL) {
@@ -100,14 +100,13 @@ bool run_file_value(int directory, const char *name, const char *key,
     return false;
 }
 
-/* ------------------------------------------------------------------- make ---
- */
+/* ----------------------------------------------------------------- make --- */
 
 static struct run_group *groups_of(struct run *run)
 {
     if (!run->has_found_groups) {
         run->has_found_groups = true;
-        run_groups_find(run->groups);
+        weftos_run_groups_find(run->groups);
     }
     return run->groups;
 }
@@ -138,7 +137,7 @@ static int hold(const struct run_group *group)
     return directory;
 }
 
-int run_group_make(struct run *run, enum run_tier tier)
+int weftos_run_group_make(struct run *run, enum run_tier tier)
 {
     struct run_group *group = &groups_of(run)[tier];
 
@@ -183,17 +182,19 @@ static const char *enable(const struct run_group *own, const char *controller)
     if (own->parent < 0) {
         return own->why_not;
     }
-    if (!run_file_read(own->parent, "cgroup.controllers", text, sizeof(text)) ||
-        !run_has_word(text, controller, " \n")) {
+    if (!weftos_run_file_read(own->parent, "cgroup.controllers", text,
+                              sizeof(text)) ||
+        !weftos_run_has_word(text, controller, " \n")) {
         return "no such controller";
     }
-    if (run_file_read(own->parent, "cgroup.subtree_control", text,
-                      sizeof(text)) &&
-        run_has_word(text, controller, " \n")) {
+    if (weftos_run_file_read(own->parent, "cgroup.subtree_control", text,
+                             sizeof(text)) &&
+        weftos_run_has_word(text, controller, " \n")) {
         return NULL;
     }
     (void)snprintf(text, sizeof(text), "+%s", controller);
-    switch (run_file_write(own->parent, "cgroup.subtree_control", text)) {
+    switch (
+        weftos_run_file_write(own->parent, "cgroup.subtree_control", text)) {
     case 0:
         return NULL;
     case EBUSY: /* of the rule that only leaves have processes */
@@ -203,15 +204,15 @@ static const char *enable(const struct run_group *own, const char *controller)
     }
 }
 
-int run_group_with(struct run *run, const char *controller, enum run_tier v1,
-                   bool *is_unified, char *why_not)
+int weftos_run_group_with(struct run *run, const char *controller,
+                          enum run_tier v1, bool *is_unified, char *why_not)
 {
     struct run_group *groups = groups_of(run);
     const char *missing = enable(&groups[RUN_UNIFIED], controller);
     int directory;
 
     *is_unified = missing == NULL;
-    directory = run_group_make(run, *is_unified ? RUN_UNIFIED : v1);
+    directory = weftos_run_group_make(run, *is_unified ? RUN_UNIFIED : v1);
     if (missing == NULL) {
         missing = groups[RUN_UNIFIED].why_not;
     }
@@ -222,8 +223,7 @@ int run_group_with(struct run *run, const char *controller, enum run_tier v1,
     return directory;
 }
 
-/* ------------------------------------------------------------------ enter ---
- */
+/* ---------------------------------------------------------------- enter --- */
 
 /*
  * A fork; glibc's own work for one is for threads and locks, of which a
@@ -242,7 +242,7 @@ static pid_t clone_into(int directory, unsigned long flags)
     return (pid_t)syscall(SYS_clone3, &arguments, sizeof(arguments));
 }
 
-pid_t run_clone(struct run *run, unsigned long flags)
+pid_t weftos_run_clone(struct run *run, unsigned long flags)
 {
     struct run_group *own = &run->groups[RUN_UNIFIED];
     bool has_group = run->has_found_groups && own->directory >= 0;
@@ -251,17 +251,17 @@ pid_t run_clone(struct run *run, unsigned long flags)
     if (child >= 0) {
         return child;
     }
-    if (has_group) {
+    if (has_group && own->entry < 0) {
         own->entry =
             openat(own->directory, "cgroup.procs", O_WRONLY | O_CLOEXEC);
-        if (own->entry < 0) {
-            return -1;
-        }
+    }
+    if (has_group && own->entry < 0) {
+        return -1;
     }
     return (pid_t)syscall(SYS_clone, flags | SIGCHLD, 0L, 0L, 0L, 0L);
 }
 
-bool run_enter_groups(const struct run *run)
+bool weftos_run_enter_groups(const struct run *run)
 {
     for (int i = 0; run->has_found_groups && i < RUN_TIERS; i++) {
         /* "0" is the process that writes. */
@@ -273,37 +273,36 @@ bool run_enter_groups(const struct run *run)
     return true;
 }
 
-/* -------------------------------------------------------------------- end ---
- */
+/* ------------------------------------------------------------------ end --- */
 
 static int unified_of(const struct run *run)
 {
     return run->has_found_groups ? run->groups[RUN_UNIFIED].directory : -1;
 }
 
-bool run_can_kill_group(const struct run *run)
+bool weftos_run_can_kill_group(const struct run *run)
 {
     int directory = unified_of(run);
 
     return directory >= 0 && faccessat(directory, "cgroup.kill", W_OK, 0) == 0;
 }
 
-int run_group_populated(const struct run *run)
+int weftos_run_group_populated(const struct run *run)
 {
     uint64_t populated;
     int directory = unified_of(run);
 
-    if (directory < 0 ||
-        !run_file_value(directory, "cgroup.events", "populated", &populated)) {
+    if (directory < 0 || !weftos_run_file_value(directory, "cgroup.events",
+                                                "populated", &populated)) {
         return -1;
     }
     return populated != 0;
 }
 
-bool run_kill_group(struct run *run)
+bool weftos_run_kill_group(struct run *run)
 {
-    return run_group_populated(run) == 1 &&
-           run_file_write(unified_of(run), "cgroup.kill", "1") == 0;
+    return weftos_run_group_populated(run) == 1 &&
+           weftos_run_file_write(unified_of(run), "cgroup.kill", "1") == 0;
 }
 
 static bool is_of_dead(const char *name, pid_t supervisor)
@@ -330,7 +329,7 @@ static void remove_left(int parent, const char *name, bool kills)
 
     if (directory >= 0 && flock(directory, LOCK_EX | LOCK_NB) == 0) {
         if (kills) {
-            (void)run_file_write(directory, "cgroup.kill", "1");
+            (void)weftos_run_file_write(directory, "cgroup.kill", "1");
         }
         (void)unlinkat(parent, name, AT_REMOVEDIR);
     }
@@ -363,14 +362,14 @@ static void remove_all_left(const struct run_group *groups, pid_t supervisor)
     }
 }
 
-void run_groups_tidy(struct run *run)
+void weftos_run_groups_tidy(struct run *run)
 {
     if (run->has_found_groups) {
         remove_all_left(run->groups, 0);
     }
 }
 
-void run_groups_end(struct run *run)
+void weftos_run_groups_end(struct run *run)
 {
     for (int i = 0; run->has_found_groups && i < RUN_TIERS; i++) {
         struct run_group *group = &run->groups[i];
@@ -383,11 +382,11 @@ void run_groups_end(struct run *run)
     }
 }
 
-void run_groups_end_of(pid_t supervisor)
+void weftos_run_groups_end_of(pid_t supervisor)
 {
     struct run_group groups[RUN_TIERS];
 
-    run_groups_find(groups);
+    weftos_run_groups_find(groups);
     remove_all_left(groups, supervisor);
     for (int i = 0; i < RUN_TIERS; i++) {
         if (groups[i].parent >= 0) {

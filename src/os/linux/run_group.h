@@ -14,26 +14,28 @@
 #define RUN_ROOT_VARIABLE "WEFT_CGROUP_ROOT"
 
 /* Finds where groups can be made; what the fields held before is lost. */
-void run_groups_find(struct run_group *groups);
+void weftos_run_groups_find(struct run_group *groups);
 
 /* Whether a list has a word; `between` has the characters between words. */
-bool run_has_word(const char *list, const char *word, const char *between);
+bool weftos_run_has_word(const char *list, const char *word,
+                         const char *between);
 
 /* -------------------------------------------------------------------- files
  */
 
 /* Writes a file of a group; 0 or the error. */
-int run_file_write(int directory, const char *name, const char *text);
+int weftos_run_file_write(int directory, const char *name, const char *text);
 
 /* Reads a file of a group, terminated. False: it has none. */
-bool run_file_read(int directory, const char *name, char *text, size_t room);
+bool weftos_run_file_read(int directory, const char *name, char *text,
+                          size_t room);
 
 /* The number that is all of a file; "max" is UINT64_MAX. */
-bool run_file_number(int directory, const char *name, uint64_t *number);
+bool weftos_run_file_number(int directory, const char *name, uint64_t *number);
 
 /* The number after a key, at the start of a line of a file. */
-bool run_file_value(int directory, const char *name, const char *key,
-                    uint64_t *number);
+bool weftos_run_file_value(int directory, const char *name, const char *key,
+                           uint64_t *number);
 
 /* ------------------------------------------------------------------- groups
  */
@@ -42,13 +44,13 @@ bool run_file_value(int directory, const char *name, const char *key,
  * Makes the tree's group of a tier, if it has none yet. Its directory, or -1:
  * the tier's why_not says why.
  */
-int run_group_make(struct run *run, enum run_tier tier);
+int weftos_run_group_make(struct run *run, enum run_tier tier);
 
 /*
  * The group that has a controller: v2's, if it can have it, or v1's. -1: there
  * is none, and `why_not`, of 96 bytes, says why.
  */
-int run_group_with(struct run *run, const char *controller, enum run_tier v1,
-                   bool *is_unified, char *why_not);
+int weftos_run_group_with(struct run *run, const char *controller,
+                          enum run_tier v1, bool *is_unified, char *why_not);
 
 #endif

@@ -22,7 +22,8 @@
 static const char *const controllers[RUN_TIERS] = {"", "memory", "pids",
                                                    "cpuacct"};
 
-bool run_has_word(const char *list, const char *word, const char *between)
+bool weftos_run_has_word(const char *list, const char *word,
+                         const char *between)
 {
     size_t length = strlen(word);
 
@@ -56,7 +57,7 @@ static void note_membership(struct memberships *own, char *line)
     *path++ = '\0';
     path[strcspn(path, "\n")] = '\0';
     for (int i = 0; i < RUN_TIERS; i++) {
-        if (run_has_word(names + 1, controllers[i], ",")) {
+        if (weftos_run_has_word(names + 1, controllers[i], ",")) {
             (void)snprintf(own->paths[i], sizeof(own->paths[i]), "%s", path);
         }
     }
@@ -122,10 +123,11 @@ static void note_mount(struct run_group *groups, const struct memberships *own,
     unescape(root);
     unescape(place);
     for (int i = 0; i < RUN_TIERS; i++) {
-        bool is_it = i == RUN_UNIFIED
-                         ? strcmp(type, "cgroup2") == 0
-                         : strcmp(type, "cgroup") == 0 &&
-                               run_has_word(options, controllers[i], ",");
+        bool is_it =
+            i == RUN_UNIFIED
+                ? strcmp(type, "cgroup2") == 0
+                : strcmp(type, "cgroup") == 0 &&
+                      weftos_run_has_word(options, controllers[i], ",");
 
         if (is_it && groups[i].parent < 0 && own->paths[i][0] != '\0') {
             open_parent(&groups[i], own->paths[i], root, place);
@@ -156,7 +158,7 @@ static void find_all(struct run_group *groups)
     free(line);
 }
 
-void run_groups_find(struct run_group *groups)
+void weftos_run_groups_find(struct run_group *groups)
 {
     const char *given = getenv(RUN_ROOT_VARIABLE);
 

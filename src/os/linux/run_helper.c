@@ -18,6 +18,7 @@
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,8 +34,7 @@
 
 #define HELPER_FD 3 /* where the helper has its socket */
 
-/* ----------------------------------------------------------------- start ---
- */
+/* ---------------------------------------------------------------- start --- */
 
 /* Beside the library or program that this code is in, as it is installed. */
 static bool beside(const char *more, char *path, size_t room)
@@ -77,23 +77,6 @@ static const char *find_helper(char *path, size_t room)
     return WEFT_HELPER_PATH;
 }
 
-/*
- * In a process that shares the host's memory: no more than system calls. The
- * socket becomes descriptor 3, which is not closed over exec; 0 to 2 stay.
- */
-static void become_helper(const char *path, int socket, char *root)
-{
-    char *const arguments[] = {"weft-helper", NULL};
-    char *const environment[] = {root, NULL};
-
-    if (socket == HELPER_FD ? fcntl(socket, F_SETFD, 0) < 0
-                            : dup2(socket, HELPER_FD) < 0) {
-        return;
-    }
-    (void)syscall(SYS_close_range, HELPER_FD + 1, ~0U, 0);
-    (void)execve(path, arguments, environment);
-}
-
 /* A process of its own with the default actions, and no signal blocked. */
 static void reset_signals(void)
 {
@@ -108,31 +91,59 @@ static void reset_signals(void)
 }
 
 /*
- * vfork's child shares our memory until it is gone, and `*cause` with it. The
- * process between is made by clone: __WCLONE alone waits for it, so that no
- * other thread's wait takes it. It has a stack of its own, as it must not
- * return into ours.
+ * What the process between works with. It is made by clone: __WCLONE alone
+ * waits for it, so that no other thread's wait takes it. It has a stack of its
+ * own, as it must not return into ours, and shares our memory for the moment
+ * that it lives, and `cause` with it.
  */
 struct start {
     const char *path;
     int socket;
     int cause;
     char *root; /* where groups are made, for the environment; may be NULL */
+    posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
 };
 
-static int start_between(void *context)
+/*
+ * The socket becomes descriptor 3, which is not closed over exec; 0 to 2 stay,
+ * and no signal is blocked.
+ */
+static int prepare_spawn(struct start *start)
+{
+    sigset_t none;
+    int cause = posix_spawn_file_actions_init(&start->actions);
+
+    if (cause != 0) {
+        return cause;
+    }
+    cause = posix_spawnattr_init(&start->attributes);
+    if (cause != 0) {
+        (void)posix_spawn_file_actions_destroy(&start->actions);
+        return cause;
+    }
+    (void)sigemptyset(&none);
+    cause = posix_spawn_file_actions_adddup2(&start->actions, start->socket,
+                                             HELPER_FD);
+    if (cause == 0) {
+        cause = posix_spawnattr_setsigmask(&start->attributes, &none);
+    }
+    if (cause == 0) {
+        cause = posix_spawnattr_setflags(&start->attributes,
+                                         POSIX_SPAWN_SETSIGMASK);
+    }
+    return cause;
+}
+
+static int spawn_between(void *context)
 {
     struct start *start = context;
-    pid_t child = vfork();
+    char *const arguments[] = {"weft-helper", NULL};
+    char *const environment[] = {start->root, NULL};
+    pid_t child;
 
-    if (child == 0) {
-        become_helper(start->path, start->socket, start->root);
-        start->cause = errno;
-        _exit(127);
-    }
-    if (child < 0) {
-        start->cause = errno;
-    }
+    start->cause = posix_spawn(&child, start->path, &start->actions,
+                               &start->attributes, arguments, environment);
     _exit(0);
 }
 
@@ -148,7 +159,6 @@ static int fork_between(void *context)
             dup3(start->socket, HELPER_FD, O_CLOEXEC) < 0) {
             _exit(127);
         }
-        (void)syscall(SYS_close_range, HELPER_FD + 1, ~0U, 0);
         code = weftos_helper_main(HELPER_FD);
         _exit(code);
     }
@@ -198,9 +208,18 @@ weft_status weftos_helper_start(const char *path, bool forks,
                                   given) < (int)sizeof(root)) {
         start.root = root;
     }
-    between =
-        forks ? clone_between(fork_between, 0, &start)
-              : clone_between(start_between, CLONE_VM | CLONE_VFORK, &start);
+    if (forks) {
+        between = clone_between(fork_between, 0, &start);
+    } else {
+        start.cause = prepare_spawn(&start);
+        if (start.cause != 0) {
+            return weftos_fail(detail, weftos_errno_status(start.cause),
+                               start.cause, "prepare weft-helper");
+        }
+        between = clone_between(spawn_between, CLONE_VM | CLONE_VFORK, &start);
+        (void)posix_spawnattr_destroy(&start.attributes);
+        (void)posix_spawn_file_actions_destroy(&start.actions);
+    }
     if (between < 0) {
         return weftos_fail_errno(detail, "clone");
     }
@@ -214,8 +233,7 @@ weft_status weftos_helper_start(const char *path, bool forks,
     return WEFT_OK;
 }
 
-/* ------------------------------------------------------------- main loop ---
- */
+/* ------------------------------------------------------------ main loop --- */
 
 /* Puts the handles of a start where its flags say. False: they don't match. */
 static bool unpack(const struct wefti_run_message *message,
@@ -272,7 +290,7 @@ static int supervise(struct run *run, uint64_t request_bytes, int host)
         run->report_handle = (int)object;
         run->report_bytes = bytes;
         run->host = host;
-        return run_tree(run);
+        return weftos_run_tree(run);
     }
     message.number = status;
     (void)snprintf(message.text, sizeof(message.text), "%s",
@@ -322,7 +340,7 @@ static void reap_all(struct supervisors *all)
             all->pids[i] = all->pids[--all->count];
             if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
                 if (all->killed != 0) {
-                    run_groups_end_of(all->killed);
+                    weftos_run_groups_end_of(all->killed);
                 }
                 all->killed = pid;
             }
@@ -330,9 +348,9 @@ static void reap_all(struct supervisors *all)
         }
     }
     if (all->killed != 0) {
-        bool is_left = run_kill_strays(all->pids, all->count);
+        bool is_left = weftos_run_kill_strays(all->pids, all->count);
 
-        run_groups_end_of(all->killed);
+        weftos_run_groups_end_of(all->killed);
         if (!is_left) {
             all->killed = 0;
         }
@@ -407,15 +425,18 @@ static weft_status wait_for_host(weft_handle socket, int host, int ends,
 int weftos_helper_main(weft_handle socket)
 {
     struct supervisors all = {.count = 0};
-    int ends = run_open_ends();
     weftos_received received = {.handle_count = 0};
+    int ends;
     int host = -1;
     weft_status status;
 
+    /* What the host has open without knowing better is not for programs. */
+    (void)syscall(SYS_close_range, (unsigned)socket + 1, ~0U, 0);
+    ends = weftos_run_open_ends();
     (void)prctl(PR_SET_NAME, "weft-helper");
     (void)fcntl((int)socket, F_SETFD, FD_CLOEXEC);
     ignore_signals();
-    run_isolate_begin();
+    weftos_run_isolate_begin();
     (void)weftos_get_facts(); /* once for all supervisors */
     status = ends < 0 || prctl(PR_SET_CHILD_SUBREAPER, 1) != 0
                  ? WEFT_EOS

@@ -4,8 +4,8 @@
  *
  * A start goes ahead as if all that a kernel may have worked. If it does not,
  * nothing has run yet, and a throw-away child tries one thing after the other
- * (run_probe.c). With what it finds there is another plan, and so it is for the
- * helper's later starts.
+ * (weftos_run_probe.c). With what it finds there is another plan, and so it is
+ * for the helper's later starts.
  *
  * The leader gets its namespaces from a process between, which shares the
  * supervisor's memory for the moment that it lives:
@@ -44,8 +44,7 @@
 
 #include "run_isolate.h"
 
-/* -------------------------------------------------------------------- plan ---
- */
+/* ----------------------------------------------------------------- plan --- */
 
 /* Room for a reason in a row. */
 struct reason {
@@ -58,11 +57,12 @@ static struct reason reason_of(const struct run_findings *found,
     struct reason reason = {""};
     /* Without a user namespace there is none of the others. */
     enum run_facility first =
-        run_has(found, PROBE_USER) || facility == PROBE_USER ? facility
-                                                             : PROBE_USER;
+        weftos_run_has(found, PROBE_USER) || facility == PROBE_USER
+            ? facility
+            : PROBE_USER;
 
     (void)snprintf(reason.text, sizeof(reason.text), "%s: %s: %s",
-                   run_facility_names[first], found->of[first].step,
+                   weftos_run_facility_names[first], found->of[first].step,
                    strerror(found->of[first].cause));
     return reason;
 }
@@ -73,30 +73,33 @@ static void refuse_row(struct run *run, weft_fence fence,
 {
     struct reason reason = reason_of(found, facility);
 
-    run_row(run, fence, WEFT_LEVEL_UNSUPPORTED, NULL, reason.text);
+    weftos_run_row(run, fence, WEFT_LEVEL_UNSUPPORTED, NULL, reason.text);
 }
 
 static void plan_pids(struct run *run, const struct run_findings *found)
 {
     struct run_isolation *isolation = run->isolation;
 
-    if (!run_is_asked(run, WEFT_FENCE_PIDS)) {
+    if (!weftos_run_is_asked(run, WEFT_FENCE_PIDS)) {
         return;
     }
-    if (!run_has(found, PROBE_PIDS) || !run_has(found, PROBE_MOUNTS)) {
+    if (!weftos_run_has(found, PROBE_PIDS) ||
+        !weftos_run_has(found, PROBE_MOUNTS)) {
         refuse_row(run, WEFT_FENCE_PIDS, found,
-                   run_has(found, PROBE_PIDS) ? PROBE_MOUNTS : PROBE_PIDS);
+                   weftos_run_has(found, PROBE_PIDS) ? PROBE_MOUNTS
+                                                     : PROBE_PIDS);
         return;
     }
     isolation->has_pid_namespace = true;
     isolation->has_mounts = true;
-    isolation->has_proc = run_has(found, PROBE_PROC);
-    run_row(run, WEFT_FENCE_PIDS, WEFT_LEVEL_TREE,
-            isolation->has_proc ? "pid namespace"
-                                : "pid namespace, an empty /proc",
-            NULL);
-    isolation->tree_kill = *run_row_of(run, WEFT_FENCE_TREE_KILL);
-    run_row(run, WEFT_FENCE_TREE_KILL, WEFT_LEVEL_TREE, "pid namespace", NULL);
+    isolation->has_proc = weftos_run_has(found, PROBE_PROC);
+    weftos_run_row(run, WEFT_FENCE_PIDS, WEFT_LEVEL_TREE,
+                   isolation->has_proc ? "pid namespace"
+                                       : "pid namespace, an empty /proc",
+                   NULL);
+    isolation->tree_kill = *weftos_run_row_of(run, WEFT_FENCE_TREE_KILL);
+    weftos_run_row(run, WEFT_FENCE_TREE_KILL, WEFT_LEVEL_TREE, "pid namespace",
+                   NULL);
 }
 
 static void plan_network(struct run *run, const struct run_findings *found)
@@ -104,17 +107,17 @@ static void plan_network(struct run *run, const struct run_findings *found)
     struct reason reason = reason_of(found, PROBE_NETWORK);
     const char *no_filter;
 
-    if (!run_is_asked(run, WEFT_FENCE_NETWORK)) {
+    if (!weftos_run_is_asked(run, WEFT_FENCE_NETWORK)) {
         return;
     }
-    if (run_has(found, PROBE_NETWORK)) {
+    if (weftos_run_has(found, PROBE_NETWORK)) {
         run->isolation->namespaces |= CLONE_NEWNET;
-        run_row(run, WEFT_FENCE_NETWORK, WEFT_LEVEL_TREE, "network namespace",
-                NULL);
-    } else if (run_filter_works(&no_filter)) {
+        weftos_run_row(run, WEFT_FENCE_NETWORK, WEFT_LEVEL_TREE,
+                       "network namespace", NULL);
+    } else if (weftos_run_filter_works(&no_filter)) {
         run->isolation->filters_network = true;
-        run_row(run, WEFT_FENCE_NETWORK, WEFT_LEVEL_PROCESS,
-                "system call filter", reason.text);
+        weftos_run_row(run, WEFT_FENCE_NETWORK, WEFT_LEVEL_PROCESS,
+                       "system call filter", reason.text);
     } else {
         refuse_row(run, WEFT_FENCE_NETWORK, found, PROBE_NETWORK);
     }
@@ -126,27 +129,29 @@ static void plan_ipc(struct run *run, const struct run_findings *found)
     struct run_isolation *isolation = run->isolation;
     bool has_network = (isolation->namespaces & CLONE_NEWNET) != 0;
 
-    if (!run_is_asked(run, WEFT_FENCE_IPC)) {
+    if (!weftos_run_is_asked(run, WEFT_FENCE_IPC)) {
         return;
     }
-    if (!run_has(found, PROBE_IPC)) {
+    if (!weftos_run_has(found, PROBE_IPC)) {
         refuse_row(run, WEFT_FENCE_IPC, found, PROBE_IPC);
         return;
     }
-    if (!has_network && run_landlock_abi() < LANDLOCK_SOCKETS) {
-        run_row(run, WEFT_FENCE_IPC, WEFT_LEVEL_UNSUPPORTED, NULL,
-                "abstract Unix sockets: no network namespace, and an old or "
-                "no Landlock");
+    if (!has_network && weftos_run_landlock_abi() < LANDLOCK_SOCKETS) {
+        weftos_run_row(
+            run, WEFT_FENCE_IPC, WEFT_LEVEL_UNSUPPORTED, NULL,
+            "abstract Unix sockets: no network namespace, and an old or "
+            "no Landlock");
         return;
     }
     isolation->namespaces |= CLONE_NEWIPC;
     isolation->landlocks_sockets = !has_network;
     isolation->has_mounts =
-        isolation->has_mounts || run_has(found, PROBE_MOUNTS);
-    run_row(run, WEFT_FENCE_IPC, WEFT_LEVEL_TREE,
-            has_network ? "IPC and network namespace"
-                        : "IPC namespace, Landlock scope",
-            run_has(found, PROBE_MOUNTS) ? NULL : "/dev/shm is the host's");
+        isolation->has_mounts || weftos_run_has(found, PROBE_MOUNTS);
+    weftos_run_row(
+        run, WEFT_FENCE_IPC, WEFT_LEVEL_TREE,
+        has_network ? "IPC and network namespace"
+                    : "IPC namespace, Landlock scope",
+        weftos_run_has(found, PROBE_MOUNTS) ? NULL : "/dev/shm is the host's");
 }
 
 static bool has_rule(const struct run *run, bool hides)
@@ -167,29 +172,30 @@ static bool has_rule(const struct run *run, bool hides)
 static void plan_paths(struct run *run, const struct run_findings *found)
 {
     struct run_isolation *isolation = run->isolation;
-    bool has_landlock = run_landlock_abi() >= LANDLOCK_FILES;
+    bool has_landlock = weftos_run_landlock_abi() >= LANDLOCK_FILES;
     struct reason reason = reason_of(found, PROBE_MOUNTS);
 
-    if (!run_is_asked(run, WEFT_FENCE_PATHS)) {
+    if (!weftos_run_is_asked(run, WEFT_FENCE_PATHS)) {
         return;
     }
     isolation->sees_paths = true;
-    isolation->has_root = run_has(found, PROBE_MOUNTS) && has_rule(run, false);
+    isolation->has_root =
+        weftos_run_has(found, PROBE_MOUNTS) && has_rule(run, false);
     isolation->landlocks_paths = has_landlock && has_rule(run, false);
-    if (run_has(found, PROBE_MOUNTS)) {
+    if (weftos_run_has(found, PROBE_MOUNTS)) {
         isolation->has_mounts = true;
-        run_row(run, WEFT_FENCE_PATHS, WEFT_LEVEL_TREE,
-                isolation->landlocks_paths ? "mount namespace, Landlock"
-                                           : "mount namespace",
-                NULL);
+        weftos_run_row(run, WEFT_FENCE_PATHS, WEFT_LEVEL_TREE,
+                       isolation->landlocks_paths ? "mount namespace, Landlock"
+                                                  : "mount namespace",
+                       NULL);
     } else if (has_landlock && !has_rule(run, true)) {
         /* Names, attributes and sockets are not Landlock's affair. */
         (void)snprintf(reason.text, sizeof(reason.text),
                        "only contents: %s: %s",
-                       run_facility_names[PROBE_MOUNTS],
+                       weftos_run_facility_names[PROBE_MOUNTS],
                        strerror(found->of[PROBE_MOUNTS].cause));
-        run_row(run, WEFT_FENCE_PATHS, WEFT_LEVEL_PROCESS, "Landlock",
-                reason.text);
+        weftos_run_row(run, WEFT_FENCE_PATHS, WEFT_LEVEL_PROCESS, "Landlock",
+                       reason.text);
     } else {
         isolation->sees_paths = false;
         isolation->landlocks_paths = false;
@@ -199,37 +205,39 @@ static void plan_paths(struct run *run, const struct run_findings *found)
 
 static void plan_temp(struct run *run, const struct run_findings *found)
 {
-    if (!run_is_asked(run, WEFT_FENCE_TEMP)) {
+    if (!weftos_run_is_asked(run, WEFT_FENCE_TEMP)) {
         return;
     }
-    if (!run_has(found, PROBE_MOUNTS)) {
+    if (!weftos_run_has(found, PROBE_MOUNTS)) {
         refuse_row(run, WEFT_FENCE_TEMP, found, PROBE_MOUNTS);
         return;
     }
     run->isolation->has_mounts = true;
     run->isolation->has_temp = true;
-    run_row(run, WEFT_FENCE_TEMP, WEFT_LEVEL_TREE, "tmpfs at /tmp", NULL);
+    weftos_run_row(run, WEFT_FENCE_TEMP, WEFT_LEVEL_TREE, "tmpfs at /tmp",
+                   NULL);
 }
 
 static void plan_calls(struct run *run)
 {
     const char *why_not;
 
-    if (!run_is_asked(run, WEFT_FENCE_CALLS)) {
+    if (!weftos_run_is_asked(run, WEFT_FENCE_CALLS)) {
         return;
     }
-    run->isolation->filters_calls = run_filter_works(&why_not);
-    run_row(run, WEFT_FENCE_CALLS,
-            why_not == NULL ? WEFT_LEVEL_PROCESS : WEFT_LEVEL_UNSUPPORTED,
-            why_not == NULL ? "system call filter" : NULL, why_not);
+    run->isolation->filters_calls = weftos_run_filter_works(&why_not);
+    weftos_run_row(run, WEFT_FENCE_CALLS,
+                   why_not == NULL ? WEFT_LEVEL_PROCESS
+                                   : WEFT_LEVEL_UNSUPPORTED,
+                   why_not == NULL ? "system call filter" : NULL, why_not);
 }
 
 static void plan_privileges(struct run *run)
 {
-    if (run_is_asked(run, WEFT_FENCE_PRIVILEGES)) {
+    if (weftos_run_is_asked(run, WEFT_FENCE_PRIVILEGES)) {
         run->isolation->drops_rights = true;
-        run_row(run, WEFT_FENCE_PRIVILEGES, WEFT_LEVEL_PROCESS,
-                "no_new_privs, no capabilities", NULL);
+        weftos_run_row(run, WEFT_FENCE_PRIVILEGES, WEFT_LEVEL_PROCESS,
+                       "no_new_privs, no capabilities", NULL);
     }
 }
 
@@ -238,7 +246,7 @@ static bool choose_way(const struct run *run, bool probes,
                        struct run_findings *found)
 {
     void (*look)(struct run_findings *, bool) =
-        probes ? run_probe : run_probe_recall;
+        probes ? weftos_run_probe : weftos_run_probe_recall;
     struct run_findings other;
 
     if ((run->request->flags & WEFTI_RUN_HAS_USER) != 0) {
@@ -246,9 +254,9 @@ static bool choose_way(const struct run *run, bool probes,
         return false;
     }
     look(found, true);
-    if (!run_has(found, PROBE_USER) && geteuid() == 0) {
+    if (!weftos_run_has(found, PROBE_USER) && geteuid() == 0) {
         look(&other, false);
-        if (run_has(&other, PROBE_MOUNTS)) {
+        if (weftos_run_has(&other, PROBE_MOUNTS)) {
             memcpy(found->of, other.of, sizeof(found->of));
             return false;
         }
@@ -259,7 +267,7 @@ static bool choose_way(const struct run *run, bool probes,
 static bool is_any_asked(const struct run *run)
 {
     for (int i = WEFT_FENCE_PRIVILEGES; i <= WEFT_FENCE_TEMP; i++) {
-        if (run_is_asked(run, (weft_fence)i)) {
+        if (weftos_run_is_asked(run, (weft_fence)i)) {
             return true;
         }
     }
@@ -291,10 +299,10 @@ static bool plan(struct run *run, bool probes)
         isolation.drops_rights = true;
         isolation.namespaces |= has_user ? CLONE_NEWUSER : 0;
     }
-    return run_paths_prepare(run);
+    return weftos_run_paths_prepare(run);
 }
 
-bool run_isolate_prepare(struct run *run)
+bool weftos_run_isolate_prepare(struct run *run)
 {
     if (!is_any_asked(run)) {
         return true;
@@ -302,17 +310,17 @@ bool run_isolate_prepare(struct run *run)
     return plan(run, (run->request->flags & WEFTI_RUN_PROBE) != 0);
 }
 
-bool run_isolate_again(struct run *run)
+bool weftos_run_isolate_again(struct run *run)
 {
     struct run_isolation *before = run->isolation;
-    weft_enforcement *row = run_row_of(run, WEFT_FENCE_TREE_KILL);
+    weft_enforcement *row = weftos_run_row_of(run, WEFT_FENCE_TREE_KILL);
     struct run_findings found;
 
     if (before == NULL || before->is_probed) {
         return false;
     }
     (void)choose_way(run, true, &found);
-    if (run_has_all(&found)) {
+    if (weftos_run_has_all(&found)) {
         return false;
     }
     if (before->has_pid_namespace) {
@@ -321,8 +329,7 @@ bool run_isolate_again(struct run *run)
     return plan(run, true);
 }
 
-/* ------------------------------------------------------------------- start ---
- */
+/* ---------------------------------------------------------------- start --- */
 
 #define BETWEEN_STACK_BYTES ((size_t)512 * 1024)
 
@@ -383,9 +390,9 @@ static int start_between(void *context)
     pid_t pid;
 
     if ((isolation->namespaces & CLONE_NEWUSER) != 0) {
-        between->cause =
-            run_probe_write_maps(between->run->isolation->uid,
-                                 between->run->isolation->gid, &between->step);
+        between->cause = weftos_run_probe_write_maps(
+            between->run->isolation->uid, between->run->isolation->gid,
+            &between->step);
     }
     if (between->cause == 0 && isolation->has_pid_namespace) {
         between->step = "pid namespace";
@@ -415,9 +422,9 @@ static int start_between(void *context)
         isolation->init = pid;
     }
     between->step = "fork";
-    pid = run_clone(between->run, CLONE_PARENT);
+    pid = weftos_run_clone(between->run, CLONE_PARENT);
     if (pid == 0) {
-        run_child(between->run, between->pipe);
+        weftos_run_child(between->run, between->pipe);
     }
     between->cause = pid < 0 ? errno : 0;
     between->run->leader = pid;
@@ -439,7 +446,8 @@ static bool open_life(struct run_isolation *isolation)
     return true;
 }
 
-bool run_isolate_start(struct run *run, int pipe, struct run_failure *failure)
+bool weftos_run_isolate_start(struct run *run, int pipe,
+                              struct run_failure *failure)
 {
     struct run_isolation *isolation = run->isolation;
     struct between between = {.run = run, .pipe = pipe, .step = "namespaces"};
@@ -478,8 +486,7 @@ bool run_isolate_start(struct run *run, int pipe, struct run_failure *failure)
     return true;
 }
 
-/* ------------------------------------------------------------- the leader ---
- */
+/* ----------------------------------------------------------- the leader --- */
 
 /* While the leader still has the right to. */
 static void drop_bounds(void)
@@ -497,27 +504,27 @@ static void drop_rights(int pipe)
 
     (void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
     if (syscall(SYS_capset, &header, none) != 0) {
-        run_child_fail(pipe, WEFT_FENCE_PRIVILEGES, "drop capabilities");
+        weftos_run_child_fail(pipe, WEFT_FENCE_PRIVILEGES, "drop capabilities");
     }
 }
 
-void run_isolate_view(struct run *run, int pipe)
+void weftos_run_isolate_view(struct run *run, int pipe)
 {
     if (run->isolation == NULL) {
         return;
     }
-    run_paths_enter(run, pipe);
+    weftos_run_paths_enter(run, pipe);
     /* Landlock and the filter rely on it. */
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
-        run_child_fail(pipe, WEFT_FENCE_PRIVILEGES, "set no_new_privs");
+        weftos_run_child_fail(pipe, WEFT_FENCE_PRIVILEGES, "set no_new_privs");
     }
-    run_landlock_enter(run, pipe);
+    weftos_run_landlock_enter(run, pipe);
     if (run->isolation->drops_rights) {
         drop_bounds();
     }
 }
 
-void run_isolate_confine(struct run *run, int pipe)
+void weftos_run_isolate_confine(struct run *run, int pipe)
 {
     if (run->isolation == NULL) {
         return;
@@ -525,10 +532,10 @@ void run_isolate_confine(struct run *run, int pipe)
     if (run->isolation->drops_rights) {
         drop_rights(pipe);
     }
-    run_filter_enter(run, pipe);
+    weftos_run_filter_enter(run, pipe);
 }
 
-pid_t run_isolate_parent(const struct run *run)
+pid_t weftos_run_isolate_parent(const struct run *run)
 {
     bool is_outside =
         run->isolation != NULL && run->isolation->has_pid_namespace;
@@ -536,7 +543,8 @@ pid_t run_isolate_parent(const struct run *run)
     return is_outside ? 0 : run->supervisor;
 }
 
-const char *run_isolate_absence(const struct run *run, const char *program)
+const char *weftos_run_isolate_absence(const struct run *run,
+                                       const char *program)
 {
     if (run->isolation != NULL && run->isolation->has_root) {
         return "find it, or its loader, among the paths that are allowed";
@@ -547,22 +555,21 @@ const char *run_isolate_absence(const struct run *run, const char *program)
                : NULL;
 }
 
-char *run_isolate_temp(const struct run *run)
+char *weftos_run_isolate_temp(const struct run *run)
 {
     static char temp[] = "TMPDIR=/tmp";
 
     return run->isolation != NULL && run->isolation->has_temp ? temp : NULL;
 }
 
-/* --------------------------------------------------------------------- end ---
- */
+/* ------------------------------------------------------------------ end --- */
 
-pid_t run_isolate_init(const struct run *run)
+pid_t weftos_run_isolate_init(const struct run *run)
 {
     return run->isolation != NULL ? run->isolation->init : 0;
 }
 
-bool run_isolate_kill(struct run *run)
+bool weftos_run_isolate_kill(struct run *run)
 {
     struct run_isolation *isolation = run->isolation;
 
@@ -577,9 +584,9 @@ bool run_isolate_kill(struct run *run)
     return true;
 }
 
-void run_isolate_undo(struct run *run)
+void weftos_run_isolate_undo(struct run *run)
 {
-    pid_t init = run_isolate_init(run);
+    pid_t init = weftos_run_isolate_init(run);
 
     if (init != 0) {
         (void)kill(init, SIGKILL);
@@ -601,18 +608,19 @@ void run_isolate_undo(struct run *run)
     }
 }
 
-void run_isolate_reaped(struct run *run, pid_t pid)
+void weftos_run_isolate_reaped(struct run *run, pid_t pid)
 {
     if (run->isolation != NULL && run->isolation->init == pid) {
         run->isolation->init = 0;
     }
 }
 
-void run_isolate_explain(struct run *run, int number)
+void weftos_run_isolate_explain(struct run *run, int number)
 {
     if (number == SIGSYS && run->isolation != NULL &&
         (run->isolation->filters_calls || run->isolation->filters_network)) {
-        run_evidence(run, "system call filter: a call of another machine's");
-        run_set_reason(run, WEFT_REASON_VIOLATION);
+        weftos_run_evidence(run,
+                            "system call filter: a call of another machine's");
+        weftos_run_set_reason(run, WEFT_REASON_VIOLATION);
     }
 }

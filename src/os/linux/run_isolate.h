@@ -76,7 +76,8 @@ struct run_isolation {
  * returns 0 or an errno, and names what failed in `*step`.
  */
 
-/* -------------------------------------------------------- run_probe.c ---- */
+/* -------------------------------------------------------- weftos_run_probe.c
+ * ---- */
 
 enum run_facility {
     PROBE_USER,
@@ -88,7 +89,7 @@ enum run_facility {
     PROBE_FACILITIES
 };
 
-extern const char *const run_facility_names[PROBE_FACILITIES];
+extern const char *const weftos_run_facility_names[PROBE_FACILITIES];
 
 /* What of them works, with a user namespace or without. */
 struct run_findings {
@@ -99,36 +100,37 @@ struct run_findings {
     } of[PROBE_FACILITIES];
 };
 
-bool run_has(const struct run_findings *found, enum run_facility facility);
-bool run_has_all(const struct run_findings *found);
+bool weftos_run_has(const struct run_findings *found,
+                    enum run_facility facility);
+bool weftos_run_has_all(const struct run_findings *found);
 
 /* What is known already; else as if all worked. */
-void run_probe_recall(struct run_findings *found, bool with_user);
+void weftos_run_probe_recall(struct run_findings *found, bool with_user);
 
 /* Tries all, and lets later starts know. */
-void run_probe(struct run_findings *found, bool with_user);
+void weftos_run_probe(struct run_findings *found, bool with_user);
 
 /* In a new user namespace: it has this user and group, and no others. */
-int run_probe_write_maps(uid_t uid, gid_t gid, const char **step);
+int weftos_run_probe_write_maps(uid_t uid, gid_t gid, const char **step);
 
 /* -------------------------------------------------------- run_rules.c ---- */
 
 /* Resolves the rules. False: it has refused. */
-bool run_paths_prepare(struct run *run);
+bool weftos_run_paths_prepare(struct run *run);
 
 /* -------------------------------------------------------- run_paths.c ---- */
 
 /* Is the root a copy of the host's? It is the first rule, once sorted. */
-bool run_paths_has_host_root(const struct run_isolation *isolation);
+bool weftos_run_paths_has_host_root(const struct run_isolation *isolation);
 
 /* In a namespace of its own: can a view be made there? */
-int run_paths_probe(const char **step);
+int weftos_run_paths_probe(const char **step);
 
 /* Likewise, in a pid namespace of its own: can /proc be mounted? */
-int run_paths_probe_proc(const char **step);
+int weftos_run_paths_probe_proc(const char **step);
 
 /* In the leader: makes the view and enters it. */
-void run_paths_enter(struct run *run, int pipe);
+void weftos_run_paths_enter(struct run *run, int pipe);
 
 /* ----------------------------------------------------- run_landlock.c ---- */
 
@@ -136,17 +138,17 @@ void run_paths_enter(struct run *run, int pipe);
 #define LANDLOCK_SOCKETS 6 /* and abstract Unix sockets */
 
 /* The ABI that the kernel has; 0: none. */
-int run_landlock_abi(void);
+int weftos_run_landlock_abi(void);
 
 /* In the leader, inside the view. */
-void run_landlock_enter(struct run *run, int pipe);
+void weftos_run_landlock_enter(struct run *run, int pipe);
 
 /* ------------------------------------------------------- run_filter.c ---- */
 
 /* Whether there is a filter for this machine; why not, if not. */
-bool run_filter_works(const char **why_not);
+bool weftos_run_filter_works(const char **why_not);
 
 /* In the leader: the last thing before the program. */
-void run_filter_enter(struct run *run, int pipe);
+void weftos_run_filter_enter(struct run *run, int pipe);
 
 #endif

@@ -48,7 +48,7 @@ struct path_rule {
     int32_t parent;
 } __attribute__((packed));
 
-int run_landlock_abi(void)
+int weftos_run_landlock_abi(void)
 {
     long abi =
         syscall(CALL_CREATE_RULESET, NULL, 0, (long)CREATE_RULESET_VERSION);
@@ -90,7 +90,8 @@ static void allow(int rules, const char *path, uint64_t rights, int pipe)
 
     if (rule.parent < 0 ||
         syscall(CALL_ADD_RULE, rules, (long)RULE_PATH_BENEATH, &rule, 0) != 0) {
-        run_child_fail(pipe, WEFT_FENCE_PATHS, "allow a path by Landlock");
+        weftos_run_child_fail(pipe, WEFT_FENCE_PATHS,
+                              "allow a path by Landlock");
     }
     (void)close(rule.parent);
 }
@@ -112,15 +113,15 @@ static void allow_streams(int rules, uint64_t known, int pipe)
         if (fstat(i, &file) == 0 && S_ISCHR(file.st_mode) &&
             syscall(CALL_ADD_RULE, rules, (long)RULE_PATH_BENEATH, &rule, 0) !=
                 0) {
-            run_child_fail(pipe, WEFT_FENCE_PATHS, "allow a stream");
+            weftos_run_child_fail(pipe, WEFT_FENCE_PATHS, "allow a stream");
         }
     }
 }
 
-void run_landlock_enter(struct run *run, int pipe)
+void weftos_run_landlock_enter(struct run *run, int pipe)
 {
     const struct run_isolation *isolation = run->isolation;
-    int abi = run_landlock_abi();
+    int abi = weftos_run_landlock_abi();
     struct ruleset asked = {
         .files = isolation->landlocks_paths ? all_rights(abi) : 0,
         .scoped = isolation->landlocks_sockets ? SCOPE_ABSTRACT_SOCKETS : 0};
@@ -135,7 +136,7 @@ void run_landlock_enter(struct run *run, int pipe)
     }
     rules = (int)syscall(CALL_CREATE_RULESET, &asked, bytes, 0);
     if (rules < 0) {
-        run_child_fail(pipe, (int)fence, "make rules of Landlock");
+        weftos_run_child_fail(pipe, (int)fence, "make rules of Landlock");
     }
     for (size_t i = 0; i < isolation->rule_count && asked.files != 0; i++) {
         uint64_t rights = rights_of(&isolation->rules[i]) & asked.files;
@@ -152,7 +153,7 @@ void run_landlock_enter(struct run *run, int pipe)
         allow(rules, "/", READ_DIRECTORY, pipe);
     }
     if (syscall(CALL_RESTRICT_SELF, rules, 0) != 0) {
-        run_child_fail(pipe, (int)fence, "restrict itself by Landlock");
+        weftos_run_child_fail(pipe, (int)fence, "restrict itself by Landlock");
     }
     (void)close(rules);
 }

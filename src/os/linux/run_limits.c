@@ -27,53 +27,53 @@ static void prepare_kill(struct run *run)
 {
     const char *why_not = "nothing asked for needs a group";
 
-    if (needs_group(run) && run_group_make(run, RUN_UNIFIED) < 0) {
+    if (needs_group(run) && weftos_run_group_make(run, RUN_UNIFIED) < 0) {
         why_not = run->groups[RUN_UNIFIED].why_not;
     }
-    if (run_can_kill_group(run)) {
-        run_row(run, WEFT_FENCE_TREE_KILL, WEFT_LEVEL_TREE,
-                "cgroup v2 cgroup.kill, subreaper", NULL);
+    if (weftos_run_can_kill_group(run)) {
+        weftos_run_row(run, WEFT_FENCE_TREE_KILL, WEFT_LEVEL_TREE,
+                       "cgroup v2 cgroup.kill, subreaper", NULL);
         run->populated = openat(run->groups[RUN_UNIFIED].directory,
                                 "cgroup.events", O_RDONLY | O_CLOEXEC);
     } else {
-        run_row(run, WEFT_FENCE_TREE_KILL, WEFT_LEVEL_MONITORED,
-                "subreaper, stop and kill", why_not);
+        weftos_run_row(run, WEFT_FENCE_TREE_KILL, WEFT_LEVEL_MONITORED,
+                       "subreaper, stop and kill", why_not);
     }
 }
 
-void run_limits_prepare(struct run *run)
+void weftos_run_limits_prepare(struct run *run)
 {
     run->populated = -1;
-    run_memory_prepare(run);
-    run_tasks_prepare(run);
-    run_cpu_prepare(run);
+    weftos_run_memory_prepare(run);
+    weftos_run_tasks_prepare(run);
+    weftos_run_cpu_prepare(run);
     prepare_kill(run);
 }
 
-void run_limits_start(struct run *run)
+void weftos_run_limits_start(struct run *run)
 {
     /* The deadlines are this exact; the leader has the usual slack. */
     (void)prctl(PR_SET_TIMERSLACK, 1);
-    run_memory_start(run);
-    run_tasks_start(run);
-    run_cpu_start(run);
+    weftos_run_memory_start(run);
+    weftos_run_tasks_start(run);
+    weftos_run_cpu_start(run);
 }
 
-void run_limits_look(struct run *run)
+void weftos_run_limits_look(struct run *run)
 {
-    run_cpu_look(run);
-    run_memory_look(run);
-    run_tasks_look(run);
+    weftos_run_cpu_look(run);
+    weftos_run_memory_look(run);
+    weftos_run_tasks_look(run);
 }
 
-void run_limits_end(struct run *run)
+void weftos_run_limits_end(struct run *run)
 {
-    run_memory_look(run);
-    run_cpu_end(run);
-    run_tasks_end(run);
+    weftos_run_memory_look(run);
+    weftos_run_cpu_end(run);
+    weftos_run_tasks_end(run);
 }
 
-uint64_t run_limits_next(const struct run *run)
+uint64_t weftos_run_limits_next(const struct run *run)
 {
     uint64_t next = run->cpu.look_at_ns;
 
@@ -86,14 +86,14 @@ uint64_t run_limits_next(const struct run *run)
     return next;
 }
 
-void run_limits_usage(struct run *run, weft_usage *usage)
+void weftos_run_limits_usage(struct run *run, weft_usage *usage)
 {
-    run_cpu_usage(run, usage);
-    run_memory_usage(run, usage);
-    run_tasks_usage(run, usage);
+    weftos_run_cpu_usage(run, usage);
+    weftos_run_memory_usage(run, usage);
+    weftos_run_tasks_usage(run, usage);
 }
 
-void run_limits_poll(struct run *run, struct pollfd *polls)
+void weftos_run_limits_poll(struct run *run, struct pollfd *polls)
 {
     /* An eventfd has something to read; a file of v2 something new. */
     polls[0] = (struct pollfd){
@@ -116,7 +116,8 @@ static bool set_limit(__rlimit_resource_t resource, uint64_t value)
     return setrlimit(resource, &limit) == 0;
 }
 
-bool run_limits_child(const struct run *run, const char **operation, int *fence)
+bool weftos_run_limits_child(const struct run *run, const char **operation,
+                             int *fence)
 {
     const struct wefti_run_fence *cpu = &run->request->fences[WEFT_FENCE_CPU];
 

@@ -66,7 +66,7 @@ static bool add_member(struct run_members *members, pid_t pid)
     return true;
 }
 
-void run_free_members(struct run_members *members)
+void weftos_run_free_members(struct run_members *members)
 {
     free(members->pids);
     if (members->seen != NULL) {
@@ -140,11 +140,11 @@ static void stop_all(struct run_members *members, pid_t root)
     }
 }
 
-void run_signal_tree(struct run *run, int number)
+void weftos_run_signal_tree(struct run *run, int number)
 {
-    struct run_members members = {.init = run_isolate_init(run)};
+    struct run_members members = {.init = weftos_run_isolate_init(run)};
 
-    if (number == SIGKILL && run_isolate_kill(run)) {
+    if (number == SIGKILL && weftos_run_isolate_kill(run)) {
         return;
     }
     if (number == SIGKILL) {
@@ -155,25 +155,25 @@ void run_signal_tree(struct run *run, int number)
     for (size_t i = 0; i < members.count; i++) {
         (void)kill(members.pids[i], number);
     }
-    run_free_members(&members);
+    weftos_run_free_members(&members);
 }
 
-void run_list_members(const struct run *run, struct run_members *members)
+void weftos_run_list_members(const struct run *run, struct run_members *members)
 {
     if (!run->has_ended) {
-        members->init = run_isolate_init(run);
+        members->init = weftos_run_isolate_init(run);
         (void)find_more(members, run->supervisor, 0);
     }
 }
 
-int64_t run_count_members(struct run *run)
+int64_t weftos_run_count_members(struct run *run)
 {
     struct run_members members = {.count = 0};
     int64_t count;
 
-    run_list_members(run, &members);
+    weftos_run_list_members(run, &members);
     count = members.is_short ? -1 : (int64_t)members.count;
-    run_free_members(&members);
+    weftos_run_free_members(&members);
     return count;
 }
 
@@ -187,7 +187,7 @@ static bool is_kept(const pid_t *keep, size_t count, pid_t pid)
     return false;
 }
 
-bool run_kill_strays(const pid_t *keep, size_t count)
+bool weftos_run_kill_strays(const pid_t *keep, size_t count)
 {
     struct run_members children = {.count = 0};
     bool found = false;
@@ -207,8 +207,8 @@ bool run_kill_strays(const pid_t *keep, size_t count)
             (void)kill(members.pids[k], SIGKILL);
         }
         (void)kill(stray, SIGKILL);
-        run_free_members(&members);
+        weftos_run_free_members(&members);
     }
-    run_free_members(&children);
+    weftos_run_free_members(&children);
     return found;
 }

@@ -48,8 +48,7 @@ static const char *events_of(const struct run *run)
                                              : "memory.oom_control";
 }
 
-/* ---------------------------------------------------------------- prepare ---
- */
+/* -------------------------------------------------------------- prepare --- */
 
 /* What could not be done, and why; the group does without. */
 static void say_missing(char *why_not, const char *name, int code)
@@ -62,17 +61,17 @@ static void say_missing(char *why_not, const char *name, int code)
 static int limit_unified(struct run *run, const char *bytes, char *why_not)
 {
     int directory = run->memory.directory;
-    int code = run_file_write(directory, "memory.max", bytes);
+    int code = weftos_run_file_write(directory, "memory.max", bytes);
 
     if (code != 0) {
         say_missing(why_not, "memory.max", code);
         return code;
     }
     say_missing(why_not, "what is swapped does not count: memory.swap.max",
-                run_file_write(directory, "memory.swap.max", "0"));
+                weftos_run_file_write(directory, "memory.swap.max", "0"));
     /* Older kernels kill one process: then the rest is killed from here. */
-    (void)run_file_write(directory, "memory.oom.group", "1");
-    (void)run_file_number(directory, "memory.max", &run->memory.limit);
+    (void)weftos_run_file_write(directory, "memory.oom.group", "1");
+    (void)weftos_run_file_number(directory, "memory.max", &run->memory.limit);
     run->memory.kind = RUN_MEMORY_V2;
     run->memory.events =
         openat(directory, "memory.events", O_RDONLY | O_CLOEXEC);
@@ -88,7 +87,7 @@ static int open_oom_event(int directory)
 
     (void)snprintf(text, sizeof(text), "%d %d", event, control);
     if (control < 0 || event < 0 ||
-        run_file_write(directory, "cgroup.event_control", text) != 0) {
+        weftos_run_file_write(directory, "cgroup.event_control", text) != 0) {
         if (event >= 0) {
             (void)close(event);
         }
@@ -104,7 +103,7 @@ static int open_oom_event(int directory)
 static int limit_v1(struct run *run, const char *bytes, char *why_not)
 {
     int directory = run->memory.directory;
-    int code = run_file_write(directory, "memory.limit_in_bytes", bytes);
+    int code = weftos_run_file_write(directory, "memory.limit_in_bytes", bytes);
 
     if (code != 0) {
         say_missing(why_not, "memory.limit_in_bytes", code);
@@ -112,14 +111,14 @@ static int limit_v1(struct run *run, const char *bytes, char *why_not)
     }
     say_missing(
         why_not, "what is swapped does not count: memory.memsw",
-        run_file_write(directory, "memory.memsw.limit_in_bytes", bytes));
+        weftos_run_file_write(directory, "memory.memsw.limit_in_bytes", bytes));
     run->memory.events = open_oom_event(directory);
     if (run->memory.events < 0) {
         say_missing(why_not, "cgroup.event_control", errno);
         return errno;
     }
-    (void)run_file_number(directory, "memory.limit_in_bytes",
-                          &run->memory.limit);
+    (void)weftos_run_file_number(directory, "memory.limit_in_bytes",
+                                 &run->memory.limit);
     run->memory.kind = RUN_MEMORY_V1;
     return 0;
 }
@@ -130,7 +129,7 @@ static bool limit_group(struct run *run, uint64_t bytes, char *why_not)
     bool is_unified;
 
     run->memory.directory =
-        run_group_with(run, "memory", RUN_MEMORY, &is_unified, why_not);
+        weftos_run_group_with(run, "memory", RUN_MEMORY, &is_unified, why_not);
     if (run->memory.directory < 0) {
         return false;
     }
@@ -139,7 +138,7 @@ static bool limit_group(struct run *run, uint64_t bytes, char *why_not)
                        : limit_v1(run, text, why_not)) == 0;
 }
 
-void run_memory_prepare(struct run *run)
+void weftos_run_memory_prepare(struct run *run)
 {
     const struct wefti_run_fence *asked =
         &run->request->fences[WEFT_FENCE_MEMORY];
@@ -152,43 +151,42 @@ void run_memory_prepare(struct run *run)
                                   .events = -1,
                                   .limit = bytes,
                                   .look_at_ns = WEFT_FOREVER};
-    if (!run_is_asked(run, WEFT_FENCE_MEMORY)) {
+    if (!weftos_run_is_asked(run, WEFT_FENCE_MEMORY)) {
         return;
     }
     if (limit_group(run, bytes, why_not)) {
-        run_row(run, WEFT_FENCE_MEMORY, WEFT_LEVEL_TREE,
-                memory->kind == RUN_MEMORY_V2 ? "cgroup v2 memory"
-                                              : "cgroup v1 memory",
-                why_not);
-        row = run_row_of(run, WEFT_FENCE_MEMORY);
+        weftos_run_row(run, WEFT_FENCE_MEMORY, WEFT_LEVEL_TREE,
+                       memory->kind == RUN_MEMORY_V2 ? "cgroup v2 memory"
+                                                     : "cgroup v1 memory",
+                       why_not);
+        row = weftos_run_row_of(run, WEFT_FENCE_MEMORY);
         row->granularity = weftos_get_facts()->page_bytes;
     } else {
         memory->kind = RUN_MEMORY_SAMPLED;
-        run_row(run, WEFT_FENCE_MEMORY, WEFT_LEVEL_MONITORED,
-                "RLIMIT_DATA, and the sum by /proc", why_not);
-        row = run_row_of(run, WEFT_FENCE_MEMORY);
+        weftos_run_row(run, WEFT_FENCE_MEMORY, WEFT_LEVEL_MONITORED,
+                       "RLIMIT_DATA, and the sum by /proc", why_not);
+        row = weftos_run_row_of(run, WEFT_FENCE_MEMORY);
         row->blind_ns = PAUSE_MAX_NS;
     }
     row->applied = asked->is_asked != 0 ? memory->limit : 0;
 }
 
-void run_memory_start(struct run *run)
+void weftos_run_memory_start(struct run *run)
 {
     if (run->memory.kind == RUN_MEMORY_SAMPLED) {
         run->memory.look_at_ns = weft_after_ns(PAUSE_MIN_NS);
     }
 }
 
-/* ------------------------------------------------------------------- look ---
- */
+/* ----------------------------------------------------------------- look --- */
 
 static bool peak_of(const struct run *run, uint64_t *peak)
 {
-    return run_file_number(run->memory.directory,
-                           run->memory.kind == RUN_MEMORY_V2
-                               ? "memory.peak"
-                               : "memory.max_usage_in_bytes",
-                           peak);
+    return weftos_run_file_number(run->memory.directory,
+                                  run->memory.kind == RUN_MEMORY_V2
+                                      ? "memory.peak"
+                                      : "memory.max_usage_in_bytes",
+                                  peak);
 }
 
 /*
@@ -200,8 +198,8 @@ static bool is_limits_doing(const struct run *run, uint64_t peak)
     uint64_t reached = 0;
 
     if (run->memory.kind == RUN_MEMORY_V2) {
-        return run_file_value(run->memory.directory, "memory.events", "oom",
-                              &reached) &&
+        return weftos_run_file_value(run->memory.directory, "memory.events",
+                                     "oom", &reached) &&
                reached > 0;
     }
     return peak + NEAR_BYTES >= run->memory.limit;
@@ -214,17 +212,18 @@ static void look_at_kills(struct run *run)
     uint64_t before = memory->kills;
     uint64_t peak = 0;
 
-    if (!run_file_value(memory->directory, events_of(run), "oom_kill",
-                        &memory->kills) ||
+    if (!weftos_run_file_value(memory->directory, events_of(run), "oom_kill",
+                               &memory->kills) ||
         memory->kills == before || memory->is_over) {
         return;
     }
     memory->look_at_ns = WEFT_FOREVER;
-    run_evidence(run, "%s: oom_kill %" PRIu64 " -> %" PRIu64, events_of(run),
-                 before, memory->kills);
+    weftos_run_evidence(run, "%s: oom_kill %" PRIu64 " -> %" PRIu64,
+                        events_of(run), before, memory->kills);
     if (peak_of(run, &peak)) {
-        run_evidence(run, "memory peak: %" PRIu64 " of %" PRIu64 " bytes", peak,
-                     memory->limit);
+        weftos_run_evidence(run,
+                            "memory peak: %" PRIu64 " of %" PRIu64 " bytes",
+                            peak, memory->limit);
     }
     if (!is_limits_doing(run, peak)) {
         memory->is_host = true;
@@ -232,8 +231,8 @@ static void look_at_kills(struct run *run)
     }
     memory->is_over = true;
     run->report->exceeded |= 1u << WEFT_FENCE_MEMORY;
-    run_set_reason(run, WEFT_REASON_MEMORY);
-    run_kill(run);
+    weftos_run_set_reason(run, WEFT_REASON_MEMORY);
+    weftos_run_kill(run);
 }
 
 /* What is left could be filled at 4 bytes/ns, which is fast for one memory. */
@@ -254,12 +253,12 @@ static void look_at_sum(struct run *run)
     uint64_t bytes;
     uint64_t pause;
 
-    (void)run_sample(run, &sum);
+    (void)weftos_run_sample(run, &sum);
     bytes = sum.private_;
     pause = pause_for(
         sum.resident < memory->limit ? memory->limit - sum.resident : 0);
     if (sum.resident >= memory->limit) {
-        bytes = run_sample_memory(run);
+        bytes = weftos_run_sample_memory(run);
         pause = pause_for(bytes < memory->limit ? memory->limit - bytes : 0);
     }
     if (bytes > memory->peak) {
@@ -269,10 +268,11 @@ static void look_at_sum(struct run *run)
         memory->is_over = true;
         memory->look_at_ns = WEFT_FOREVER;
         run->report->exceeded |= 1u << WEFT_FENCE_MEMORY;
-        run_set_reason(run, WEFT_REASON_MEMORY);
-        run_evidence(run, "sum by /proc: %" PRIu64 " of %" PRIu64 " bytes",
-                     bytes, memory->limit);
-        run_kill(run);
+        weftos_run_set_reason(run, WEFT_REASON_MEMORY);
+        weftos_run_evidence(run,
+                            "sum by /proc: %" PRIu64 " of %" PRIu64 " bytes",
+                            bytes, memory->limit);
+        weftos_run_kill(run);
         return;
     }
     /* No more than a twentieth of a CPU goes into looking. */
@@ -280,7 +280,7 @@ static void look_at_sum(struct run *run)
     memory->look_at_ns = weft_after_ns(began > pause ? began : pause);
 }
 
-void run_memory_look(struct run *run)
+void weftos_run_memory_look(struct run *run)
 {
     struct run_memory *memory = &run->memory;
     uint64_t happened;
@@ -307,28 +307,29 @@ void run_memory_look(struct run *run)
     look_at_kills(run);
 }
 
-void run_memory_usage(struct run *run, weft_usage *usage)
+void weftos_run_memory_usage(struct run *run, weft_usage *usage)
 {
     const struct run_memory *memory = &run->memory;
     struct run_sample sum = {0};
     bool is_v2 = memory->kind == RUN_MEMORY_V2;
 
     if (is_v2 || memory->kind == RUN_MEMORY_V1) {
-        if (run_file_number(memory->directory,
-                            is_v2 ? "memory.current" : "memory.usage_in_bytes",
-                            &usage->memory_bytes)) {
+        if (weftos_run_file_number(memory->directory,
+                                   is_v2 ? "memory.current"
+                                         : "memory.usage_in_bytes",
+                                   &usage->memory_bytes)) {
             usage->valid |= WEFT_USAGE_MEMORY;
         }
         if (peak_of(run, &usage->memory_peak_bytes)) {
             usage->valid |= WEFT_USAGE_PEAK;
         }
     } else if (memory->kind == RUN_MEMORY_SAMPLED) {
-        usage->memory_bytes = run_sample_memory(run);
+        usage->memory_bytes = weftos_run_sample_memory(run);
         usage->memory_peak_bytes = memory->peak > usage->memory_bytes
                                        ? memory->peak
                                        : usage->memory_bytes;
         usage->valid |= WEFT_USAGE_MEMORY | WEFT_USAGE_PEAK;
-    } else if (run_sample(run, &sum)) {
+    } else if (weftos_run_sample(run, &sum)) {
         usage->memory_bytes = sum.private_;
         usage->valid |= WEFT_USAGE_MEMORY;
     }

@@ -59,8 +59,7 @@ struct how {
     uint64_t resolve;
 };
 
-/* ------------------------------------------------------------------ mounts ---
- */
+/* --------------------------------------------------------------- mounts --- */
 
 /* A copy of what is at a path, with all that is mounted below it. */
 static int copy_tree(const char *path)
@@ -114,8 +113,7 @@ static int open_below(int root, const char *path, int flags)
                         sizeof(how));
 }
 
-/* ---------------------------------------------------------------- building ---
- */
+/* ------------------------------------------------------------- building --- */
 
 static _Noreturn void fail_at(int pipe, const char *doing, const char *path)
 {
@@ -124,7 +122,7 @@ static _Noreturn void fail_at(int pipe, const char *doing, const char *path)
 
     (void)snprintf(operation, sizeof(operation), "%s %s", doing, path);
     errno = cause;
-    run_child_fail(pipe, WEFT_FENCE_PATHS, operation);
+    weftos_run_child_fail(pipe, WEFT_FENCE_PATHS, operation);
 }
 
 /* The directory that a path is in; -1. */
@@ -272,10 +270,9 @@ static void place_usual_links(int root)
     }
 }
 
-/* ------------------------------------------------------------------- root ---
- */
+/* ----------------------------------------------------------------- root --- */
 
-bool run_paths_has_host_root(const struct run_isolation *isolation)
+bool weftos_run_paths_has_host_root(const struct run_isolation *isolation)
 {
     for (size_t i = 0; i < isolation->rule_count; i++) {
         if (strcmp(isolation->rules[i].path, "/") == 0) {
@@ -288,7 +285,7 @@ bool run_paths_has_host_root(const struct run_isolation *isolation)
 /* Puts what is to be the root on the stage, and goes there. */
 static int stage_root(struct run_isolation *isolation, int pipe)
 {
-    int tree = run_paths_has_host_root(isolation)
+    int tree = weftos_run_paths_has_host_root(isolation)
                    ? isolation->rules[0].tree
                    : new_file_system("tmpfs", "0755", NO_SETUID | NO_DEVICES);
     int stage = open(STAGE, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -302,7 +299,7 @@ static int stage_root(struct run_isolation *isolation, int pipe)
     if (root < 0 || fchdir(root) != 0) {
         fail_at(pipe, "enter", "the root");
     }
-    if (!run_paths_has_host_root(isolation)) {
+    if (!weftos_run_paths_has_host_root(isolation)) {
         (void)close(tree);
     }
     return root;
@@ -312,7 +309,7 @@ static int stage_root(struct run_isolation *isolation, int pipe)
 static void enter_root(const struct run_isolation *isolation, int root,
                        int pipe)
 {
-    if (!run_paths_has_host_root(isolation)) {
+    if (!weftos_run_paths_has_host_root(isolation)) {
         int tree = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
 
         place_usual_links(root);
@@ -349,14 +346,15 @@ static void enter_directory(const struct run *run, int pipe)
     if (chdir(instead) != 0) {
         fail_at(pipe, "enter", instead);
     }
-    run_child_note(pipe, "the working directory is not inside: started in %s",
-                   instead);
+    weftos_run_child_note(
+        pipe, "the working directory is not inside: started in %s", instead);
 }
 
-void run_paths_enter(struct run *run, int pipe)
+void weftos_run_paths_enter(struct run *run, int pipe)
 {
     struct run_isolation *isolation = run->isolation;
-    size_t first = isolation->has_root && run_paths_has_host_root(isolation);
+    size_t first =
+        isolation->has_root && weftos_run_paths_has_host_root(isolation);
     int root;
 
     if (!isolation->has_mounts) {
@@ -393,8 +391,7 @@ void run_paths_enter(struct run *run, int pipe)
     enter_directory(run, pipe);
 }
 
-/* ------------------------------------------------------------------ probes ---
- */
+/* --------------------------------------------------------------- probes --- */
 
 static int failed(const char **step, const char *what)
 {
@@ -402,7 +399,7 @@ static int failed(const char **step, const char *what)
     return errno;
 }
 
-int run_paths_probe(const char **step)
+int weftos_run_paths_probe(const char **step)
 {
     int stage = open(STAGE, O_PATH | O_DIRECTORY | O_CLOEXEC);
     int tree;
@@ -431,7 +428,7 @@ int run_paths_probe(const char **step)
     return 0;
 }
 
-int run_paths_probe_proc(const char **step)
+int weftos_run_paths_probe_proc(const char **step)
 {
     return new_file_system("proc", NULL, NO_SETUID) >= 0
                ? 0

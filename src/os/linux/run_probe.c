@@ -15,7 +15,7 @@
 
 #include "run_isolate.h"
 
-const char *const run_facility_names[PROBE_FACILITIES] = {
+const char *const weftos_run_facility_names[PROBE_FACILITIES] = {
     [PROBE_USER] = "user namespace", [PROBE_NETWORK] = "network namespace",
     [PROBE_IPC] = "IPC namespace",   [PROBE_MOUNTS] = "mount namespace",
     [PROBE_PIDS] = "pid namespace",  [PROBE_PROC] = "/proc",
@@ -24,7 +24,7 @@ const char *const run_facility_names[PROBE_FACILITIES] = {
 /* What did not work, for all supervisors: without and with one. */
 static struct run_findings *known;
 
-void run_isolate_begin(void)
+void weftos_run_isolate_begin(void)
 {
     void *room =
         mmap(NULL, 2 * sizeof(struct run_findings), PROT_READ | PROT_WRITE,
@@ -50,7 +50,7 @@ static int write_file(const char *path, const char *text)
     return cause;
 }
 
-int run_probe_write_maps(uid_t uid, gid_t gid, const char **step)
+int weftos_run_probe_write_maps(uid_t uid, gid_t gid, const char **step)
 {
     char text[64];
     int cause;
@@ -99,7 +99,7 @@ static void probe_pids(struct run_findings *found)
     }
     init = fork();
     if (init == 0) {
-        cause = run_paths_probe_proc(&step);
+        cause = weftos_run_paths_probe_proc(&step);
         note(found, PROBE_PROC, cause, step);
         _exit(0);
     }
@@ -122,7 +122,7 @@ static void probe_all(struct run_findings *found, bool with_user)
         if (!try_unshare(found, PROBE_USER, CLONE_NEWUSER)) {
             return;
         }
-        cause = run_probe_write_maps(uid, gid, &step);
+        cause = weftos_run_probe_write_maps(uid, gid, &step);
         note(found, PROBE_USER, cause, step);
         if (cause != 0) {
             return;
@@ -132,7 +132,7 @@ static void probe_all(struct run_findings *found, bool with_user)
     (void)try_unshare(found, PROBE_IPC, CLONE_NEWIPC);
     if (try_unshare(found, PROBE_MOUNTS, CLONE_NEWNS)) {
         probe_pids(found);
-        cause = run_paths_probe(&step);
+        cause = weftos_run_paths_probe(&step);
         note(found, PROBE_MOUNTS, cause, step);
     }
 }
@@ -163,7 +163,8 @@ static void try_all(struct run_findings *found, bool with_user)
     }
 }
 
-bool run_has(const struct run_findings *found, enum run_facility facility)
+bool weftos_run_has(const struct run_findings *found,
+                    enum run_facility facility)
 {
     return found->of[facility].cause == 0;
 }
@@ -182,17 +183,17 @@ static bool is_lasting(const struct run_findings *found)
     return true;
 }
 
-bool run_has_all(const struct run_findings *found)
+bool weftos_run_has_all(const struct run_findings *found)
 {
     for (int i = 0; i < PROBE_FACILITIES; i++) {
-        if (!run_has(found, (enum run_facility)i)) {
+        if (!weftos_run_has(found, (enum run_facility)i)) {
             return false;
         }
     }
     return true;
 }
 
-void run_probe_recall(struct run_findings *found, bool with_user)
+void weftos_run_probe_recall(struct run_findings *found, bool with_user)
 {
     memset(found, 0, sizeof(*found));
     if (known != NULL && atomic_load_explicit(&known[with_user].is_known,
@@ -201,7 +202,7 @@ void run_probe_recall(struct run_findings *found, bool with_user)
     }
 }
 
-void run_probe(struct run_findings *found, bool with_user)
+void weftos_run_probe(struct run_findings *found, bool with_user)
 {
     struct run_findings *shared =
         mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
@@ -217,7 +218,7 @@ void run_probe(struct run_findings *found, bool with_user)
     try_all(shared, with_user);
     memcpy(found->of, shared->of, sizeof(found->of));
     (void)munmap(shared, sizeof(*shared));
-    if (known != NULL && !run_has_all(found) && is_lasting(found)) {
+    if (known != NULL && !weftos_run_has_all(found) && is_lasting(found)) {
         /* Several may write at a time, but the same. */
         memcpy(known[with_user].of, found->of, sizeof(found->of));
         atomic_store_explicit(&known[with_user].is_known, true,

@@ -152,20 +152,21 @@ static bool is_wanted(const struct run *run)
            run->request->fences[WEFT_FENCE_IDLE].is_asked != 0;
 }
 
-void run_pump_rows(struct run *run)
+void weftos_run_pump_rows(struct run *run)
 {
-    if (run_is_asked(run, WEFT_FENCE_OUTPUT)) {
-        run_row(run, WEFT_FENCE_OUTPUT, WEFT_LEVEL_MONITORED,
-                "pipe, passed on and counted", "the kernel has no such limit");
-        run_row_of(run, WEFT_FENCE_OUTPUT)->granularity = 1;
+    if (weftos_run_is_asked(run, WEFT_FENCE_OUTPUT)) {
+        weftos_run_row(run, WEFT_FENCE_OUTPUT, WEFT_LEVEL_MONITORED,
+                       "pipe, passed on and counted",
+                       "the kernel has no such limit");
+        weftos_run_row_of(run, WEFT_FENCE_OUTPUT)->granularity = 1;
     }
-    if (run_is_asked(run, WEFT_FENCE_IDLE)) {
-        run_row(run, WEFT_FENCE_IDLE, WEFT_LEVEL_MONITORED,
-                "pipe, monotonic clock", "the kernel has no such limit");
+    if (weftos_run_is_asked(run, WEFT_FENCE_IDLE)) {
+        weftos_run_row(run, WEFT_FENCE_IDLE, WEFT_LEVEL_MONITORED,
+                       "pipe, monotonic clock", "the kernel has no such limit");
     }
 }
 
-bool run_pump_prepare(struct run *run)
+bool weftos_run_pump_prepare(struct run *run)
 {
     const struct wefti_run_fence *output =
         &run->request->fences[WEFT_FENCE_OUTPUT];
@@ -176,7 +177,7 @@ bool run_pump_prepare(struct run *run)
     }
     pump = calloc(1, sizeof(*pump));
     if (pump == NULL) {
-        run_refuse(run, WEFT_ENOMEM, 0, "cannot watch the output");
+        weftos_run_refuse(run, WEFT_ENOMEM, 0, "cannot watch the output");
         return false;
     }
     run->pump = pump;
@@ -187,8 +188,8 @@ bool run_pump_prepare(struct run *run)
         int ends[2];
 
         if (pump->event < 0 || pipe2(ends, O_CLOEXEC) != 0) {
-            run_refuse(run, weftos_errno_status(errno), errno,
-                       "cannot watch the output");
+            weftos_run_refuse(run, weftos_errno_status(errno), errno,
+                              "cannot watch the output");
             return false;
         }
         pump->from[i] = ends[0];
@@ -198,7 +199,7 @@ bool run_pump_prepare(struct run *run)
     return true;
 }
 
-bool run_pump_start(struct run *run)
+bool weftos_run_pump_start(struct run *run)
 {
     const struct wefti_run_fence *idle = &run->request->fences[WEFT_FENCE_IDLE];
     struct run_pump *pump = run->pump;
@@ -218,12 +219,12 @@ bool run_pump_start(struct run *run)
     atomic_store(&pump->last_ns, weftos_now_ns());
     cause = pthread_create(&pump->thread, NULL, pump_output, pump);
     if (cause != 0) {
-        run_refuse(run, WEFT_ELIMIT, cause, "cannot watch the output");
+        weftos_run_refuse(run, WEFT_ELIMIT, cause, "cannot watch the output");
     }
     return cause == 0;
 }
 
-int run_pump_event(const struct run *run)
+int weftos_run_pump_event(const struct run *run)
 {
     return run->pump != NULL ? run->pump->event : -1;
 }
@@ -236,7 +237,7 @@ static uint64_t silent_at(const struct run_pump *pump, uint64_t ns)
     return ns >= WEFT_FOREVER - last ? WEFT_FOREVER : last + ns;
 }
 
-uint64_t run_pump_next(const struct run *run)
+uint64_t weftos_run_pump_next(const struct run *run)
 {
     uint64_t soft;
     uint64_t hard;
@@ -249,7 +250,7 @@ uint64_t run_pump_next(const struct run *run)
     return soft < hard ? soft : hard;
 }
 
-void run_pump_check(struct run *run, uint64_t now)
+void weftos_run_pump_check(struct run *run, uint64_t now)
 {
     struct run_pump *pump = run->pump;
     uint64_t bytes;
@@ -262,23 +263,23 @@ void run_pump_check(struct run *run, uint64_t now)
     bytes = atomic_load_explicit(&pump->bytes, memory_order_relaxed);
     if (pump->soft != 0 && bytes >= pump->soft && !pump->has_passed_soft) {
         pump->has_passed_soft = true;
-        run_soft_limit(run, WEFT_FENCE_OUTPUT);
+        weftos_run_soft_limit(run, WEFT_FENCE_OUTPUT);
     }
     if (bytes > pump->hard && !pump->has_passed_hard) {
         pump->has_passed_hard = true;
-        run_hard_limit(run, WEFT_FENCE_OUTPUT, WEFT_REASON_OUTPUT);
+        weftos_run_hard_limit(run, WEFT_FENCE_OUTPUT, WEFT_REASON_OUTPUT);
     }
     if (now >= silent_at(pump, pump->idle_soft_ns)) {
         pump->idle_soft_ns = WEFT_FOREVER;
-        run_soft_limit(run, WEFT_FENCE_IDLE);
+        weftos_run_soft_limit(run, WEFT_FENCE_IDLE);
     }
     if (now >= silent_at(pump, pump->idle_hard_ns)) {
         pump->idle_hard_ns = WEFT_FOREVER;
-        run_hard_limit(run, WEFT_FENCE_IDLE, WEFT_REASON_IDLE);
+        weftos_run_hard_limit(run, WEFT_FENCE_IDLE, WEFT_REASON_IDLE);
     }
 }
 
-void run_pump_finish(struct run *run)
+void weftos_run_pump_finish(struct run *run)
 {
     struct run_pump *pump = run->pump;
     uint64_t until = weft_after_ns(DRAIN_NS);
@@ -296,10 +297,11 @@ void run_pump_finish(struct run *run)
         (void)!read(pump->event, &unused, sizeof(unused));
     }
     if (!atomic_load(&pump->is_done)) {
-        run_evidence(run, "output: nobody has read the rest of it for %u s",
-                     (unsigned)(DRAIN_NS / UINT64_C(1000000000)));
+        weftos_run_evidence(run,
+                            "output: nobody has read the rest of it for %u s",
+                            (unsigned)(DRAIN_NS / UINT64_C(1000000000)));
     }
-    run_pump_check(run, 0);
+    weftos_run_pump_check(run, 0);
     usage->output_bytes =
         atomic_load_explicit(&pump->bytes, memory_order_relaxed);
     usage->valid |= WEFT_USAGE_OUTPUT;

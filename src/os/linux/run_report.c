@@ -9,13 +9,13 @@
 
 #include "run.h"
 
-bool run_is_asked(const struct run *run, weft_fence fence)
+bool weftos_run_is_asked(const struct run *run, weft_fence fence)
 {
     return run->request->fences[fence].is_asked != 0 ||
            (run->request->flags & WEFTI_RUN_PROBE) != 0;
 }
 
-weft_enforcement *run_row_of(struct run *run, weft_fence fence)
+weft_enforcement *weftos_run_row_of(struct run *run, weft_fence fence)
 {
     return &run->report->rows[fence];
 }
@@ -27,11 +27,11 @@ static weft_demand demand_of(const struct run *run, weft_fence fence)
     return asked->is_asked == 0 ? WEFT_TRY : (weft_demand)asked->demand;
 }
 
-void run_row(struct run *run, weft_fence fence, weft_level level,
-             const char *mechanism, const char *why_not)
+void weftos_run_row(struct run *run, weft_fence fence, weft_level level,
+                    const char *mechanism, const char *why_not)
 {
     const struct wefti_run_fence *asked = &run->request->fences[fence];
-    weft_enforcement *row = run_row_of(run, fence);
+    weft_enforcement *row = weftos_run_row_of(run, fence);
 
     *row = (weft_enforcement){
         .fence = fence,
@@ -47,7 +47,7 @@ void run_row(struct run *run, weft_fence fence, weft_level level,
                    why_not != NULL ? why_not : "");
 }
 
-void run_evidence(struct run *run, const char *format, ...)
+void weftos_run_evidence(struct run *run, const char *format, ...)
 {
     struct wefti_run_report *report = run->report;
     size_t room = sizeof(report->evidence) - report->evidence_bytes;
@@ -67,8 +67,8 @@ void run_evidence(struct run *run, const char *format, ...)
     report->evidence_bytes += (uint32_t)bytes + 1;
 }
 
-void run_refuse(struct run *run, weft_status status, int os_code,
-                const char *format, ...)
+void weftos_run_refuse(struct run *run, weft_status status, int os_code,
+                       const char *format, ...)
 {
     struct wefti_run_message message = {.magic = WEFTI_RUN_MAGIC,
                                         .type = WEFTI_RUN_REFUSED,
@@ -88,30 +88,30 @@ void run_refuse(struct run *run, weft_status status, int os_code,
                              sizeof(message), NULL, 0, NULL);
 }
 
-bool run_check_rows(struct run *run)
+bool weftos_run_check_rows(struct run *run)
 {
     for (int i = 0; i < WEFT_FENCE_COUNT; i++) {
         weft_fence fence = (weft_fence)i;
-        const weft_enforcement *row = run_row_of(run, fence);
+        const weft_enforcement *row = weftos_run_row_of(run, fence);
 
-        if (!run_is_asked(run, fence)) {
+        if (!weftos_run_is_asked(run, fence)) {
             continue;
         }
         if (row->level == WEFT_LEVEL_UNSUPPORTED && row->why_not[0] == '\0') {
-            run_row(run, fence, WEFT_LEVEL_UNSUPPORTED, NULL,
-                    "weft can't do it on this system yet");
+            weftos_run_row(run, fence, WEFT_LEVEL_UNSUPPORTED, NULL,
+                           "weft can't do it on this system yet");
         }
         if (row->level == WEFT_LEVEL_UNSUPPORTED &&
             row->demand == WEFT_REQUIRE) {
-            run_refuse(run, WEFT_ENOTSUP, 0, "cannot enforce %s: %s",
-                       weft_fence_name(fence), row->why_not);
+            weftos_run_refuse(run, WEFT_ENOTSUP, 0, "cannot enforce %s: %s",
+                              weft_fence_name(fence), row->why_not);
             return false;
         }
     }
     return true;
 }
 
-void run_set_reason(struct run *run, weft_reason reason)
+void weftos_run_set_reason(struct run *run, weft_reason reason)
 {
     if (run->report->reason == WEFT_REASON_EXITED) {
         run->report->reason = (uint32_t)reason;

@@ -44,8 +44,7 @@ static const char *const devices[] = {
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
-/* ------------------------------------------------------------------ lists ---
- */
+/* ---------------------------------------------------------------- lists --- */
 
 static int add_link(struct run_isolation *isolation, const char *path,
                     const char *text)
@@ -119,8 +118,7 @@ static int add_rule(struct run_isolation *isolation,
     return 0;
 }
 
-/* ------------------------------------------------------------- resolution ---
- */
+/* ----------------------------------------------------------- resolution --- */
 
 /* The way that is left to go, and how far it has come. */
 struct way {
@@ -297,8 +295,7 @@ static int add_own(struct run *run, const char *path, int file_system)
     return 0;
 }
 
-/* -------------------------------------------------------------- preparing ---
- */
+/* ------------------------------------------------------------ preparing --- */
 
 static int by_path(const void *one_, const void *other_)
 {
@@ -374,17 +371,18 @@ static bool add_request(struct run *run)
             continue;
         }
         if (cause == EEXIST) {
-            run_refuse(run, WEFT_EINVAL, 0, "two rules for one path: %.120s",
-                       path);
+            weftos_run_refuse(run, WEFT_EINVAL, 0,
+                              "two rules for one path: %.120s", path);
             return false;
         }
         if (rules[i].demand == WEFT_REQUIRE) {
-            run_refuse(
+            weftos_run_refuse(
                 run, cause == ENOENT ? WEFT_ENOENT : weftos_errno_status(cause),
                 cause, "path %.150s", path);
             return false;
         }
-        run_evidence(run, "path %.120s: left out: %s", path, strerror(cause));
+        weftos_run_evidence(run, "path %.120s: left out: %s", path,
+                            strerror(cause));
     }
     return true;
 }
@@ -439,7 +437,8 @@ static bool has_other_temp(const struct run_isolation *isolation)
 /* Can something be mounted there? In a root of our own places are made. */
 static bool has_place(const struct run_isolation *isolation, const char *path)
 {
-    return (isolation->has_root && !run_paths_has_host_root(isolation)) ||
+    return (isolation->has_root &&
+            !weftos_run_paths_has_host_root(isolation)) ||
            shows_host(isolation, path);
 }
 
@@ -456,10 +455,11 @@ static bool check_streams(struct run *run)
         int handle = run->handles[WEFTI_RUN_INPUT + i];
 
         if (handle >= 0 && fstat(handle, &file) == 0 && S_ISDIR(file.st_mode)) {
-            run_refuse(run, WEFT_EINVAL, 0,
-                       "standard stream %d is a directory, which leads out of "
-                       "the paths that are allowed",
-                       i);
+            weftos_run_refuse(
+                run, WEFT_EINVAL, 0,
+                "standard stream %d is a directory, which leads out of "
+                "the paths that are allowed",
+                i);
             return false;
         }
     }
@@ -508,7 +508,7 @@ static int add_system(struct run *run)
     return cause;
 }
 
-bool run_paths_prepare(struct run *run)
+bool weftos_run_paths_prepare(struct run *run)
 {
     struct run_isolation *isolation = run->isolation;
     bool has_ipc = (isolation->namespaces & CLONE_NEWIPC) != 0;
@@ -523,8 +523,8 @@ bool run_paths_prepare(struct run *run)
     }
     if (isolation->has_temp && has_other_temp(isolation)) {
         isolation->has_temp = false;
-        run_row(run, WEFT_FENCE_TEMP, WEFT_LEVEL_UNSUPPORTED, NULL,
-                "/tmp is the host's by a rule for it");
+        weftos_run_row(run, WEFT_FENCE_TEMP, WEFT_LEVEL_UNSUPPORTED, NULL,
+                       "/tmp is the host's by a rule for it");
     }
     if (cause == 0 && isolation->has_pid_namespace) {
         cause =
@@ -542,8 +542,8 @@ bool run_paths_prepare(struct run *run)
         cause = add_own(run, "/dev/mqueue", RUN_EMPTY);
     }
     if (cause != 0) {
-        run_refuse(run, weftos_errno_status(cause), cause,
-                   "cannot prepare the paths");
+        weftos_run_refuse(run, weftos_errno_status(cause), cause,
+                          "cannot prepare the paths");
         return false;
     }
     if (isolation->rule_count > 0) {

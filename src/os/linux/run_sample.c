@@ -18,7 +18,7 @@ static bool read_of(pid_t pid, const char *name, char *text, size_t room)
     char path[64];
 
     (void)snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
-    return run_file_read(-1, path, text, room);
+    return weftos_run_file_read(-1, path, text, room);
 }
 
 /* The fields after the name, which may contain anything. */
@@ -62,18 +62,18 @@ static void add_memory(pid_t pid, struct run_sample *sum)
     }
 }
 
-bool run_sample(struct run *run, struct run_sample *sum)
+bool weftos_run_sample(struct run *run, struct run_sample *sum)
 {
     struct run_members members = {.count = 0};
     bool is_short;
 
-    run_list_members(run, &members);
+    weftos_run_list_members(run, &members);
     for (size_t i = 0; i < members.count; i++) {
         add_times(members.pids[i], sum);
         add_memory(members.pids[i], sum);
     }
     is_short = members.is_short;
-    run_free_members(&members);
+    weftos_run_free_members(&members);
     return !is_short;
 }
 
@@ -88,12 +88,12 @@ static uint64_t value_of(const char *text, const char *key)
                : 0;
 }
 
-uint64_t run_sample_memory(struct run *run)
+uint64_t weftos_run_sample_memory(struct run *run)
 {
     struct run_members members = {.count = 0};
     uint64_t bytes = 0;
 
-    run_list_members(run, &members);
+    weftos_run_list_members(run, &members);
     for (size_t i = 0; i < members.count; i++) {
         struct run_sample one = {0};
         char text[2048];
@@ -108,6 +108,6 @@ uint64_t run_sample_memory(struct run *run)
             bytes += one.private_;
         }
     }
-    run_free_members(&members);
+    weftos_run_free_members(&members);
     return bytes;
 }

@@ -25,7 +25,7 @@ static const struct wefti_run_fence *asked_of(const struct run *run)
     return &run->request->fences[WEFT_FENCE_PROCESSES];
 }
 
-void run_tasks_prepare(struct run *run)
+void weftos_run_tasks_prepare(struct run *run)
 {
     const struct wefti_run_fence *asked = asked_of(run);
     uint64_t most = asked->is_asked != 0 ? asked->hard : PROBE_TASKS;
@@ -38,20 +38,21 @@ void run_tasks_prepare(struct run *run)
 
     run->tasks.directory = -1;
     run->tasks.look_at_ns = WEFT_FOREVER;
-    if (!run_is_asked(run, WEFT_FENCE_PROCESSES)) {
+    if (!weftos_run_is_asked(run, WEFT_FENCE_PROCESSES)) {
         return;
     }
-    directory = run_group_with(run, "pids", RUN_PIDS, &is_unified, why_not);
+    directory =
+        weftos_run_group_with(run, "pids", RUN_PIDS, &is_unified, why_not);
     if (directory >= 0) {
         if (most < PIDS_MAX) {
             (void)snprintf(text, sizeof(text), "%" PRIu64, most);
         }
-        code = run_file_write(directory, "pids.max", text);
+        code = weftos_run_file_write(directory, "pids.max", text);
         if (code == 0) {
             run->tasks.directory = directory;
-            run_row(run, WEFT_FENCE_PROCESSES, WEFT_LEVEL_TREE,
-                    is_unified ? "cgroup v2 pids.max" : "cgroup v1 pids.max",
-                    NULL);
+            weftos_run_row(
+                run, WEFT_FENCE_PROCESSES, WEFT_LEVEL_TREE,
+                is_unified ? "cgroup v2 pids.max" : "cgroup v1 pids.max", NULL);
             return;
         }
         (void)snprintf(why_not, sizeof(why_not), "pids.max: %s",
@@ -60,12 +61,12 @@ void run_tasks_prepare(struct run *run)
     run->tasks.is_sampled = asked->is_asked != 0;
     (void)snprintf(reason, sizeof(reason), "%.68s; fast growth can outrun it",
                    why_not);
-    run_row(run, WEFT_FENCE_PROCESSES, WEFT_LEVEL_MONITORED,
-            "counted from /proc", reason);
-    run_row_of(run, WEFT_FENCE_PROCESSES)->blind_ns = PAUSE_MAX_NS;
+    weftos_run_row(run, WEFT_FENCE_PROCESSES, WEFT_LEVEL_MONITORED,
+                   "counted from /proc", reason);
+    weftos_run_row_of(run, WEFT_FENCE_PROCESSES)->blind_ns = PAUSE_MAX_NS;
 }
 
-void run_tasks_start(struct run *run)
+void weftos_run_tasks_start(struct run *run)
 {
     if (run->tasks.is_sampled) {
         run->tasks.look_at_ns = weft_after_ns(PAUSE_MIN_NS);
@@ -76,7 +77,7 @@ void run_tasks_start(struct run *run)
  * The next look is the sooner the more were made since the last one; as a fork
  * takes some 100 us, even the shortest pause allows some.
  */
-void run_tasks_look(struct run *run)
+void weftos_run_tasks_look(struct run *run)
 {
     struct run_tasks *tasks = &run->tasks;
     uint64_t most = asked_of(run)->hard;
@@ -85,7 +86,7 @@ void run_tasks_look(struct run *run)
     if (!tasks->is_sampled || weftos_now_ns() < tasks->look_at_ns) {
         return;
     }
-    (void)run_sample(run, &sum);
+    (void)weftos_run_sample(run, &sum);
     tasks->pause_ns =
         sum.tasks > tasks->peak ? PAUSE_MIN_NS : tasks->pause_ns * 2;
     if (tasks->pause_ns < PAUSE_MIN_NS || sum.tasks + sum.tasks / 4 > most) {
@@ -101,33 +102,35 @@ void run_tasks_look(struct run *run)
     if (sum.tasks > most) {
         tasks->look_at_ns = WEFT_FOREVER;
         tasks->is_sampled = false;
-        run_evidence(run,
-                     "/proc: %" PRIu64 " processes and threads of %" PRIu64,
-                     sum.tasks, most);
-        run_hard_limit(run, WEFT_FENCE_PROCESSES, WEFT_REASON_PROCESSES);
+        weftos_run_evidence(
+            run, "/proc: %" PRIu64 " processes and threads of %" PRIu64,
+            sum.tasks, most);
+        weftos_run_hard_limit(run, WEFT_FENCE_PROCESSES, WEFT_REASON_PROCESSES);
     }
 }
 
-void run_tasks_end(struct run *run)
+void weftos_run_tasks_end(struct run *run)
 {
     uint64_t refused = 0;
 
     if (run->tasks.directory >= 0 &&
-        run_file_value(run->tasks.directory, "pids.events", "max", &refused) &&
+        weftos_run_file_value(run->tasks.directory, "pids.events", "max",
+                              &refused) &&
         refused > 0) {
         run->report->exceeded |= 1u << WEFT_FENCE_PROCESSES;
-        run_evidence(run, "pids.events: max 0 -> %" PRIu64, refused);
+        weftos_run_evidence(run, "pids.events: max 0 -> %" PRIu64, refused);
     }
 }
 
-void run_tasks_usage(struct run *run, weft_usage *usage)
+void weftos_run_tasks_usage(struct run *run, weft_usage *usage)
 {
     int directory = run->tasks.directory;
 
     if (directory >= 0 &&
-        run_file_number(directory, "pids.current", &usage->processes)) {
+        weftos_run_file_number(directory, "pids.current", &usage->processes)) {
         usage->valid |= WEFT_USAGE_PROCESSES;
-        if (!run_file_number(directory, "pids.peak", &usage->processes_peak)) {
+        if (!weftos_run_file_number(directory, "pids.peak",
+                                    &usage->processes_peak)) {
             usage->processes_peak = 0;
         }
         return;

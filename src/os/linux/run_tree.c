@@ -23,46 +23,46 @@
 
 #include "run.h"
 
-/* ----------------------------------------------------------------- limits ---
- */
+/* --------------------------------------------------------------- limits --- */
 
-void run_kill(struct run *run)
+void weftos_run_kill(struct run *run)
 {
     if (!run->is_ending) {
         run->is_ending = true;
         run->report->was_killed = !run->leader_has_ended;
     }
     /* Who is left though the group is empty has got out of it. */
-    if (!run_kill_group(run)) {
-        run_signal_tree(run, SIGKILL);
+    if (!weftos_run_kill_group(run)) {
+        weftos_run_signal_tree(run, SIGKILL);
     }
 }
 
-void run_soft_limit(struct run *run, weft_fence fence)
+void weftos_run_soft_limit(struct run *run, weft_fence fence)
 {
     run->report->exceeded |= 1u << fence;
-    run_evidence(run, "%s: soft limit reached, SIGTERM sent",
-                 weft_fence_name(fence));
-    run_signal_tree(run, SIGTERM);
+    weftos_run_evidence(run, "%s: soft limit reached, SIGTERM sent",
+                        weft_fence_name(fence));
+    weftos_run_signal_tree(run, SIGTERM);
 }
 
-void run_hard_limit(struct run *run, weft_fence fence, weft_reason reason)
+void weftos_run_hard_limit(struct run *run, weft_fence fence,
+                           weft_reason reason)
 {
     run->report->exceeded |= 1u << fence;
-    run_set_reason(run, reason);
+    weftos_run_set_reason(run, reason);
     if (run->leader_has_ended) {
-        run_evidence(run, "%s: limit reached", weft_fence_name(fence));
+        weftos_run_evidence(run, "%s: limit reached", weft_fence_name(fence));
         return;
     }
     if (run->request->grace_ns == 0) {
-        run_evidence(run, "%s: limit reached, SIGKILL sent",
-                     weft_fence_name(fence));
-        run_kill(run);
+        weftos_run_evidence(run, "%s: limit reached, SIGKILL sent",
+                            weft_fence_name(fence));
+        weftos_run_kill(run);
     } else if (run->kill_at_ns == WEFT_FOREVER) {
-        run_evidence(run, "%s: limit reached, SIGTERM sent",
-                     weft_fence_name(fence));
+        weftos_run_evidence(run, "%s: limit reached, SIGTERM sent",
+                            weft_fence_name(fence));
         run->kill_at_ns = weft_after_ns(run->request->grace_ns);
-        run_signal_tree(run, SIGTERM);
+        weftos_run_signal_tree(run, SIGTERM);
     }
 }
 
@@ -73,24 +73,24 @@ static void check_times(struct run *run)
 
     if (now >= run->wall_soft_at_ns) {
         run->wall_soft_at_ns = WEFT_FOREVER;
-        run_soft_limit(run, WEFT_FENCE_WALL);
+        weftos_run_soft_limit(run, WEFT_FENCE_WALL);
     }
     if (now >= run->wall_hard_at_ns) {
         run->wall_hard_at_ns = WEFT_FOREVER;
-        run_hard_limit(run, WEFT_FENCE_WALL, WEFT_REASON_WALL);
+        weftos_run_hard_limit(run, WEFT_FENCE_WALL, WEFT_REASON_WALL);
     }
-    run_pump_check(run, now);
+    weftos_run_pump_check(run, now);
     if (now >= run->kill_at_ns) {
         run->kill_at_ns = WEFT_FOREVER;
-        run_evidence(run, "grace time over, SIGKILL sent");
-        run_kill(run);
+        weftos_run_evidence(run, "grace time over, SIGKILL sent");
+        weftos_run_kill(run);
     }
 }
 
 static uint64_t next_time(const struct run *run)
 {
-    uint64_t next = run_limits_next(run);
-    uint64_t output = run_pump_next(run);
+    uint64_t next = weftos_run_limits_next(run);
+    uint64_t output = weftos_run_pump_next(run);
 
     if (output < next) {
         next = output;
@@ -124,18 +124,17 @@ static void set_times(struct run *run)
     }
 }
 
-/* ------------------------------------------------------------------ start ---
- */
+/* ---------------------------------------------------------------- start --- */
 
 static void prepare_rows(struct run *run)
 {
-    run_child_rows(run);
-    run_pump_rows(run);
-    if (run_is_asked(run, WEFT_FENCE_WALL)) {
-        run_row(run, WEFT_FENCE_WALL, WEFT_LEVEL_MONITORED, "monotonic clock",
-                "the kernel has no such limit");
+    weftos_run_child_rows(run);
+    weftos_run_pump_rows(run);
+    if (weftos_run_is_asked(run, WEFT_FENCE_WALL)) {
+        weftos_run_row(run, WEFT_FENCE_WALL, WEFT_LEVEL_MONITORED,
+                       "monotonic clock", "the kernel has no such limit");
     }
-    run_limits_prepare(run);
+    weftos_run_limits_prepare(run);
 }
 
 /*
@@ -156,7 +155,7 @@ static ssize_t hear_child(struct run *run, int pipe,
         if (bytes <= 0 || failure->os_code != 0) {
             return bytes;
         }
-        run_evidence(run, "%s", failure->operation);
+        weftos_run_evidence(run, "%s", failure->operation);
     }
 }
 
@@ -164,11 +163,11 @@ static ssize_t hear_child(struct run *run, int pipe,
 static bool fork_leader(struct run *run, int pipe, struct run_failure *failure)
 {
     if (run->isolation != NULL) {
-        return run_isolate_start(run, pipe, failure);
+        return weftos_run_isolate_start(run, pipe, failure);
     }
-    run->leader = run_clone(run, 0);
+    run->leader = weftos_run_clone(run, 0);
     if (run->leader == 0) {
-        run_child(run, pipe);
+        weftos_run_child(run, pipe);
     }
     if (run->leader < 0) {
         *failure = (struct run_failure){
@@ -195,7 +194,7 @@ static bool try_leader(struct run *run, struct run_failure *failure)
     }
     (void)close(ends[0]);
     if (!has_started) {
-        run_isolate_undo(run);
+        weftos_run_isolate_undo(run);
     }
     return has_started;
 }
@@ -205,18 +204,19 @@ static bool start_leader(struct run *run)
     struct run_failure failure = {.fence = -1};
 
     while (!try_leader(run, &failure)) {
-        if (failure.fence >= WEFT_FENCE_PRIVILEGES && run_isolate_again(run)) {
-            if (!run_check_rows(run)) {
+        if (failure.fence >= WEFT_FENCE_PRIVILEGES &&
+            weftos_run_isolate_again(run)) {
+            if (!weftos_run_check_rows(run)) {
                 return false;
             }
             continue;
         }
         run->is_program_wrong = failure.is_program != 0;
-        run_refuse(run,
-                   failure.os_code == ENOENT
-                       ? WEFT_ENOENT
-                       : weftos_errno_status(failure.os_code),
-                   failure.os_code, "cannot %s", failure.operation);
+        weftos_run_refuse(run,
+                          failure.os_code == ENOENT
+                              ? WEFT_ENOENT
+                              : weftos_errno_status(failure.os_code),
+                          failure.os_code, "cannot %s", failure.operation);
         return false;
     }
     run->leader_fd = (int)syscall(SYS_pidfd_open, run->leader, 0);
@@ -236,8 +236,7 @@ static void send_to_host(const struct run *run, uint32_t type, int64_t number,
                              sizeof(message), handles, handle >= 0, NULL);
 }
 
-/* ------------------------------------------------------------------ usage ---
- */
+/* ---------------------------------------------------------------- usage --- */
 
 static uint64_t time_ns(struct timeval time)
 {
@@ -277,11 +276,10 @@ static void fill_in_usage(struct run *run)
     usage->valid = WEFT_USAGE_WALL | WEFT_USAGE_CPU | WEFT_USAGE_CPU_SPLIT |
                    WEFT_USAGE_RSS_PEAK | WEFT_USAGE_FAULTS |
                    WEFT_USAGE_SWITCHES;
-    run_limits_usage(run, usage);
+    weftos_run_limits_usage(run, usage);
 }
 
-/* ------------------------------------------------------------------ watch ---
- */
+/* ---------------------------------------------------------------- watch --- */
 
 static void leader_ended(struct run *run, int status)
 {
@@ -294,21 +292,21 @@ static void leader_ended(struct run *run, int status)
     report->signal_number = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
     report->dumped_core = WIFSIGNALED(status) && WCOREDUMP(status);
     if (report->exited) {
-        run_evidence(run, "leader: exit code %d", report->exit_code);
+        weftos_run_evidence(run, "leader: exit code %d", report->exit_code);
         return;
     }
-    run_evidence(run, "leader: signal %d (%s)", report->signal_number,
-                 strsignal(report->signal_number));
-    run_memory_look(run); /* it may be why */
+    weftos_run_evidence(run, "leader: signal %d (%s)", report->signal_number,
+                        strsignal(report->signal_number));
+    weftos_run_memory_look(run); /* it may be why */
     if (report->signal_number == SIGKILL && run->memory.is_host) {
-        run_set_reason(run, WEFT_REASON_HOST);
+        weftos_run_set_reason(run, WEFT_REASON_HOST);
     }
     if (report->signal_number == SIGXFSZ) {
         report->exceeded |= 1u << WEFT_FENCE_FILE_SIZE;
-        run_set_reason(run, WEFT_REASON_FILE_SIZE);
+        weftos_run_set_reason(run, WEFT_REASON_FILE_SIZE);
     }
-    run_isolate_explain(run, report->signal_number);
-    run_set_reason(run, WEFT_REASON_SIGNALLED);
+    weftos_run_isolate_explain(run, report->signal_number);
+    weftos_run_set_reason(run, WEFT_REASON_SIGNALLED);
 }
 
 /* Reaps who has ended. False: there is nobody left. */
@@ -320,7 +318,7 @@ static bool reap(struct run *run)
 
     while ((pid = wait4(-1, &status, WNOHANG | __WALL, &usage)) > 0) {
         add_reaped(run, &usage);
-        run_isolate_reaped(run, pid);
+        weftos_run_isolate_reaped(run, pid);
         if (pid == run->leader) {
             leader_ended(run, status);
         }
@@ -348,11 +346,11 @@ static bool hear_host(struct run *run)
     }
     memcpy(&message, received.data, sizeof(message));
     if (message.type == WEFTI_RUN_KILL) {
-        run_set_reason(run, WEFT_REASON_CANCELLED);
-        run_evidence(run, "the host asked for the end, SIGKILL sent");
-        run_kill(run);
+        weftos_run_set_reason(run, WEFT_REASON_CANCELLED);
+        weftos_run_evidence(run, "the host asked for the end, SIGKILL sent");
+        weftos_run_kill(run);
     } else if (message.type == WEFTI_RUN_SIGNAL && message.flags != 0) {
-        run_signal_tree(run, (int)message.number);
+        weftos_run_signal_tree(run, (int)message.number);
     } else if (message.type == WEFTI_RUN_SIGNAL && !run->leader_has_ended) {
         (void)kill(run->leader, (int)message.number);
     } else if (message.type == WEFTI_RUN_ASK_USAGE) {
@@ -369,7 +367,7 @@ static bool host_has_gone(struct run *run)
     return run->host >= 0 && poll(&found, 1, 0) > 0;
 }
 
-int run_open_ends(void)
+int weftos_run_open_ends(void)
 {
     struct sigaction usual = {.sa_handler = SIG_DFL};
     sigset_t ends;
@@ -388,7 +386,7 @@ static bool watch(struct run *run, int ends)
         {.fd = ends, .events = POLLIN},
         {.fd = run->handles[WEFTI_RUN_SOCKET], .events = POLLIN},
         {.fd = run->host, .events = POLLIN},
-        {.fd = run_pump_event(run), .events = POLLIN},
+        {.fd = weftos_run_pump_event(run), .events = POLLIN},
         {.fd = -1}, /* those of the limits */
         {.fd = -1},
     };
@@ -396,13 +394,13 @@ static bool watch(struct run *run, int ends)
     struct timespec room;
     bool has_host = true;
 
-    run_limits_poll(run, &polls[4]);
+    weftos_run_limits_poll(run, &polls[4]);
     while (reap(run)) {
         if (run->leader_has_ended || !has_host) {
-            run_kill(run); /* once more for those that have come since */
+            weftos_run_kill(run); /* once more for those that have come since */
         }
         check_times(run);
-        run_limits_look(run);
+        weftos_run_limits_look(run);
         if (ppoll(polls, sizeof(polls) / sizeof(polls[0]),
                   weftos_time_left(next_time(run), &room), NULL) < 0) {
             continue; /* EINTR at most */
@@ -425,51 +423,51 @@ static bool watch(struct run *run, int ends)
 /* The exit code. */
 static int supervise(struct run *run)
 {
-    int ends = run_open_ends();
+    int ends = weftos_run_open_ends();
 
     run->supervisor = getpid();
     run->report->exit_code = -1;
     run->report->row_count = WEFT_FENCE_COUNT;
     if (ends < 0 || prctl(PR_SET_CHILD_SUBREAPER, 1) != 0) {
-        run_refuse(run, WEFT_EOS, errno, "cannot supervise");
+        weftos_run_refuse(run, WEFT_EOS, errno, "cannot supervise");
         return 1;
     }
     prepare_rows(run);
-    if (!run_isolate_prepare(run) || !run_check_rows(run)) {
+    if (!weftos_run_isolate_prepare(run) || !weftos_run_check_rows(run)) {
         return 1;
     }
     if ((run->request->flags & WEFTI_RUN_PROBE) != 0) {
         send_to_host(run, WEFTI_RUN_STARTED, 0, run->report_handle);
         return 0;
     }
-    if (!run_pump_prepare(run) || !start_leader(run)) {
+    if (!weftos_run_pump_prepare(run) || !start_leader(run)) {
         return 1;
     }
     set_times(run);
-    if (!run_pump_start(run)) {
-        run_kill(run);
+    if (!weftos_run_pump_start(run)) {
+        weftos_run_kill(run);
         return 1;
     }
     send_to_host(run, WEFTI_RUN_STARTED, run->leader, run->report_handle);
-    run_limits_start(run);
+    weftos_run_limits_start(run);
     if (!watch(run, ends)) {
         return 1;
     }
     run->has_ended = true;
-    run_limits_end(run);
+    weftos_run_limits_end(run);
     fill_in_usage(run);
-    run_pump_finish(run);
-    run->report->survivors = run_group_populated(run) == 1 ? -1 : 0;
-    run_groups_end(run);
+    weftos_run_pump_finish(run);
+    run->report->survivors = weftos_run_group_populated(run) == 1 ? -1 : 0;
+    weftos_run_groups_end(run);
     send_to_host(run, WEFTI_RUN_ENDED, 0, -1);
     return 0;
 }
 
-int run_tree(struct run *run)
+int weftos_run_tree(struct run *run)
 {
     int code = supervise(run);
 
-    run_groups_end(run); /* in whatever way it came to the end */
-    run_groups_tidy(run);
+    weftos_run_groups_end(run); /* in whatever way it came to the end */
+    weftos_run_groups_tidy(run);
     return code;
 }
