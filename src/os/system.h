@@ -19,7 +19,8 @@ void weftos_system_find(weft_system *system);
 
 /* Copies a text into a member, or as much of it as there is room for. */
 #define WEFTOS_SET_TEXT(member, text)                                          \
-    ((void)snprintf((member), sizeof(member), "%s", (text)))
+    ((void)snprintf((member), sizeof(member), "%.*s", (int)sizeof(member) - 1, \
+                    (text)))
 
 /*
  * Fills in what this process uses, and names that in `valid`. All of it is
