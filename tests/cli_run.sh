@@ -255,6 +255,20 @@ run --json fd:1 true
 check 'a descriptor will do' says out '"reason":"exited"'
 run --json "$work/no/json" true
 check 'a report that cannot be written is 125' ended 125
+run --json "$work/json" python3 -c 'import os, signal, time
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+reader, writer = os.pipe()
+if os.fork() == 0:
+    while time.process_time() < 0.2:
+        pass
+    os._exit(0)
+os.close(writer)
+os.read(reader, 1)'
+if [[ $(member cpu_complete) == true ]]; then
+    check 'who is not waited for is counted' [ "$(member cpu_ns)" -ge 200000000 ]
+else
+    skip 'who is not waited for is counted' 'no control group can be made here'
+fi
 run -v true
 check 'usage as GNU time has it' says out.err 'Elapsed (wall clock) time'
 run --check

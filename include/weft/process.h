@@ -351,6 +351,14 @@ WEFT_API weft_channel *weft_process_take_channel(weft_process *process);
  */
 WEFT_API weft_handle weft_process_handle(const weft_process *process);
 
+/*
+ * Counts the CPU time of all processes of a tree, also of those whose ends
+ * nobody waits for, where the system can: WEFT_USAGE_CPU_COMPLETE says that it
+ * does. It costs a start some 0.1 ms; a limit of memory, CPU time or processes
+ * does the same. Since 0.1.
+ */
+WEFT_API weft_status weft_process_spec_account(weft_process_spec *spec);
+
 /* What a tree has used; what `valid` does not name is unknown. */
 #define WEFT_USAGE_WALL 1u
 #define WEFT_USAGE_CPU 2u       /* cpu_ns */

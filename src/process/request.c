@@ -123,6 +123,7 @@ static void fill_in(const weft_process_spec *spec,
     request->stamp = WEFTI_RUN_STAMP;
     request->flags = (spec->has_user ? WEFTI_RUN_HAS_USER : 0u) |
                      (spec->has_cpus ? WEFTI_RUN_HAS_CPUS : 0u) |
+                     (spec->accounts ? WEFTI_RUN_ACCOUNT : 0u) |
                      (spec->allows_system ? WEFTI_RUN_SYSTEM : 0u) |
                      (spec->directory != NULL ? WEFTI_RUN_OWN_DIRECTORY : 0u);
     request->uid = spec->uid;

@@ -401,6 +401,16 @@ weft_status weft_process_spec_fork_helper(weft_process_spec *spec)
     return status;
 }
 
+weft_status weft_process_spec_account(weft_process_spec *spec)
+{
+    weft_status status = check_spec(spec);
+
+    if (status == WEFT_OK) {
+        spec->accounts = true;
+    }
+    return status;
+}
+
 weft_status weft_process_spec_stream(weft_process_spec *spec, unsigned number,
                                      weft_stream stream, weft_handle handle)
 {

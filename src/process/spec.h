@@ -36,6 +36,7 @@ struct weft_process_spec {
     bool has_cpus;
     uint64_t cpus[WEFTI_RUN_CPU_WORDS];
     bool allows_system; /* its programs and libraries are to be read */
+    bool accounts;
     bool has_channel;
     weft_channel_options channel;
     char *helper_path; /* NULL: where it is found */

@@ -92,7 +92,8 @@ enum {
     WEFTI_RUN_HAS_USER = 2, /* uid and gid are to be changed */
     WEFTI_RUN_HAS_CPUS = 4,
     WEFTI_RUN_SYSTEM = 8, /* the system's programs and libraries are allowed */
-    WEFTI_RUN_OWN_DIRECTORY = 16 /* it was asked for, and is not this one's */
+    WEFTI_RUN_OWN_DIRECTORY = 16, /* it was asked for, and is not this one's */
+    WEFTI_RUN_ACCOUNT = 32        /* count the CPU time of all processes */
 };
 
 /*

@@ -569,6 +569,10 @@ static bool make_spec(const run_values *values, weft_process_spec **spec)
     if (status == WEFT_OK && values->user != NULL) {
         status = weft_process_spec_user(*spec, uid, gid);
     }
+    if (status == WEFT_OK &&
+        (values->verbose || values->json != NULL || values->meta != NULL)) {
+        status = weft_process_spec_account(*spec);
+    }
     for (size_t i = 0; i < TOOL_COUNT_OF(values->cpus); i++) {
         cpus |= values->cpus[i];
     }

@@ -218,7 +218,8 @@ void weftos_run_cpu_prepare(struct run *run)
     const struct wefti_run_fence *asked = &run->request->fences[WEFT_FENCE_CPU];
     bool is_asked = weftos_run_is_asked(run, WEFT_FENCE_CPU);
     bool is_counted =
-        (is_asked || run->has_found_groups) &&
+        (is_asked || run->has_found_groups ||
+         (run->request->flags & WEFTI_RUN_ACCOUNT) != 0) &&
         (open_in_group(run, RUN_UNIFIED, RUN_CPU_UNIFIED, "cpu.stat") ||
          open_in_group(run, RUN_CPUACCT, RUN_CPU_CPUACCT, "cpuacct.usage"));
     bool has_counter = false;

@@ -16,10 +16,14 @@
 
 #define SECOND_NS UINT64_C(1000000000)
 
-/* It is always tried; a group of its own has who requires it. */
+/*
+ * It is always tried; a group of its own has who requires it, and is to have no
+ * pid namespace, which ends as a whole, too.
+ */
 static bool needs_group(const struct run *run)
 {
-    return run->request->fences[WEFT_FENCE_TREE_KILL].demand == WEFT_REQUIRE ||
+    return (run->request->fences[WEFT_FENCE_TREE_KILL].demand == WEFT_REQUIRE &&
+            !weftos_run_is_asked(run, WEFT_FENCE_PIDS)) ||
            (run->request->flags & WEFTI_RUN_PROBE) != 0;
 }
 
