@@ -3,6 +3,7 @@
  * What the tests of isolation share.
  */
 #define _GNU_SOURCE
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/filter.h>
@@ -138,7 +139,13 @@ static void run_as_nobody(void *context)
 {
     const char *helper = getenv("WEFT_HELPER");
 
-    if (!CHECK(setgid(NOBODY) == 0 && setuid(NOBODY) == 0)) {
+    if (setgid(NOBODY) != 0) {
+        /* As in a user namespace that maps one user only. */
+        CHECK(errno == EINVAL || errno == EPERM);
+        printf("# there is no other user here: left out\n");
+        return;
+    }
+    if (!CHECK(setuid(NOBODY) == 0)) {
         return;
     }
     if (access(isolation_self, X_OK) != 0 ||
