@@ -11,8 +11,8 @@
 #include "os/fake/fake.h"
 #include "peer.h"
 
-#define ROUNDS 100
-#define YIELDS 100
+#define ROUNDS 20
+#define YIELDS 20
 
 static peer_gate told_gate;
 static atomic_uint rests; /* that were asked for; each is refused */
