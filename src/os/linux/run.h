@@ -165,6 +165,9 @@ struct run_failure {
 /* In the new process: becomes the program, or says why not on `pipe`. */
 _Noreturn void weftos_run_child(struct run *run, int pipe);
 
+/* In a new process: default actions for all signals, and none is blocked. */
+void weftos_run_reset_signals(void);
+
 /* In the child: ends it, and says on `pipe` that this failed, by errno. */
 _Noreturn void weftos_run_child_fail(int pipe, int fence,
                                      const char *operation);

@@ -172,7 +172,7 @@ static void set_cpus(const struct run *run, int pipe)
     }
 }
 
-static void reset_signals(void)
+void weftos_run_reset_signals(void)
 {
     struct sigaction usual = {.sa_handler = SIG_DFL};
     sigset_t none;
@@ -252,7 +252,7 @@ _Noreturn void weftos_run_child(struct run *run, int pipe)
         getppid() != weftos_run_isolate_parent(run)) {
         _exit(125);
     }
-    reset_signals();
+    weftos_run_reset_signals();
     if (!weftos_run_enter_groups(run)) {
         weftos_run_child_fail(pipe, -1, "enter the control group");
     }

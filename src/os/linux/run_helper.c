@@ -77,19 +77,6 @@ static const char *find_helper(char *path, size_t room)
     return WEFT_HELPER_PATH;
 }
 
-/* A process of its own with the default actions, and no signal blocked. */
-static void reset_signals(void)
-{
-    struct sigaction usual = {.sa_handler = SIG_DFL};
-    sigset_t none;
-
-    for (int i = 1; i < NSIG; i++) {
-        (void)sigaction(i, &usual, NULL);
-    }
-    (void)sigemptyset(&none);
-    (void)sigprocmask(SIG_SETMASK, &none, NULL);
-}
-
 /*
  * What the process between works with. It is made by clone: __WCLONE alone
  * waits for it, so that no other thread's wait takes it. It has a stack of its
@@ -154,7 +141,7 @@ static int fork_between(void *context)
     int code;
 
     if (child == 0) {
-        reset_signals();
+        weftos_run_reset_signals();
         if (start->socket != HELPER_FD &&
             dup3(start->socket, HELPER_FD, O_CLOEXEC) < 0) {
             _exit(127);
