@@ -135,6 +135,7 @@ static weft_status catch_up(struct wefti_feed *feed)
         return corrupt(feed, "check the publisher's tail");
     }
     feed->read = tail;
+    feed->rings_in_vain = 0; /* there was something, though not for us */
     return WEFT_OK;
 }
 

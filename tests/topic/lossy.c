@@ -15,6 +15,8 @@
 #include "reader.h"
 
 #define BYTES_MOST 2000
+/* More than rings that a subscriber takes without a cause. */
+#define WAKES 1200u
 #define PACE_NS UINT64_C(5000)
 
 static uint64_t run_ns(uint64_t instead_s)
@@ -147,11 +149,50 @@ static void test_last_lost(void)
     weft_subscriber_close(&subscriber);
 }
 
+/*
+ * One that is lapped while it sleeps, each time: it is woken for messages that
+ * are gone when it looks, which is no fault of the publisher's.
+ */
+static void test_woken_late(void)
+{
+    weft_publisher_options options = WEFT_PUBLISHER_OPTIONS_INIT;
+    weft_subscriber_stats stats = {.size = sizeof(stats)};
+    unsigned char room[1024] = {0};
+    weft_publication publication = {.data = room, .bytes = sizeof(room)};
+    weft_publisher *publisher;
+    weft_subscriber *subscriber = NULL;
+    uint64_t sent = 0;
+
+    options.ring_bytes = (size_t)16 << 10;
+    publisher = reader_open(&options);
+    REQUIRE(weft_subscriber_open(READER_TOPIC, NULL, peer_soon(), &subscriber,
+                                 NULL) == WEFT_OK);
+    for (unsigned i = 0; i < WAKES; i++) {
+        publication.bytes = sizeof(room);
+        if (!CHECK_STATUS(weft_subscriber_recv(subscriber, &publication,
+                                               weft_after_ns(200000)),
+                          WEFT_ETIMEDOUT)) {
+            break;
+        }
+        for (unsigned k = 0; k < 20; k++) {
+            sent += weft_publisher_send(publisher, room, sizeof(room),
+                                        WEFT_NOW) == WEFT_OK;
+        }
+    }
+    CHECK_STATUS(weft_subscriber_get_stats(subscriber, &stats), WEFT_OK);
+    CHECK(stats.messages == 0);
+    weft_subscriber_close(&subscriber);
+    weft_publisher_close(&publisher);
+    CHECK(sent == (uint64_t)WAKES * 20);
+}
+
 void test_main(void)
 {
     peer_names_begin();
     check_case("what was lost is counted, at the end too");
     test_last_lost();
+    check_case("who is woken for what is gone by then goes on");
+    test_woken_late();
     check_case("a subscriber ten times too slow counts what it lost");
     test_slow((size_t)64 << 10, PACE_NS, 10 * PACE_NS, 10);
     publish_to_nobody((size_t)64 << 10, PACE_NS);
