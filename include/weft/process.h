@@ -389,14 +389,15 @@ typedef struct weft_usage {
     uint64_t major_faults;
     uint64_t switches_voluntary;
     uint64_t switches_involuntary;
-    const char *cpu_method;    /* such as "cgroup v2 cpu.stat"; static */
+    /* Such as "cgroup v2 cpu.stat"; the process's, until it is closed. */
+    const char *cpu_method;
     const char *memory_metric; /* such as "cgroup v1 charge, with cache" */
 } weft_usage;
 
 /*
  * What the tree has used so far. WEFT_ENOENT: it has ended; the result tells.
- * WEFT_EPEERDIED: the helper has died. WEFT_EINVAL, WEFT_EFORKED. Waits for
- * the helper's answer, some 100 us. Since 0.1.
+ * WEFT_EAGAIN, WEFT_EINVAL, WEFT_EFORKED, as weft_process_signal. Waits for the
+ * helper's answer, some 100 us. Since 0.1.
  */
 WEFT_API weft_status weft_process_usage(weft_process *process,
                                         weft_usage *usage);
@@ -405,8 +406,9 @@ WEFT_API weft_status weft_process_usage(weft_process *process,
  * Sends a signal to the leader or to each process of the tree. On Windows only
  * SIGKILL (9) and SIGTERM (15, as CTRL_BREAK).
  *
- * WEFT_ENOENT: it has ended. WEFT_EINVAL: no such signal. WEFT_ENOTSUP,
- * WEFT_EPEERDIED, WEFT_EFORKED. Since 0.1.
+ * WEFT_ENOENT: it has ended. WEFT_EAGAIN: the helper has not taken yet what it
+ * was told before. WEFT_EINVAL: no such signal. WEFT_ENOTSUP, WEFT_EFORKED.
+ * Since 0.1.
  */
 WEFT_API weft_status weft_process_signal(weft_process *process, int number,
                                          bool whole_tree);

@@ -558,7 +558,10 @@ void weft_process_close(weft_process **process_)
     }
     process = *process_;
     if (check_process(process) == WEFT_OK && !process->has_ended) {
-        (void)weft_process_kill(process);
+        while (weft_process_kill(process) == WEFT_EAGAIN &&
+               weftos_socket_wait(process->socket, true, WEFTOS_NONE,
+                                  WEFT_FOREVER, false, NULL) == WEFT_OK) {
+        }
         (void)await(process, 0, WEFT_FOREVER);
     }
     weft_channel_close(&process->channel);

@@ -6,6 +6,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -141,6 +142,56 @@ static void check_cancel(void)
         weft_process_close(&process);
         CHECK(kill(leader, 0) != 0 && errno == ESRCH);
     }
+    weft_process_spec_close(&spec);
+}
+
+/* Who started the leader, by /proc. */
+static pid_t parent_of(int64_t pid)
+{
+    char path[32];
+    char text[512] = "";
+    const char *rest;
+    FILE *file;
+    int parent = 0;
+
+    (void)snprintf(path, sizeof(path), "/proc/%lld/stat", (long long)pid);
+    file = fopen(path, "r");
+    if (CHECK(file != NULL)) {
+        CHECK(fgets(text, sizeof(text), file) != NULL);
+        (void)fclose(file);
+    }
+    rest = strrchr(text, ')');
+    CHECK(rest != NULL && sscanf(rest + 1, " %*c %d", &parent) == 1);
+    return parent;
+}
+
+static void *go_on(void *supervisor)
+{
+    (void)kill(*(pid_t *)supervisor, SIGCONT);
+    return NULL;
+}
+
+static void check_full(void)
+{
+    weft_process_spec *spec = new_spec();
+    weft_process *process = start_shell(spec, "sleep 1000");
+    pid_t leader = (pid_t)weft_process_pid(process);
+    pid_t supervisor = parent_of(leader);
+    weft_status status = WEFT_OK;
+    pthread_t thread;
+
+    check_case("a supervisor that is stopped is not told without end");
+    REQUIRE(supervisor > 1 && kill(supervisor, SIGSTOP) == 0);
+    for (unsigned i = 0; i < 100000 && status == WEFT_OK; i++) {
+        status = weft_process_signal(process, SIGCONT, false);
+    }
+    CHECK_STATUS(status, WEFT_EAGAIN);
+
+    check_case("and a close that finds it so waits until it goes on");
+    REQUIRE(pthread_create(&thread, NULL, go_on, &supervisor) == 0);
+    weft_process_close(&process);
+    CHECK(pthread_join(thread, NULL) == 0);
+    CHECK(kill(leader, 0) != 0 && errno == ESRCH);
     weft_process_spec_close(&spec);
 }
 
@@ -488,6 +539,7 @@ void test_main(void)
     }
     check_ends();
     check_cancel();
+    check_full();
     check_many();
     check_streams();
     check_channel();
