@@ -93,9 +93,7 @@ struct run {
     size_t report_bytes;
     uint64_t started_ns;
     pid_t supervisor;
-    pid_t leader;  /* 0: not started, or reaped */
-    int leader_fd; /* its pidfd */
-    int leader_status;
+    pid_t leader; /* 0: not started, or reaped */
     bool leader_has_ended;
     struct rusage reaped; /* of all that the supervisor has reaped */
     bool is_ending;       /* SIGKILL was sent to the tree */

@@ -349,7 +349,7 @@ static void start_one(weft_handle socket, int host, weftos_received *received,
                       struct supervisors *all)
 {
     struct wefti_run_message message;
-    struct run run = {.leader_fd = -1};
+    struct run run = {.host = -1};
     pid_t supervisor = -1;
 
     if (received->bytes == sizeof(message)) {

@@ -16,7 +16,6 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
-#include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -40,6 +39,11 @@ void weftos_run_kill(struct run *run)
 void weftos_run_soft_limit(struct run *run, weft_fence fence)
 {
     run->report->exceeded |= 1u << fence;
+    if (run->leader_has_ended) {
+        weftos_run_evidence(run, "%s: soft limit reached",
+                            weft_fence_name(fence));
+        return;
+    }
     weftos_run_evidence(run, "%s: soft limit reached, SIGTERM sent",
                         weft_fence_name(fence));
     weftos_run_signal_tree(run, SIGTERM);
@@ -95,7 +99,6 @@ static uint64_t next_time(const struct run *run)
     if (output < next) {
         next = output;
     }
-
     if (run->kill_at_ns < next) {
         next = run->kill_at_ns;
     }
@@ -219,7 +222,6 @@ static bool start_leader(struct run *run)
                           failure.os_code, "cannot %s", failure.operation);
         return false;
     }
-    run->leader_fd = (int)syscall(SYS_pidfd_open, run->leader, 0);
     return true;
 }
 
@@ -286,7 +288,6 @@ static void leader_ended(struct run *run, int status)
     struct wefti_run_report *report = run->report;
 
     run->leader_has_ended = true;
-    run->leader_status = status;
     report->exited = WIFEXITED(status);
     report->exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
     report->signal_number = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
