@@ -29,25 +29,17 @@ static void judge(weft_feature *feature, bool ok)
     set(feature, WEFT_FEATURE_ABSENT, text);
 }
 
-/* GetVersion lies to programs that do not name the newest one it knows. */
 static void probe_kernel(weft_feature *feature)
 {
-    typedef LONG NTAPI get_version(OSVERSIONINFOW * info);
-    typedef const char *CDECL get_wine_version(void);
-    get_version *ask =
-        (get_version *)weftos_find_function(L"ntdll.dll", "RtlGetVersion");
-    get_wine_version *wine = (get_wine_version *)weftos_find_function(
-        L"ntdll.dll", "wine_get_version");
-    OSVERSIONINFOW info = {.dwOSVersionInfoSize = sizeof(info)};
+    char version[32];
+    char wine[32];
     char text[sizeof(feature->note)];
 
-    if (ask == NULL || ask(&info) < 0) {
+    if (!weftos_find_version(version, sizeof(version), wine, sizeof(wine))) {
         set(feature, WEFT_FEATURE_USED, "Windows");
         return;
     }
-    (void)snprintf(text, sizeof(text), "Windows %lu.%lu.%lu%s%.20s",
-                   info.dwMajorVersion, info.dwMinorVersion, info.dwBuildNumber,
-                   wine != NULL ? " by Wine " : "", wine != NULL ? wine() : "");
+    (void)snprintf(text, sizeof(text), "Windows %s%s", version, wine);
     set(feature, WEFT_FEATURE_USED, text);
 }
 

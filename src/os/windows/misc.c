@@ -54,6 +54,28 @@ weftos_function *weftos_find_function(const wchar_t *library, const char *name)
                           : NULL;
 }
 
+/* GetVersion lies to programs that do not name the newest one it knows. */
+bool weftos_find_version(char *version, size_t room, char *wine,
+                         size_t wine_room)
+{
+    typedef LONG NTAPI get_version(OSVERSIONINFOW * info);
+    typedef const char *CDECL get_wine_version(void);
+    get_version *ask =
+        (get_version *)weftos_find_function(L"ntdll.dll", "RtlGetVersion");
+    get_wine_version *ask_wine = (get_wine_version *)weftos_find_function(
+        L"ntdll.dll", "wine_get_version");
+    OSVERSIONINFOW info = {.dwOSVersionInfoSize = sizeof(info)};
+
+    if (ask == NULL || ask(&info) < 0) {
+        return false;
+    }
+    (void)snprintf(version, room, "%lu.%lu.%lu", info.dwMajorVersion,
+                   info.dwMinorVersion, info.dwBuildNumber);
+    (void)snprintf(wine, wine_room, "%s%s", ask_wine != NULL ? " by Wine " : "",
+                   ask_wine != NULL ? ask_wine() : "");
+    return true;
+}
+
 typedef NTSTATUS NTAPI query_object(HANDLE object, int what, void *facts,
                                     ULONG bytes, ULONG *used);
 #define OBJECT_BASICS 0

@@ -16,30 +16,18 @@
 
 /* ------------------------------------------------------------- version --- */
 
-/* GetVersion lies to programs that do not name the newest one it knows. */
 static void find_version(weft_system *system)
 {
-    typedef LONG NTAPI get_version(OSVERSIONINFOW * info);
-    typedef const char *CDECL get_wine_version(void);
-    get_version *ask =
-        (get_version *)weftos_find_function(L"ntdll.dll", "RtlGetVersion");
-    get_wine_version *wine = (get_wine_version *)weftos_find_function(
-        L"ntdll.dll", "wine_get_version");
-    OSVERSIONINFOW info = {.dwOSVersionInfoSize = sizeof(info)};
+    char wine[32];
 
     WEFTOS_SET_TEXT(system->os, "Windows");
     system->valid |= WEFT_SYSTEM_OS;
-    if (ask == NULL || ask(&info) < 0) {
-        return;
+    if (weftos_find_version(system->version, sizeof(system->version), wine,
+                            sizeof(wine))) {
+        (void)snprintf(system->kernel, sizeof(system->kernel),
+                       "Windows NT %.24s%s", system->version, wine);
+        system->valid |= WEFT_SYSTEM_VERSION | WEFT_SYSTEM_KERNEL;
     }
-    (void)snprintf(system->version, sizeof(system->version), "%lu.%lu.%lu",
-                   info.dwMajorVersion, info.dwMinorVersion,
-                   info.dwBuildNumber);
-    (void)snprintf(system->kernel, sizeof(system->kernel),
-                   "Windows NT %lu.%lu.%lu%s%.20s", info.dwMajorVersion,
-                   info.dwMinorVersion, info.dwBuildNumber,
-                   wine != NULL ? " by Wine " : "", wine != NULL ? wine() : "");
-    system->valid |= WEFT_SYSTEM_VERSION | WEFT_SYSTEM_KERNEL;
 }
 
 /* -------------------------------------------------------- architecture --- */

@@ -55,6 +55,13 @@ static inline weft_status weftos_fail_last(weft_detail *detail,
 typedef void weftos_function(void);
 weftos_function *weftos_find_function(const wchar_t *library, const char *name);
 
+/*
+ * The version of Windows, as "10.0.19045"; and after it, where `wine` has room
+ * for it, " by Wine 8.0". False: it is not known.
+ */
+bool weftos_find_version(char *version, size_t room, char *wine,
+                         size_t wine_room);
+
 /* The rights of this handle, and how many handles there are of its object. */
 bool weftos_ask_object(HANDLE handle, ULONG *rights, ULONG *handles);
 
