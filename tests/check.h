@@ -27,6 +27,18 @@
 
 #include <weft/base.h>
 
+/* Whether AddressSanitizer is on, which keeps what is freed for a while. */
+#if defined(__SANITIZE_ADDRESS__)
+#define CHECK_SANITIZED true
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define CHECK_SANITIZED true
+#endif
+#endif
+#ifndef CHECK_SANITIZED
+#define CHECK_SANITIZED false
+#endif
+
 /* Notes whether the expression is true and goes on; gives its truth. */
 #define CHECK(expression)                                                      \
     check_that((expression), #expression, __FILE__, __LINE__)

@@ -30,17 +30,6 @@
 /* More descriptors than any one call takes. */
 #define SLACK_MOST 24
 
-#if defined(__SANITIZE_ADDRESS__)
-#define SANITIZED true
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define SANITIZED true
-#endif
-#endif
-#ifndef SANITIZED
-#define SANITIZED false
-#endif
-
 static unsigned char room[LARGE];
 
 static uint64_t soon(void)
@@ -423,7 +412,7 @@ static void check_address_space(void)
 {
     peer_process child;
 
-    if (SANITIZED) {
+    if (CHECK_SANITIZED) {
         printf("# not under AddressSanitizer, which needs the addresses\n");
         return;
     }

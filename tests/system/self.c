@@ -15,18 +15,6 @@
 #define MUCH (50 * MIB)
 #define BURN_NS UINT64_C(200000000)
 
-/* A sanitizer keeps what is freed for a while. */
-#if defined(__SANITIZE_ADDRESS__)
-#define SANITIZED true
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define SANITIZED true
-#endif
-#endif
-#ifndef SANITIZED
-#define SANITIZED false
-#endif
-
 static weft_self measure(void)
 {
     weft_self self = {.size = sizeof(self)};
@@ -76,7 +64,7 @@ static void use_memory(void *context)
     CHECK(during.memory_bytes < before.memory_bytes + MUCH + 50 * MIB);
     CHECK(during.memory_peak_bytes >= during.memory_bytes);
     CHECK(after.memory_peak_bytes >= MUCH);
-    CHECK(SANITIZED ||
+    CHECK(CHECK_SANITIZED ||
           after.memory_bytes < after.memory_peak_bytes - MUCH + 10 * MIB);
     printf("# %s: %llu, %llu, %llu, peak %llu\n", during.memory_metric,
            (unsigned long long)before.memory_bytes,
