@@ -26,7 +26,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "container.h"
 #include "run_group.h"
+#include "text.h"
 
 #define NAMES_MAX 100 /* tries, where others of the name are not ours */
 
@@ -84,20 +86,23 @@ bool weftos_run_file_value(int directory, const char *name, const char *key,
                            uint64_t *number)
 {
     char text[4096];
-    size_t length = strlen(key);
-    const char *line = text;
+    char label[64];
+
+    (void)snprintf(label, sizeof(label), "%s ", key);
+    return weftos_run_file_read(directory, name, text, sizeof(text)) &&
+           weftos_find_number(text, label, number);
+}
+
+/* Whether a file's one line has a word. */
+static bool file_lists(int directory, const char *name, const char *word)
+{
+    char text[512];
 
     if (!weftos_run_file_read(directory, name, text, sizeof(text))) {
         return false;
     }
-    while (line != NULL) {
-        if (strncmp(line, key, length) == 0 && line[length] == ' ') {
-            return parse_number(line + length + 1, number);
-        }
-        line = strchr(line, '\n');
-        line = line != NULL ? line + 1 : NULL;
-    }
-    return false;
+    text[strcspn(text, "\n")] = '\0';
+    return weftos_list_has(text, ' ', word);
 }
 
 /* ----------------------------------------------------------------- make --- */
@@ -177,19 +182,15 @@ int weftos_run_group_make(struct run *run, enum run_tier tier)
 /* Lets the groups in our own v2 group have a controller; NULL: they have. */
 static const char *enable(const struct run_group *own, const char *controller)
 {
-    char text[512];
+    char text[64];
 
     if (own->parent < 0) {
         return own->why_not;
     }
-    if (!weftos_run_file_read(own->parent, "cgroup.controllers", text,
-                              sizeof(text)) ||
-        !weftos_run_has_word(text, controller, " \n")) {
+    if (!file_lists(own->parent, "cgroup.controllers", controller)) {
         return "no such controller";
     }
-    if (weftos_run_file_read(own->parent, "cgroup.subtree_control", text,
-                             sizeof(text)) &&
-        weftos_run_has_word(text, controller, " \n")) {
+    if (file_lists(own->parent, "cgroup.subtree_control", controller)) {
         return NULL;
     }
     (void)snprintf(text, sizeof(text), "+%s", controller);

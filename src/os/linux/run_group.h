@@ -16,10 +16,6 @@
 /* Finds where groups can be made; what the fields held before is lost. */
 void weftos_run_groups_find(struct run_group *groups);
 
-/* Whether a list has a word; `between` has the characters between words. */
-bool weftos_run_has_word(const char *list, const char *word,
-                         const char *between);
-
 /* -------------------------------------------------------------------- files
  */
 

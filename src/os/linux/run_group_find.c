@@ -17,28 +17,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "container.h"
 #include "run_group.h"
+#include "text.h"
 
 static const char *const controllers[RUN_TIERS] = {"", "memory", "pids",
                                                    "cpuacct"};
-
-bool weftos_run_has_word(const char *list, const char *word,
-                         const char *between)
-{
-    size_t length = strlen(word);
-
-    for (;;) {
-        size_t next = strcspn(list, between);
-
-        if (next == length && strncmp(list, word, length) == 0) {
-            return true;
-        }
-        if (list[next] == '\0') {
-            return false;
-        }
-        list += next + 1;
-    }
-}
 
 /* Our own group in each hierarchy; empty where there is none. */
 struct memberships {
@@ -55,30 +39,11 @@ static void note_membership(struct memberships *own, char *line)
         return;
     }
     *path++ = '\0';
-    path[strcspn(path, "\n")] = '\0';
     for (int i = 0; i < RUN_TIERS; i++) {
-        if (weftos_run_has_word(names + 1, controllers[i], ",")) {
+        if (weftos_list_has(names + 1, ',', controllers[i])) {
             (void)snprintf(own->paths[i], sizeof(own->paths[i]), "%s", path);
         }
     }
-}
-
-/* "\040" is a space, and so on. */
-static void unescape(char *text)
-{
-    char *to = text;
-
-    for (; *text != '\0'; to++) {
-        unsigned value;
-
-        if (text[0] == '\\' && sscanf(text + 1, "%3o", &value) == 1) {
-            *to = (char)value;
-            text += 4;
-        } else {
-            *to = *text++;
-        }
-    }
-    *to = '\0';
 }
 
 /* Opens our group where its hierarchy, or the part below `root`, is seen. */
@@ -102,60 +67,44 @@ static void open_parent(struct run_group *group, const char *own,
     }
 }
 
-/*
- * "31 23 0:28 ROOT PLACE rw,relatime MORE... - TYPE SOURCE rw,memory", of any
- * number of fields before the hyphen.
- */
-static void note_mount(struct run_group *groups, const struct memberships *own,
-                       char *line)
+/* What a visit to the mounts works with. */
+struct search {
+    struct run_group *groups;
+    struct memberships own;
+};
+
+static bool note_mount(void *context, const struct weftos_mount *mount)
 {
-    char *rest = strstr(line, " - ");
-    char root[PATH_MAX];
-    char place[PATH_MAX];
-    char type[16];
-    char options[256];
+    struct search *search = context;
 
-    if (rest == NULL || strncmp(rest + 3, "cgroup", 6) != 0 ||
-        sscanf(rest + 3, "%15s %*s %255s", type, options) != 2 ||
-        sscanf(line, "%*s %*s %*s %4095s %4095s", root, place) != 2) {
-        return;
-    }
-    unescape(root);
-    unescape(place);
     for (int i = 0; i < RUN_TIERS; i++) {
-        bool is_it =
-            i == RUN_UNIFIED
-                ? strcmp(type, "cgroup2") == 0
-                : strcmp(type, "cgroup") == 0 &&
-                      weftos_run_has_word(options, controllers[i], ",");
+        struct run_group *group = &search->groups[i];
+        bool is_it = i == RUN_UNIFIED ? strcmp(mount->type, "cgroup2") == 0
+                                      : strcmp(mount->type, "cgroup") == 0 &&
+                                            weftos_list_has(mount->options, ',',
+                                                            controllers[i]);
 
-        if (is_it && groups[i].parent < 0 && own->paths[i][0] != '\0') {
-            open_parent(&groups[i], own->paths[i], root, place);
+        if (is_it && group->parent < 0 && search->own.paths[i][0] != '\0') {
+            open_parent(group, search->own.paths[i], mount->root, mount->point);
         }
     }
+    return true;
 }
 
 static void find_all(struct run_group *groups)
 {
-    struct memberships own = {{""}};
+    struct search search = {.groups = groups};
+    char *line = calloc(1, WEFTOS_LINE_BYTES);
     FILE *file = fopen("/proc/self/cgroup", "re");
-    char *line = NULL;
-    size_t room = 0;
 
-    while (file != NULL && getline(&line, &room, file) > 0) {
-        note_membership(&own, line);
-    }
-    if (file != NULL) {
-        (void)fclose(file);
-    }
-    file = fopen("/proc/self/mountinfo", "re");
-    while (file != NULL && getline(&line, &room, file) > 0) {
-        note_mount(groups, &own, line);
-    }
-    if (file != NULL) {
-        (void)fclose(file);
+    while (file != NULL && line != NULL && weftos_read_line(file, line)) {
+        note_membership(&search.own, line);
     }
     free(line);
+    if (file != NULL) {
+        (void)fclose(file);
+    }
+    weftos_mounts_each("", note_mount, &search);
 }
 
 void weftos_run_groups_find(struct run_group *groups)
