@@ -78,6 +78,15 @@ set(WEFT_OS_POSIX_SOURCES
     os/posix/watch.c
 )
 
+# Programs under limits.
+set(WEFT_OS_RUN_SOURCES
+    os/posix/run_exec.c
+    os/posix/run_pump.c
+    os/posix/run_report.c
+    os/posix/run_start.c
+    os/posix/run_watch.c
+)
+
 # One of these lists is the back end, by WEFT_OS.
 set(WEFT_OS_LINUX_SOURCES
     os/linux/bell.c
@@ -104,8 +113,6 @@ set(WEFT_OS_LINUX_SOURCES
     os/linux/run_memory.c
     os/linux/run_paths.c
     os/linux/run_probe.c
-    os/linux/run_pump.c
-    os/linux/run_report.c
     os/linux/run_rules.c
     os/linux/run_sample.c
     os/linux/run_tasks.c
@@ -120,6 +127,7 @@ set(WEFT_OS_LINUX_SOURCES
     os/linux/wait.c
     os/linux/word.c
     ${WEFT_OS_POSIX_SOURCES}
+    ${WEFT_OS_RUN_SOURCES}
 )
 
 set(WEFT_OS_MACOS_SOURCES

@@ -1,17 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * run.h - what the parts of the helper share.
+ * run.h - what the parts of the helper share on Linux; what they share on all
+ * systems is in posix/run_parts.h.
  *
- * The helper's main loop (run_helper.c) forks a supervisor for each program
- * that is to be started. A supervisor has one tree (weftos_run_tree.c), adopts
- * its orphans, and does all that is done for it: so a `struct run` is alone in
- * its process, and what it leaves open the exit closes.
- *
- * Each part has two moments in a supervisor: it prepares before the leader is
- * there, and says in the report's rows what it will enforce and how; and it
- * acts while the tree runs. Some parts have a third one, in the leader before
- * it executes the program (weftos_run_child.c), where only system calls are
- * made.
+ * A supervisor adopts the orphans of its tree, so all of it is below the
+ * supervisor.
  */
 #ifndef WEFTOS_LINUX_RUN_H
 #define WEFTOS_LINUX_RUN_H
@@ -19,9 +12,11 @@
 #include <sys/resource.h>
 #include <sys/types.h>
 
-#include "../../process/wire.h"
-#include "../run.h"
+#include "../posix/run_parts.h"
 #include "linux.h"
+
+/* What getrusage counts ru_maxrss in. */
+#define RUN_RSS_UNIT 1024
 
 /* The hierarchies that a tree can have a group in. */
 enum run_tier { RUN_UNIFIED, RUN_MEMORY, RUN_PIDS, RUN_CPUACCT, RUN_TIERS };
@@ -113,77 +108,7 @@ struct run {
     int populated; /* the group's cgroup.events, to be polled, or -1 */
 };
 
-/* --------------------------------------------------------------- report --- */
-
-/* What the request asks of a fence; in a probe everything is tried. */
-bool weftos_run_is_asked(const struct run *run, weft_fence fence);
-
-/*
- * Fills in the row of a fence: what is enforced, by what, and why nothing
- * firmer; NULL for nothing to say. The values are those of the request.
- */
-void weftos_run_row(struct run *run, weft_fence fence, weft_level level,
-                    const char *mechanism, const char *why_not);
-
-/* The row itself, to change more of it; filled in by weftos_run_row before. */
-weft_enforcement *weftos_run_row_of(struct run *run, weft_fence fence);
-
-/* Adds a line to the evidence; what has no room is left out. */
-__attribute__((format(printf, 2, 3))) void
-weftos_run_evidence(struct run *run, const char *format, ...);
-
-/*
- * Tells the host that nothing was started, and why. Only the first call says
- * anything.
- */
-__attribute__((format(printf, 4, 5))) void
-weftos_run_refuse(struct run *run, weft_status status, int os_code,
-                  const char *format, ...);
-
-/*
- * Refuses if something required can't be enforced. False: it did.
- */
-bool weftos_run_check_rows(struct run *run);
-
-/* The first reason of an end stays. */
-void weftos_run_set_reason(struct run *run, weft_reason reason);
-
-/* ---------------------------------------------------------------- child --- */
-
-#define RUN_OPERATION_BYTES 160
-
-/* What the child says on its pipe when it can't go on. */
-struct run_failure {
-    int32_t os_code;    /* 0: it can, and `operation` is worth a note */
-    int32_t fence;      /* of which it is a part; -1: of none */
-    int32_t is_program; /* the program itself can't be executed */
-    char operation[RUN_OPERATION_BYTES]; /* terminated */
-};
-
-/* In the new process: becomes the program, or says why not on `pipe`. */
-_Noreturn void weftos_run_child(struct run *run, int pipe);
-
-/* In a new process: default actions for all signals, and none is blocked. */
-void weftos_run_reset_signals(void);
-
-/* In the child: ends it, and says on `pipe` that this failed, by errno. */
-_Noreturn void weftos_run_child_fail(int pipe, int fence,
-                                     const char *operation);
-
-/* In the child: something that the report has to say. */
-__attribute__((format(printf, 2, 3))) void
-weftos_run_child_note(int pipe, const char *format, ...);
-
-/* Fills in the rows of the limits that each process of the tree inherits. */
-void weftos_run_child_rows(struct run *run);
-
 /* -------------------------------------------------------------- members --- */
-
-/*
- * Sends a signal to every process of the tree, those that are made meanwhile
- * included.
- */
-void weftos_run_signal_tree(struct run *run, int number);
 
 /* How many processes the tree has; -1: it can't be told. */
 int64_t weftos_run_count_members(struct run *run);
@@ -282,43 +207,15 @@ void weftos_run_tasks_look(struct run *run);
 void weftos_run_tasks_end(struct run *run);
 void weftos_run_tasks_usage(struct run *run, weft_usage *usage);
 
-/* Of all three, and TREE_KILL. */
-void weftos_run_limits_prepare(struct run *run);
+/* Of all three, and TREE_KILL; weftos_run_limits_prepare goes before. */
 void weftos_run_limits_start(struct run *run);
 void weftos_run_limits_look(struct run *run);
 void weftos_run_limits_end(struct run *run);
-uint64_t weftos_run_limits_next(const struct run *run);
-void weftos_run_limits_usage(struct run *run, weft_usage *usage);
 
 /* What wakes a supervisor besides: so many descriptors to poll. */
 #define RUN_LIMITS_POLLS 2
 struct pollfd;
 void weftos_run_limits_poll(struct run *run, struct pollfd *polls);
-
-/*
- * In the leader: sets the limits that stand behind those of the tree. False:
- * `*operation` has failed, which is for `*fence`.
- */
-bool weftos_run_limits_child(const struct run *run, const char **operation,
-                             int *fence);
-
-/* --------------------------------------------------------------- output --- */
-
-void weftos_run_pump_rows(struct run *run);
-
-/* Before and after the leader's start. False: it was refused. */
-bool weftos_run_pump_prepare(struct run *run);
-bool weftos_run_pump_start(struct run *run);
-
-/* Ready when weftos_run_pump_check has something to do; -1: never. */
-int weftos_run_pump_event(const struct run *run);
-
-/* Looks for limits that were reached, and when to look again. */
-void weftos_run_pump_check(struct run *run, uint64_t now);
-uint64_t weftos_run_pump_next(const struct run *run);
-
-/* After the tree's end: waits until all was passed on, and fills in usage. */
-void weftos_run_pump_finish(struct run *run);
 
 /* ------------------------------------------------------------ isolation --- */
 
@@ -338,13 +235,6 @@ bool weftos_run_isolate_prepare(struct run *run);
 bool weftos_run_isolate_start(struct run *run, int pipe,
                               struct run_failure *failure);
 
-/*
- * After a start that has failed: finds out what works here, and plans anew
- * with that. False: it all works, so the failure is another one's; or it has
- * refused.
- */
-bool weftos_run_isolate_again(struct run *run);
-
 /* In the leader: what it sees. */
 void weftos_run_isolate_view(struct run *run, int pipe);
 
@@ -354,21 +244,11 @@ void weftos_run_isolate_confine(struct run *run, int pipe);
 /* The leader's parent as it sees it. */
 pid_t weftos_run_isolate_parent(const struct run *run);
 
-/* In the leader: why there may be no such program inside; NULL: no reason. */
-const char *weftos_run_isolate_absence(const struct run *run,
-                                       const char *program);
-
-/* "TMPDIR=...", or NULL. */
-char *weftos_run_isolate_temp(const struct run *run);
-
 /*
  * Ends all processes of the pid namespace at once. False: there is none, and
  * nothing was done.
  */
 bool weftos_run_isolate_kill(struct run *run);
-
-/* After a start that has failed: nobody is left of it. */
-void weftos_run_isolate_undo(struct run *run);
 
 /* The init of the pid namespace is no process of the tree; 0: none. */
 pid_t weftos_run_isolate_init(const struct run *run);
@@ -381,21 +261,7 @@ void weftos_run_isolate_explain(struct run *run, int number);
 
 /* ----------------------------------------------------------------- tree --- */
 
-/*
- * A limit is reached: the soft value (SIGTERM, once), or the hard one: SIGTERM
- * and SIGKILL after the grace time, or SIGKILL at once.
- */
-void weftos_run_soft_limit(struct run *run, weft_fence fence);
-void weftos_run_hard_limit(struct run *run, weft_fence fence,
-                           weft_reason reason);
-
-/* Ends the tree at once. */
-void weftos_run_kill(struct run *run);
-
 /* From here on the ends of children are told by a descriptor. */
 int weftos_run_open_ends(void);
-
-/* A supervisor's work, to the end; returns its exit code. */
-int weftos_run_tree(struct run *run);
 
 #endif

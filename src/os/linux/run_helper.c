@@ -222,72 +222,6 @@ weft_status weftos_helper_start(const char *path, bool forks,
 
 /* ------------------------------------------------------------ main loop --- */
 
-/* Puts the handles of a start where its flags say. False: they don't match. */
-static bool unpack(const struct wefti_run_message *message,
-                   const weftos_received *received, struct run *run)
-{
-    size_t next = 0;
-
-    for (unsigned i = 0; i < WEFTI_RUN_HANDLES; i++) {
-        run->handles[i] = -1;
-        if ((message->flags & (1u << i)) != 0) {
-            if (next == received->handle_count) {
-                return false;
-            }
-            run->handles[i] = (int)received->handles[next++];
-        }
-    }
-    return next == received->handle_count &&
-           run->handles[WEFTI_RUN_SOCKET] >= 0 &&
-           run->handles[WEFTI_RUN_REQUEST] >= 0;
-}
-
-/* In the supervisor: maps the request and makes the report. */
-static int supervise(struct run *run, uint64_t request_bytes, int host)
-{
-    const void *request = NULL;
-    void *report = NULL;
-    weft_handle object;
-    struct wefti_run_message message = {.magic = WEFTI_RUN_MAGIC,
-                                        .type = WEFTI_RUN_REFUSED};
-    size_t page = weftos_get_facts()->page_bytes;
-    size_t bytes = (sizeof(*run->report) + page - 1) / page * page;
-    weft_status status = weftos_shm_attach(
-        run->handles[WEFTI_RUN_REQUEST], (size_t)request_bytes, &request, NULL);
-
-    /* The leader, too, reads it before it becomes the program. */
-    if (status == WEFT_OK && madvise((void *)(uintptr_t)request,
-                                     (size_t)request_bytes, MADV_DOFORK) != 0) {
-        status = WEFT_EOS;
-    }
-    if (status == WEFT_OK) {
-        run->request = request;
-        if (request_bytes < sizeof(*run->request) ||
-            run->request->magic != WEFTI_RUN_MAGIC ||
-            run->request->stamp != WEFTI_RUN_STAMP) {
-            status = WEFT_EVERSION;
-        }
-    }
-    if (status == WEFT_OK) {
-        status = weftos_shm_create(bytes, &object, &report, NULL);
-    }
-    if (status == WEFT_OK) {
-        run->report = report;
-        run->report->magic = WEFTI_RUN_MAGIC;
-        run->report_handle = (int)object;
-        run->report_bytes = bytes;
-        run->host = host;
-        return weftos_run_tree(run);
-    }
-    message.number = status;
-    (void)snprintf(message.text, sizeof(message.text), "%s",
-                   status == WEFT_EVERSION ? "weft-helper is of another version"
-                                           : "cannot map the request");
-    (void)weftos_socket_send(run->handles[WEFTI_RUN_SOCKET], &message,
-                             sizeof(message), NULL, 0, NULL);
-    return 1;
-}
-
 /* The supervisors that live, and what is to be done for those that do not. */
 struct supervisors {
     pid_t *pids;
@@ -356,13 +290,14 @@ static void start_one(weft_handle socket, int host, weftos_received *received,
         memcpy(&message, received->data, sizeof(message));
         if (message.magic == WEFTI_RUN_MAGIC &&
             message.type == WEFTI_RUN_START &&
-            unpack(&message, received, &run) && has_room(all)) {
+            weftos_run_unpack(&message, received, &run) && has_room(all)) {
             supervisor = fork();
         }
     }
     if (supervisor == 0) {
         weftos_close(socket);
-        _exit(supervise(&run, message.bytes, host));
+        run.host = host;
+        _exit(weftos_run_open(&run, message.bytes) ? weftos_run_tree(&run) : 1);
     }
     if (supervisor > 0) {
         all->pids[all->count++] = supervisor;
@@ -370,21 +305,6 @@ static void start_one(weft_handle socket, int host, weftos_received *received,
     /* If there is none the host sees its program's socket hang up. */
     for (size_t i = 0; i < received->handle_count; i++) {
         weftos_close(received->handles[i]);
-    }
-}
-
-/*
- * What a terminal, a service manager or a shell sends to all of a session is
- * for the program and its host. The helper ends when its host does.
- */
-static void ignore_signals(void)
-{
-    static const int numbers[] = {SIGHUP,  SIGINT,  SIGQUIT, SIGTERM, SIGPIPE,
-                                  SIGUSR1, SIGUSR2, SIGALRM, SIGTSTP, SIGTTIN,
-                                  SIGTTOU, SIGXFSZ, SIGXCPU};
-
-    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
-        (void)signal(numbers[i], SIG_IGN);
     }
 }
 
@@ -422,7 +342,7 @@ int weftos_helper_main(weft_handle socket)
     ends = weftos_run_open_ends();
     (void)prctl(PR_SET_NAME, "weft-helper");
     (void)fcntl((int)socket, F_SETFD, FD_CLOEXEC);
-    ignore_signals();
+    weftos_run_ignore_signals();
     weftos_run_isolate_begin();
     (void)weftos_get_facts(); /* once for all supervisors */
     status = ends < 0 || prctl(PR_SET_CHILD_SUBREAPER, 1) != 0

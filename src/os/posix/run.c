@@ -7,8 +7,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include "../run.h"
 #include "posix.h"
+#include "run_parts.h"
 
 /* Who may enter a directory need not be able to read it; on Linux that does. */
 #ifdef __APPLE__
@@ -63,4 +63,9 @@ const char *weftos_environment_get(size_t number)
 {
     /* Some programs empty it by making it NULL. */
     return the_environment != NULL ? the_environment[number] : NULL;
+}
+
+void weftos_environment_set(char **variables)
+{
+    the_environment = variables;
 }

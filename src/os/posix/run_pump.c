@@ -6,12 +6,13 @@
  * thread of the supervisor's passes on what comes: exactly as many bytes as
  * the limit allows, and none after them. It may block for as long as it likes
  * when nobody reads: the limits are not its affair. What it has counted it
- * tells by two atomic words and an event.
+ * tells by two atomic words and a byte in another pipe.
  *
  * When nobody takes the output any more, the program has to learn of it as
  * without us: its pipe is closed, so that its next write gets SIGPIPE.
  */
 #define _GNU_SOURCE
+#define _DARWIN_C_SOURCE
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
@@ -19,7 +20,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "run.h"
@@ -33,7 +33,7 @@
 struct run_pump {
     int from[STREAMS]; /* the pipes we read; -1: closed */
     int to[STREAMS];   /* -1: nobody wants it */
-    int event;         /* ready: a limit was passed, or all is done */
+    int event[2];      /* to be read: a limit was passed, or all is done */
     uint64_t soft;
     uint64_t hard;
     /* Relaxed, both: each is a figure by itself, and the event comes after. */
@@ -51,9 +51,10 @@ struct run_pump {
 
 static void tell(const struct run_pump *pump)
 {
-    uint64_t one = 1;
+    char byte = 0;
 
-    (void)!write(pump->event, &one, sizeof(one));
+    /* What has no room is not missed: there is enough to be read. */
+    (void)!write(pump->event[1], &byte, sizeof(byte));
 }
 
 static bool write_all(int fd, const char *data, size_t bytes)
@@ -146,6 +147,21 @@ static void *pump_output(void *memory)
 
 /* ----------------------------------------------------------- supervisor --- */
 
+static bool open_event(struct run_pump *pump)
+{
+    return weftos_run_make_pipe(pump->event) == 0 &&
+           fcntl(pump->event[0], F_SETFL, O_NONBLOCK) == 0 &&
+           fcntl(pump->event[1], F_SETFL, O_NONBLOCK) == 0;
+}
+
+static void clear_event(const struct run_pump *pump)
+{
+    char bytes[64];
+
+    while (read(pump->event[0], bytes, sizeof(bytes)) > 0) {
+    }
+}
+
 static bool is_wanted(const struct run *run)
 {
     return run->request->fences[WEFT_FENCE_OUTPUT].is_asked != 0 ||
@@ -183,11 +199,15 @@ bool weftos_run_pump_prepare(struct run *run)
     run->pump = pump;
     pump->soft = output->soft;
     pump->hard = output->is_asked != 0 ? output->hard : UINT64_MAX;
-    pump->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (!open_event(pump)) {
+        weftos_run_refuse(run, weftos_errno_status(errno), errno,
+                          "cannot watch the output");
+        return false;
+    }
     for (unsigned i = 0; i < STREAMS; i++) {
         int ends[2];
 
-        if (pump->event < 0 || pipe2(ends, O_CLOEXEC) != 0) {
+        if (weftos_run_make_pipe(ends) != 0) {
             weftos_run_refuse(run, weftos_errno_status(errno), errno,
                               "cannot watch the output");
             return false;
@@ -226,7 +246,7 @@ bool weftos_run_pump_start(struct run *run)
 
 int weftos_run_pump_event(const struct run *run)
 {
-    return run->pump != NULL ? run->pump->event : -1;
+    return run->pump != NULL ? run->pump->event[0] : -1;
 }
 
 /* When the output has been silent for `ns`; WEFT_FOREVER: never. */
@@ -254,12 +274,11 @@ void weftos_run_pump_check(struct run *run, uint64_t now)
 {
     struct run_pump *pump = run->pump;
     uint64_t bytes;
-    uint64_t unused;
 
     if (pump == NULL) {
         return;
     }
-    (void)!read(pump->event, &unused, sizeof(unused));
+    clear_event(pump);
     bytes = atomic_load_explicit(&pump->bytes, memory_order_relaxed);
     if (pump->soft != 0 && bytes >= pump->soft && !pump->has_passed_soft) {
         pump->has_passed_soft = true;
@@ -289,12 +308,10 @@ void weftos_run_pump_finish(struct run *run)
         return;
     }
     while (!atomic_load(&pump->is_done) && weftos_now_ns() < until) {
-        struct pollfd done = {.fd = pump->event, .events = POLLIN};
-        struct timespec room;
-        uint64_t unused;
+        struct pollfd done = {.fd = pump->event[0], .events = POLLIN};
 
-        (void)ppoll(&done, 1, weftos_time_left(until, &room), NULL);
-        (void)!read(pump->event, &unused, sizeof(unused));
+        (void)poll(&done, 1, (int)(DRAIN_NS / 1000000));
+        clear_event(pump);
     }
     if (!atomic_load(&pump->is_done)) {
         weftos_run_evidence(run,

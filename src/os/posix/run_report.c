@@ -3,6 +3,7 @@
  * The report of a run, and refusals.
  */
 #define _GNU_SOURCE
+#define _DARWIN_C_SOURCE
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
