@@ -7,6 +7,7 @@
  */
 #include <stdatomic.h>
 
+#include "channel/names_serve.h"
 #include "check.h"
 #include "peer.h"
 
@@ -50,23 +51,12 @@ static void give_up(void *context)
                  WEFT_ETIMEDOUT);
 }
 
-/* Answers each of so many clients, until they have gone. */
+/* Takes the name, and answers all who come. */
 static void serve(unsigned clients)
 {
-    weft_service *service = NULL;
-    weft_request request;
+    weft_service *service = names_service(NAME);
 
-    REQUIRE(weft_service_open(NAME, NULL, &service, NULL) == WEFT_OK);
-    while (clients > 0 &&
-           CHECK_STATUS(weft_service_next(service, &request, peer_soon(), NULL),
-                        WEFT_OK)) {
-        if (request.kind == WEFT_REQUEST_CALL) {
-            CHECK_STATUS(weft_service_reply(service, request.client,
-                                            request.call, WEFT_OK, 0, NULL),
-                         WEFT_OK);
-        }
-        clients -= request.kind == WEFT_REQUEST_DISCONNECT;
-    }
+    names_serve(service, clients);
     weft_service_close(&service);
 }
 

@@ -12,6 +12,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "channel/names_serve.h"
 #include "check.h"
 #include "peer.h"
 
@@ -86,31 +87,6 @@ static void start(const struct plan *plan, peer_process *children,
     }
 }
 
-/* Answers each of so many clients, until they have gone. */
-static void serve(weft_service *service, unsigned clients)
-{
-    weft_request request;
-
-    while (clients > 0 &&
-           CHECK_STATUS(weft_service_next(service, &request, peer_soon(), NULL),
-                        WEFT_OK)) {
-        if (request.kind == WEFT_REQUEST_CALL) {
-            CHECK_STATUS(weft_service_reply(service, request.client,
-                                            request.call, WEFT_OK, 0, NULL),
-                         WEFT_OK);
-        }
-        clients -= request.kind == WEFT_REQUEST_DISCONNECT;
-    }
-}
-
-static weft_service *begin_service(const char *name)
-{
-    weft_service *service = NULL;
-
-    REQUIRE(weft_service_open(name, NULL, &service, NULL) == WEFT_OK);
-    return service;
-}
-
 /* ---------------------------------------------------------------- watch --- */
 
 struct seen {
@@ -161,7 +137,7 @@ static void test_watch_is_given_back(struct plan *plan)
     options.allow = look_for_watches;
     options.allow_context = &seen;
     REQUIRE(weft_service_open(plan->name, &options, &service, NULL) == WEFT_OK);
-    serve(service, CLIENTS);
+    names_serve(service, CLIENTS);
     for (unsigned i = 0; i < CLIENTS; i++) {
         CHECK(peer_ended_well(&children[i]));
     }
@@ -179,14 +155,14 @@ static void test_a_stopped_one(struct plan *plan)
     start(plan, children, CLIENTS);
     peer_stop(&children[0]);
     peer_stop(&children[1]);
-    service = begin_service(plan->name);
-    serve(service, CLIENTS - 2);
+    service = names_service(plan->name);
+    names_serve(service, CLIENTS - 2);
     for (unsigned i = 2; i < CLIENTS; i++) {
         CHECK(peer_ended_well(&children[i]));
     }
     peer_go_on(&children[0]);
     peer_go_on(&children[1]);
-    serve(service, 2);
+    names_serve(service, 2);
     CHECK(peer_ended_well(&children[0]));
     CHECK(peer_ended_well(&children[1]));
     weft_service_close(&service);
@@ -197,7 +173,7 @@ static void test_a_stopped_one(struct plan *plan)
 static void hold_name(void *context)
 {
     const struct plan *plan = context;
-    weft_service *service = begin_service(plan->name);
+    weft_service *service = names_service(plan->name);
 
     peer_gate_open(&plan->begun);
     peer_await_kill();
@@ -222,15 +198,15 @@ static void test_other_names(struct plan *plan)
     leave_dead_socket(plan);
     start(plan, children, CLIENTS);
     for (unsigned i = 0; i < 4; i++) {
-        service = begin_service("another");
+        service = names_service("another");
         weft_service_close(&service);
         for (unsigned k = 0; k < CLIENTS; k++) {
             CHECK(peer_await_asleep(&children[k]));
             CHECK(count_watches(children[k].id) == 1);
         }
     }
-    service = begin_service(plan->name);
-    serve(service, CLIENTS);
+    service = names_service(plan->name);
+    names_serve(service, CLIENTS);
     for (unsigned i = 0; i < CLIENTS; i++) {
         CHECK(peer_ended_well(&children[i]));
     }
@@ -248,10 +224,10 @@ static void test_link(struct plan *plan)
     (void)snprintf(path, sizeof(path), "%s/real", folder);
     (void)snprintf(plan->name, sizeof(plan->name), "%s/link", folder);
     start(plan, &child, 1);
-    service = begin_service(path);
+    service = names_service(path);
     CHECK(peer_await_asleep(&child));
     CHECK(symlink("real", plan->name) == 0);
-    serve(service, 1);
+    names_serve(service, 1);
     CHECK(peer_ended_well(&child));
     weft_service_close(&service);
     CHECK(unlink(plan->name) == 0);
@@ -265,7 +241,7 @@ void test_main(void)
 
     peer_names_begin();
     /* So that the directory is there, and not waited for first. */
-    service = begin_service(plan.name);
+    service = names_service(plan.name);
     weft_service_close(&service);
     peer_gate_init(&plan.begun);
     test_watch_is_given_back(&plan);
