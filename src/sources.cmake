@@ -50,6 +50,11 @@ set(WEFT_IPC_SOURCES
     ipc/tx.c
 )
 
+set(WEFT_MEMORY_SOURCES
+    memory/look.c
+    memory/pressure.c
+)
+
 set(WEFT_PROCESS_SOURCES
     process/process.c
     process/request.c
@@ -96,7 +101,9 @@ set(WEFT_OS_LINUX_SOURCES
     os/linux/fence.c
     os/linux/folder.c
     os/linux/groups.c
+    os/linux/levels.c
     os/linux/lookout.c
+    os/linux/meter.c
     os/linux/misc.c
     os/linux/mounts.c
     os/linux/process.c
@@ -141,6 +148,7 @@ set(WEFT_OS_MACOS_SOURCES
     os/macos/os_sync.c
     os/macos/process.c
     os/macos/queue.c
+    os/stub/meter.c
     os/stub/run_helper.c
     os/macos/self.c
     os/macos/set.c
@@ -188,6 +196,7 @@ set(WEFT_OS_WINDOWS_SOURCES
     os/windows/io.c
     os/windows/limit.c
     os/windows/link.c
+    os/windows/meter.c
     os/windows/misc.c
     os/windows/named.c
     os/windows/names.c
@@ -215,6 +224,7 @@ set(WEFT_OS_STUB_SOURCES
     os/stub/endpoint.c
     os/stub/facts.c
     os/stub/memory.c
+    os/stub/meter.c
     os/stub/process.c
     os/stub/run_handles.c
     os/stub/run_helper.c

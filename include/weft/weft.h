@@ -8,6 +8,7 @@
 #include <weft/base.h>
 #include <weft/channel.h>
 #include <weft/inspect.h>
+#include <weft/memory.h>
 #include <weft/poll.h>
 #include <weft/process.h>
 #include <weft/service.h>

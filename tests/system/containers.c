@@ -4,16 +4,14 @@
  * kernel: what is concluded, what of it is believed, and hostile text.
  */
 #define _GNU_SOURCE
-#include <errno.h>
-#include <ftw.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "check.h"
+#include "files.h"
 #include "os/linux/container.h"
 
 #define ID "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
@@ -35,57 +33,23 @@ struct tree {
     } files[FILES_MOST];
 };
 
-static char root[64];
-
-static void make_folders(char *path)
-{
-    for (char *at = strchr(path + 1, '/'); at != NULL;
-         at = strchr(at + 1, '/')) {
-        *at = '\0';
-        REQUIRE(mkdir(path, 0700) == 0 || errno == EEXIST);
-        *at = '/';
-    }
-}
-
-static void make_file(const char *name, const char *text)
-{
-    char path[PATH_MAX];
-    FILE *file;
-
-    (void)snprintf(path, sizeof(path), "%s%s", root, name);
-    make_folders(path);
-    file = fopen(path, "we");
-    REQUIRE(file != NULL);
-    CHECK(fputs(text, file) >= 0);
-    REQUIRE(fclose(file) == 0);
-}
-
-static int remove_one(const char *path, const struct stat *info, int kind,
-                      struct FTW *where)
-{
-    (void)info;
-    (void)kind;
-    (void)where;
-    return remove(path);
-}
-
 static weft_system look(const struct tree *tree)
 {
     weft_system system = {.size = sizeof(system)};
+    const char *root;
     char path[PATH_MAX];
 
-    (void)snprintf(root, sizeof(root), "/tmp/weft-tree-XXXXXX");
-    REQUIRE(mkdtemp(root) != NULL);
-    make_file("/proc/self/ns/none", "");
+    root = files_begin();
+    files_make("/proc/self/ns/none", "");
     if (tree->pid != NULL) {
         (void)snprintf(path, sizeof(path), "%s/proc/self/ns/pid", root);
         REQUIRE(symlink(tree->pid, path) == 0);
     }
     for (int i = 0; i < FILES_MOST && tree->files[i].path != NULL; i++) {
-        make_file(tree->files[i].path, tree->files[i].text);
+        files_make(tree->files[i].path, tree->files[i].text);
     }
     weftos_container_find(root, &system);
-    CHECK(nftw(root, remove_one, 8, FTW_DEPTH | FTW_PHYS) == 0);
+    files_end();
     CHECK(memchr(system.container_fact, '\0', sizeof(system.container_fact)));
     return system;
 }

@@ -69,6 +69,8 @@ tool_run cmd_bench_any; /* whichever of those its first argument says */
 tool_run cmd_ls;
 tool_run cmd_stat;
 tool_run cmd_run;
+tool_run cmd_memory;
+tool_run cmd_memory_status;
 tool_run cmd_doctor;
 tool_run cmd_version;
 tool_run cmd_help;

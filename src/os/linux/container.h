@@ -26,6 +26,17 @@ struct weftos_groups {
 void weftos_groups_find(const char *root, weft_system *system,
                         struct weftos_groups *groups);
 
+/*
+ * Tells of the group that this process is in, in the hierarchy of a controller,
+ * and of those above, as far as they are in sight; inner ones first. The
+ * directory is in the file system, without `root`; the group is its path as
+ * /proc/self/cgroup has it. Allocates; no thread may be cancelled in it.
+ */
+typedef bool weftos_group_visit(void *context, unsigned version,
+                                const char *directory, const char *group);
+void weftos_groups_each(const char *root, const char *controller,
+                        weftos_group_visit *visit, void *context);
+
 /* One line of /proc/self/mountinfo, taken apart in place. */
 struct weftos_mount {
     char *root;    /* what of its file system is mounted */

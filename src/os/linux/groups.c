@@ -334,3 +334,46 @@ void weftos_groups_find(const char *root, weft_system *system,
     }
     free(found);
 }
+
+/* ------------------------------------------------------------ visiting --- */
+
+static void visit_levels(struct hierarchy *hierarchy, weftos_group_visit *visit,
+                         void *context)
+{
+    size_t length = strlen(hierarchy->group);
+    char directory[PATH_MAX * 2];
+
+    for (;;) {
+        hierarchy->group[length] = '\0';
+        (void)snprintf(directory, sizeof(directory), "%s%s", hierarchy->mount,
+                       hierarchy->group + hierarchy->skip);
+        if (!visit(context, hierarchy->version, directory,
+                   length > 0 ? hierarchy->group : "/") ||
+            length <= hierarchy->skip) {
+            return;
+        }
+        do {
+            length--;
+        } while (length > hierarchy->skip && hierarchy->group[length] != '/');
+    }
+}
+
+void weftos_groups_each(const char *root, const char *controller,
+                        weftos_group_visit *visit, void *context)
+{
+    struct weftos_groups groups = {.container = WEFT_CONTAINER_NONE};
+    struct hierarchy *found = calloc(1, sizeof(*found));
+    struct search search = {found, 1};
+
+    if (found == NULL) {
+        return;
+    }
+    found->controller = controller;
+    if (read_groups(root, found, 1, &groups)) {
+        weftos_mounts_each(root, match_mount, &search);
+    }
+    if (found->mount[0] != '\0') {
+        visit_levels(found, visit, context);
+    }
+    free(found);
+}

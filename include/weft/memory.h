@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * weft/memory.h - what the memory of this machine does, and who uses it.
+ *
+ * Figures are the system's own, in bytes. What is not known is absent from the
+ * `valid` mask, and never 0. A figure that weft works out says by which method.
+ *
+ * Threads: one thread at a time may use a weft_memory; different ones are
+ * independent. Fork: in a forked child every call returns WEFT_EFORKED, but for
+ * weft_memory_close, which frees the child's copy. Signals: nothing here is
+ * safe in a signal handler.
+ */
+#ifndef WEFT_MEMORY_H
+#define WEFT_MEMORY_H
+
+#include <stdbool.h>
+
+#include <weft/base.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct weft_memory weft_memory;
+
+/*
+ * Prepares to look at the memory of this machine: it keeps some files open, so
+ * that a look is cheap. The caller ends it with weft_memory_close.
+ *
+ * WEFT_OK; WEFT_EINVAL; WEFT_ENOMEM; WEFT_ELIMIT; WEFT_ENOTSUP: not on this
+ * system yet; WEFT_EOS. Since 0.1.
+ */
+WEFT_API weft_status weft_memory_open(weft_memory **out, weft_detail *detail);
+
+/* Sets `*memory` to NULL. NULL and pointers to NULL are allowed. Since 0.1. */
+WEFT_API void weft_memory_close(weft_memory **memory);
+
+/* -------------------------------------------------------------- figures --- */
+
+/*
+ * The figures: symbol, value, member without "_bytes" and name.
+ *
+ * TOTAL: what the system manages. AVAILABLE: what programs can have without
+ * anything else of theirs going to swap or the compressor, as the system
+ * estimates it; `available_method` says what weft adds to that. USED: the rest
+ * of TOTAL. FREE: holds nothing. LISTED: free too, but in lists that the CPUs
+ * keep for themselves, so that no other figure has it. CACHED: copies of
+ * files, and what the system can build again. ANONYMOUS: of programs, without
+ * a file behind it. SHARED: shared memory and files in memory. KERNEL: the
+ * system's own that it can't give up. DIRTY: of files, and not written yet.
+ * LOCKED: must stay in memory. SWAP_TOTAL, SWAP_FREE: of all swap, also of such
+ * that lies compressed in memory. PACKED: what lies compressed in memory, at
+ * its size before; PACK: the memory that this takes. COMMITTED: what programs
+ * were promised; COMMIT_LIMIT: what can be. LIMIT: of the groups (of a
+ * container, a job) that this process is in the limit that leaves the least,
+ * absent where there is none; LIMIT_USED: what is counted against it.
+ */
+#define WEFT_MEMORY_FIGURE_LIST(X)                                             \
+    X(WEFT_MEMORY_TOTAL, 0, total)                                             \
+    X(WEFT_MEMORY_AVAILABLE, 1, available)                                     \
+    X(WEFT_MEMORY_USED, 2, used)                                               \
+    X(WEFT_MEMORY_FREE, 3, free)                                               \
+    X(WEFT_MEMORY_LISTED, 4, listed)                                           \
+    X(WEFT_MEMORY_CACHED, 5, cached)                                           \
+    X(WEFT_MEMORY_ANONYMOUS, 6, anonymous)                                     \
+    X(WEFT_MEMORY_SHARED, 7, shared)                                           \
+    X(WEFT_MEMORY_KERNEL, 8, kernel)                                           \
+    X(WEFT_MEMORY_DIRTY, 9, dirty)                                             \
+    X(WEFT_MEMORY_LOCKED, 10, locked)                                          \
+    X(WEFT_MEMORY_SWAP_TOTAL, 11, swap_total)                                  \
+    X(WEFT_MEMORY_SWAP_FREE, 12, swap_free)                                    \
+    X(WEFT_MEMORY_PACKED, 13, packed)                                          \
+    X(WEFT_MEMORY_PACK, 14, pack)                                              \
+    X(WEFT_MEMORY_COMMITTED, 15, committed)                                    \
+    X(WEFT_MEMORY_COMMIT_LIMIT, 16, commit_limit)                              \
+    X(WEFT_MEMORY_LIMIT, 17, limit)                                            \
+    X(WEFT_MEMORY_LIMIT_USED, 18, limit_used)
+
+typedef enum weft_memory_figure {
+#define WEFT_MEMORY_FIGURE_ENUM(symbol, value, name) symbol = (value),
+    WEFT_MEMORY_FIGURE_LIST(WEFT_MEMORY_FIGURE_ENUM)
+#undef WEFT_MEMORY_FIGURE_ENUM
+} weft_memory_figure;
+
+#define WEFT_MEMORY_FIGURE_COUNT 19
+
+/* "total" and so on; static; "" of no figure. Since 0.1. */
+WEFT_API const char *weft_memory_figure_name(weft_memory_figure figure);
+
+/*
+ * How scarce memory is. CALM: it is not. WATCH: less than 20 % is available.
+ * TIGHT: less than 10 %; or less than 20 % and programs have waited for memory
+ * for 0.1 % of the last 10 s. EMERGENCY: less than 3 % is available and less
+ * than 5 % of swap, and for 10 % of the last 10 s everything has waited. On a
+ * system that does not tell how long programs wait there is no EMERGENCY
+ * unless it says so itself. That programs wait is no proof alone: with memory
+ * to spare they wait for something else.
+ */
+typedef enum weft_pressure {
+    WEFT_PRESSURE_CALM = 0,
+    WEFT_PRESSURE_WATCH = 1,
+    WEFT_PRESSURE_TIGHT = 2,
+    WEFT_PRESSURE_EMERGENCY = 3
+} weft_pressure;
+
+/* "calm" and so on, or "unknown"; static. Since 0.1. */
+WEFT_API const char *weft_pressure_name(weft_pressure pressure);
+
+/* One look. All strings are terminated, and "" where they do not apply. */
+typedef struct weft_memory_figures {
+    size_t size;    /* sizeof(weft_memory_figures), set by the caller */
+    uint32_t valid; /* bit N: the figure N of the list */
+#define WEFT_MEMORY_FIGURE_MEMBER(symbol, value, name) uint64_t name##_bytes;
+    WEFT_MEMORY_FIGURE_LIST(WEFT_MEMORY_FIGURE_MEMBER)
+#undef WEFT_MEMORY_FIGURE_MEMBER
+    /*
+     * Programs that have waited for memory: for how long in all, of some or of
+     * all that were not idle, and for which part of the last 10 s, in
+     * millionths.
+     */
+    bool has_stalls;
+    uint64_t stall_some_ns;
+    uint64_t stall_all_ns;
+    uint32_t stall_some_ppm;
+    uint32_t stall_all_ppm;
+    weft_pressure pressure;
+    char pressure_reason[96]; /* such as "12 % available" */
+    char available_method[64];
+    char limit_source[96]; /* such as "cgroup v2 memory.max of /work" */
+} weft_memory_figures;
+
+/*
+ * Looks once. `*figures` is the caller's. Takes some 100 us, and waits for
+ * nothing.
+ *
+ * WEFT_OK; WEFT_EINVAL; WEFT_EFORKED; WEFT_EOS: the system does not tell even
+ * the total. Since 0.1.
+ */
+WEFT_API weft_status weft_memory_look(weft_memory *memory,
+                                      weft_memory_figures *figures,
+                                      weft_detail *detail);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The figures of the machine's memory: the back end reads them, this file
+ * concludes from them.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <weft/memory.h>
+
+#include "../ipc/handshake.h"
+#include "../os/meter.h"
+#include "pressure.h"
+
+struct weft_memory {
+    uint64_t token; /* of the process that opened it */
+    weftos_meter *meter;
+};
+
+#define FIGURE_NAME(symbol, value, name) [value] = #name,
+
+static const char *const figure_names[] = {
+    WEFT_MEMORY_FIGURE_LIST(FIGURE_NAME)};
+
+#undef FIGURE_NAME
+
+_Static_assert(sizeof(figure_names) / sizeof(figure_names[0]) ==
+                   WEFT_MEMORY_FIGURE_COUNT,
+               "the count is not that of the list");
+
+const char *weft_memory_figure_name(weft_memory_figure figure)
+{
+    return (unsigned)figure < WEFT_MEMORY_FIGURE_COUNT ? figure_names[figure]
+                                                       : "";
+}
+
+weft_status weft_memory_open(weft_memory **out, weft_detail *detail)
+{
+    weft_memory *memory;
+    weft_status status;
+
+    if (out == NULL) {
+        return wefti_fail(detail, WEFT_EINVAL, "check the arguments");
+    }
+    *out = NULL;
+    memory = calloc(1, sizeof(*memory));
+    if (memory == NULL) {
+        return wefti_fail(detail, WEFT_ENOMEM, "allocate memory");
+    }
+    status = weftos_process_mark(NULL, NULL, detail);
+    if (status == WEFT_OK) {
+        memory->token = weftos_process_token();
+        status = weftos_meter_open("", &memory->meter, detail);
+    }
+    if (status != WEFT_OK) {
+        free(memory);
+        return status;
+    }
+    *out = memory;
+    return WEFT_OK;
+}
+
+void weft_memory_close(weft_memory **memory)
+{
+    if (memory == NULL || *memory == NULL) {
+        return;
+    }
+    weftos_meter_close((*memory)->meter);
+    free(*memory);
+    *memory = NULL;
+}
+
+weft_status weft_memory_look(weft_memory *memory, weft_memory_figures *figures,
+                             weft_detail *detail)
+{
+    weft_status status;
+
+    if (memory == NULL || figures == NULL ||
+        figures->size != sizeof(*figures)) {
+        return wefti_fail(detail, WEFT_EINVAL, "check the arguments");
+    }
+    if (memory->token != weftos_process_token()) {
+        return wefti_fail(detail, WEFT_EFORKED, "look at the memory");
+    }
+    memset(figures, 0, sizeof(*figures));
+    figures->size = sizeof(*figures);
+    status = weftos_meter_read(memory->meter, figures, detail);
+    if (status != WEFT_OK) {
+        return status;
+    }
+    wefti_pressure_judge(figures);
+    return WEFT_OK;
+}

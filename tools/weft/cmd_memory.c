@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * weft memory - which of its commands it is.
+ */
+#include <string.h>
+
+#include "tool.h"
+
+static const tool_command verbs[] = {
+    {"status", "how much there is, and how scarce it is", cmd_memory_status},
+};
+
+static const tool_syntax syntax = {
+    .command = "memory",
+    .usage = "COMMAND [options]",
+    .about = "Tells what the memory of this machine does.\n"
+             "\n"
+             "Commands:\n"
+             "  status    how much there is, and how scarce it is\n",
+    .operands_most = 1,
+};
+
+int cmd_memory(int argc, char **argv)
+{
+    tool_operands operands;
+    int exit_code;
+
+    for (size_t i = 0; argc > 1 && i < TOOL_COUNT_OF(verbs); i++) {
+        if (strcmp(argv[1], verbs[i].name) == 0) {
+            return verbs[i].run(argc - 1, argv + 1);
+        }
+    }
+    if (!tool_parse(&syntax, argc, argv, NULL, &operands, &exit_code)) {
+        return exit_code;
+    }
+    if (operands.count == 0) {
+        return tool_usage_error("memory", "a command is missing");
+    }
+    return tool_usage_error("memory", "unknown command '%s'",
+                            operands.items[0]);
+}
