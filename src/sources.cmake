@@ -53,6 +53,7 @@ set(WEFT_IPC_SOURCES
 set(WEFT_MEMORY_SOURCES
     memory/look.c
     memory/pressure.c
+    memory/watch.c
 )
 
 set(WEFT_PROCESS_SOURCES
@@ -94,6 +95,7 @@ set(WEFT_OS_RUN_SOURCES
 
 # One of these lists is the back end, by WEFT_OS.
 set(WEFT_OS_LINUX_SOURCES
+    os/linux/alarm.c
     os/linux/bell.c
     os/linux/container.c
     os/linux/endpoint.c
@@ -148,6 +150,7 @@ set(WEFT_OS_MACOS_SOURCES
     os/macos/os_sync.c
     os/macos/process.c
     os/macos/queue.c
+    os/stub/alarm.c
     os/stub/meter.c
     os/stub/run_helper.c
     os/macos/self.c
@@ -185,6 +188,7 @@ if(WEFT_DOUBLE)
 endif()
 
 set(WEFT_OS_WINDOWS_SOURCES
+    os/windows/alarm.c
     os/windows/bell.c
     os/windows/connect.c
     os/windows/endpoint.c
@@ -220,6 +224,7 @@ set(WEFT_OS_WINDOWS_SOURCES
 )
 
 set(WEFT_OS_STUB_SOURCES
+    os/stub/alarm.c
     os/stub/clock.c
     os/stub/endpoint.c
     os/stub/facts.c

@@ -5,10 +5,10 @@
  * Figures are the system's own, in bytes. What is not known is absent from the
  * `valid` mask, and never 0. A figure that weft works out says by which method.
  *
- * Threads: one thread at a time may use a weft_memory; different ones are
- * independent. Fork: in a forked child every call returns WEFT_EFORKED, but for
- * weft_memory_close, which frees the child's copy. Signals: nothing here is
- * safe in a signal handler.
+ * Threads: one thread at a time may use a weft_memory or a watch; different
+ * ones are independent. Fork: in a forked child every call returns
+ * WEFT_EFORKED, but for the closing ones, which free the child's copy. Signals:
+ * nothing here is safe in a signal handler.
  */
 #ifndef WEFT_MEMORY_H
 #define WEFT_MEMORY_H
@@ -16,6 +16,7 @@
 #include <stdbool.h>
 
 #include <weft/base.h>
+#include <weft/channel.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -139,6 +140,64 @@ typedef struct weft_memory_figures {
 WEFT_API weft_status weft_memory_look(weft_memory *memory,
                                       weft_memory_figures *figures,
                                       weft_detail *detail);
+
+/* ---------------------------------------------------------------- watch --- */
+
+typedef struct weft_memory_watch weft_memory_watch;
+
+/* Zero means the default; see WEFT_MEMORY_WATCH_OPTIONS_INIT. */
+typedef struct weft_memory_watch_options {
+    size_t size; /* sizeof(weft_memory_watch_options) */
+    /*
+     * Programs have waited for memory for so long, within a window of so long:
+     * 20 ms in 2 s. Without CAP_SYS_RESOURCE Linux allows windows of 2, 4, 6,
+     * 8 and 10 s only. Windows has a threshold of its own: there the window is
+     * the least time between two events.
+     */
+    uint64_t stall_ns;
+    uint64_t window_ns;
+} weft_memory_watch_options;
+
+#define WEFT_MEMORY_WATCH_OPTIONS_INIT                                         \
+    {                                                                          \
+        sizeof(weft_memory_watch_options), 0, 0                                \
+    }
+
+/*
+ * Asks the system to tell when memory gets scarce: at most one event in each
+ * window. Nothing is polled, and it costs nothing while memory is plenty.
+ * `options` may be NULL. The caller ends it with weft_memory_watch_close.
+ *
+ * WEFT_EINVAL: the stall is not below the window, or the system takes no such
+ * window. WEFT_ENOTSUP: this system does not tell; the detail's operation says
+ * what is missing. WEFT_EACCES: it does not tell this user. WEFT_ENOMEM,
+ * WEFT_ELIMIT, WEFT_EOS. Since 0.1.
+ */
+WEFT_API weft_status
+weft_memory_watch_open(const weft_memory_watch_options *options,
+                       weft_memory_watch **out, weft_detail *detail);
+
+/* Sets `*watch` to NULL. NULL and pointers to NULL are allowed. Since 0.1. */
+WEFT_API void weft_memory_watch_close(weft_memory_watch **watch);
+
+/*
+ * A handle that becomes readable with an event, once for each: whoever waits
+ * for it calls weft_memory_watch_next with WEFT_NOW then. On Windows it stays
+ * so while memory is low. Owned by the watch. Since 0.1.
+ */
+WEFT_API weft_handle weft_memory_watch_handle(const weft_memory_watch *watch);
+
+/*
+ * Waits for the next event. Those of several windows that nobody has taken are
+ * one. What the memory is like then, weft_memory_look tells.
+ *
+ * WEFT_OK: there was one. WEFT_EAGAIN (WEFT_NOW), WEFT_ETIMEDOUT, WEFT_EINTR: a
+ * signal handler ran. WEFT_EINVAL, WEFT_EFORKED, WEFT_EOS: the system's source
+ * is gone. Since 0.1.
+ */
+WEFT_API weft_status weft_memory_watch_next(weft_memory_watch *watch,
+                                            uint64_t deadline_ns,
+                                            weft_detail *detail);
 
 #ifdef __cplusplus
 }

@@ -39,4 +39,28 @@ void weftos_meter_close(weftos_meter *meter);
 weft_status weftos_meter_read(weftos_meter *meter, weft_memory_figures *figures,
                               weft_detail *detail);
 
+/* ---------------------------------------------------------------- alarm --- */
+
+/* What goes off when programs wait for memory. */
+typedef struct weftos_alarm weftos_alarm;
+
+/*
+ * As weft_memory_watch_open. The stall is not 0, and below the window.
+ */
+weft_status weftos_alarm_open(uint64_t stall_ns, uint64_t window_ns,
+                              weftos_alarm **alarm, weft_detail *detail);
+
+/* NULL is allowed. */
+void weftos_alarm_close(weftos_alarm *alarm);
+
+/* For others to wait for. */
+weft_handle weftos_alarm_handle(const weftos_alarm *alarm);
+
+/*
+ * Waits until it has gone off since the last time. WEFT_EAGAIN: not by now, and
+ * the deadline is WEFT_NOW; WEFT_ETIMEDOUT: not by another. WEFT_EINTR.
+ */
+weft_status weftos_alarm_wait(weftos_alarm *alarm, uint64_t deadline_ns,
+                              weft_detail *detail);
+
 #endif

@@ -8,6 +8,7 @@
 
 static const tool_command verbs[] = {
     {"status", "how much there is, and how scarce it is", cmd_memory_status},
+    {"watch", "a line each time that programs wait for it", cmd_memory_watch},
 };
 
 static const tool_syntax syntax = {
@@ -16,7 +17,8 @@ static const tool_syntax syntax = {
     .about = "Tells what the memory of this machine does.\n"
              "\n"
              "Commands:\n"
-             "  status    how much there is, and how scarce it is\n",
+             "  status    how much there is, and how scarce it is\n"
+             "  watch     a line each time that programs wait for it\n",
     .operands_most = 1,
 };
 

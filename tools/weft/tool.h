@@ -71,6 +71,7 @@ tool_run cmd_stat;
 tool_run cmd_run;
 tool_run cmd_memory;
 tool_run cmd_memory_status;
+tool_run cmd_memory_watch;
 tool_run cmd_doctor;
 tool_run cmd_version;
 tool_run cmd_help;

@@ -1,0 +1,68 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+#
+# weft memory as a user runs it.
+# shellcheck source=tests/tap.bash disable=SC1091,SC2154
+. "$(dirname "$0")/tap.bash"
+
+# run ARGUMENTS...: leaves the exit code in $code, output in out and out.err.
+run() {
+    "$WEFT" memory "$@" >"$work/out" 2>"$work/out.err" </dev/null
+    code=$?
+}
+
+# mistake MESSAGE ARGUMENTS...: wrong usage that is answered by the message.
+mistake() {
+    local message=$1
+    shift
+    run "$@"
+    check "wrong usage: weft memory ${*@Q}" is "$code" 2
+    check "  $message" is "$(head -n 1 "$work/out.err")" "weft $message"
+}
+
+# matches EXPRESSION: a line of the output does.
+matches() {
+    grep -q -E -e "$1" "$work/out"
+}
+
+# number NAME: a member of the JSON object.
+number() {
+    sed -n -E "s/.*\"$1\":([0-9]+).*/\1/p" "$work/out"
+}
+
+mistake 'memory: a command is missing'
+mistake "memory: unknown command 'stats'" stats
+mistake "memory: unknown option '--json'" --json
+mistake "memory status: unexpected argument 'now'" status now
+mistake "memory watch: option '--count': '0' is too small" watch -n 0
+run --help
+check 'its commands are listed' matches '^  status  *how much'
+run status --help
+check 'a command has a help' matches '^Usage: weft memory status'
+
+run status
+check 'weft memory status' is "$code" 0
+check 'it tells what there is' matches '^total  *[0-9.]* .iB$'
+check 'and by which estimate' matches '^available .* % .*\(.*\)$'
+check 'and how scarce it is' matches \
+    '^pressure  *(calm|watch|tight|emergency)  \(.* available.*\)$'
+run status --all
+check '--all tells more' matches '^committed '
+run status --json
+check '--json is one object' is "$(wc -l <"$work/out" | tr -d ' ')" 1
+check 'in which the sum is right' is \
+    "$(($(number available_bytes) + $(number used_bytes)))" \
+    "$(number total_bytes)"
+check 'with a word for the pressure' matches '"pressure":"[a-z]+"'
+
+if ! on_windows && [[ -w /proc/pressure/memory ]]; then
+    run watch --stall 2s
+    check 'a stall as long as the window is refused' is "$code" 2
+    run watch --stall 1999ms --timeout 10ms
+    check 'weft memory watch on a machine with plenty' is "$code" 124
+    check 'and says so' says out.err 'have not waited'
+    run watch --stall 1999ms --window 11s --timeout 10ms
+    check 'a window that the system does not take' is "$code" 2
+    check 'is named' says out.err '--window'
+fi
+finish
