@@ -167,8 +167,12 @@ int weftos_run_group_make(struct run *run, enum run_tier tier)
         return explain(group, EEXIST);
     }
     if (tier != RUN_UNIFIED) {
-        group->entry =
-            openat(group->directory, "cgroup.procs", O_WRONLY | O_CLOEXEC);
+        /*
+         * By this file a thread that moves itself waits for nobody. By
+         * cgroup.procs it waits for all CPUs (RCU), at times 10 ms; and the
+         * leader has one thread.
+         */
+        group->entry = openat(group->directory, "tasks", O_WRONLY | O_CLOEXEC);
         if (group->entry < 0) {
             (void)unlinkat(group->parent, group->name, AT_REMOVEDIR);
             (void)close(group->directory);
@@ -265,7 +269,7 @@ pid_t weftos_run_clone(struct run *run, unsigned long flags)
 bool weftos_run_enter_groups(const struct run *run)
 {
     for (int i = 0; run->has_found_groups && i < RUN_TIERS; i++) {
-        /* "0" is the process that writes. */
+        /* "0" is who writes. */
         if (run->groups[i].entry >= 0 &&
             write(run->groups[i].entry, "0", 1) != 1) {
             return false;
