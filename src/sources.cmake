@@ -124,6 +124,7 @@ set(WEFT_OS_LINUX_SOURCES
     os/linux/run_probe.c
     os/linux/run_rules.c
     os/linux/run_sample.c
+    os/linux/run_serve.c
     os/linux/run_tasks.c
     os/linux/run_tree.c
     os/linux/self.c

@@ -233,11 +233,16 @@ static weft_status request_start(weft_process_spec *spec, struct cargo *cargo,
     weft_handle object = WEFTOS_NONE;
     weft_status status = ship(spec, cargo, detail);
 
-    /* The helper has them; only it and the program may hold their ends. */
-    drop_cargo(cargo);
+    /*
+     * The helper has them. Who holds the other end of the program's socket
+     * can't hear it hang up; the rest can wait until the program runs.
+     */
+    weftos_close(cargo->handles[WEFTI_RUN_SOCKET]);
+    cargo->handles[WEFTI_RUN_SOCKET] = WEFTOS_NONE;
     if (status == WEFT_OK) {
         status = hear(cargo->socket, WEFT_FOREVER, answer, &object, detail);
     }
+    drop_cargo(cargo);
     if (status == WEFT_ECLOSED || status == WEFT_EPEERDIED) {
         status = wefti_fail(detail, WEFT_EPEERDIED, "hear of the helper");
         weftos_close(spec->helper); /* the next start has another one */

@@ -84,6 +84,7 @@ struct run {
     struct wefti_run_report *report;
     int handles[WEFTI_RUN_HANDLES]; /* -1 where there is none */
     int host;                       /* its pidfd, or -1 */
+    int told;                       /* where the helper hears of a start */
     int report_handle;              /* to be shared with the host */
     size_t report_bytes;
     uint64_t started_ns;
@@ -107,6 +108,23 @@ struct run {
     struct run_tasks tasks;
     int populated; /* the group's cgroup.events, to be polled, or -1 */
 };
+
+/* ---------------------------------------------------------------- child --- */
+
+/* In the helper: which signals a leader has to reset. */
+void weftos_run_learn_signals(void);
+
+/*
+ * Whether the leader can do all that it has to in the supervisor's memory: then
+ * there is nothing to copy.
+ */
+bool weftos_run_can_borrow(const struct run *run);
+
+/*
+ * Makes a leader that uses the supervisor's memory until it is the program; the
+ * supervisor stands still meanwhile. As fork, but for who is the child.
+ */
+pid_t weftos_run_borrow(struct run *run, int pipe);
 
 /* -------------------------------------------------------------- members --- */
 
@@ -161,6 +179,9 @@ bool weftos_run_kill_strays(const pid_t *keep, size_t count);
  * (CLONE_PARENT), too.
  */
 pid_t weftos_run_clone(struct run *run, unsigned long flags);
+
+/* Whether there is a v2 group, in which weftos_run_clone makes the leader. */
+bool weftos_run_can_be_born_in_group(const struct run *run);
 
 /* In the leader: enters those groups that it was not born in. */
 bool weftos_run_enter_groups(const struct run *run);

@@ -50,6 +50,34 @@ static void set_cpus(const struct run *run, int pipe)
     }
 }
 
+/* Bit N - 1: signal N has another than the default action in the helper. */
+static uint64_t unusual_signals = UINT64_MAX;
+
+void weftos_run_learn_signals(void)
+{
+    struct sigaction found;
+
+    unusual_signals = 0;
+    for (int i = 1; i < NSIG; i++) {
+        if (sigaction(i, NULL, &found) != 0 || found.sa_handler != SIG_DFL) {
+            unusual_signals |= UINT64_C(1) << (unsigned)(i - 1);
+        }
+    }
+}
+
+/* As weftos_run_reset_signals, for those that the helper knows to differ. */
+static void reset_unusual_signals(void)
+{
+    struct sigaction usual = {.sa_handler = SIG_DFL};
+    sigset_t none;
+
+    for (uint64_t left = unusual_signals; left != 0; left &= left - 1) {
+        (void)sigaction(__builtin_ctzll(left) + 1, &usual, NULL);
+    }
+    (void)sigemptyset(&none);
+    (void)sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
 _Noreturn void weftos_run_child(struct run *run, int pipe)
 {
     /* The supervisor may have died before the kernel could be told. */
@@ -57,7 +85,7 @@ _Noreturn void weftos_run_child(struct run *run, int pipe)
         getppid() != weftos_run_isolate_parent(run)) {
         _exit(125);
     }
-    weftos_run_reset_signals();
+    reset_unusual_signals();
     if (!weftos_run_enter_groups(run)) {
         weftos_run_child_fail(pipe, -1, "enter the control group");
     }
@@ -73,4 +101,53 @@ _Noreturn void weftos_run_child(struct run *run, int pipe)
     weftos_run_isolate_confine(run, pipe);
     weftos_run_execute(run, pipe);
     _exit(125);
+}
+
+/* --------------------------------------------------------------- borrow --- */
+
+/*
+ * For a few frames of ours, and exec: it puts a path on the stack, and the
+ * arguments of a script without "#!".
+ */
+#define BORROWED_STACK_BYTES 65536
+#define BORROWED_ARGUMENTS_MAX 1024
+
+bool weftos_run_can_borrow(const struct run *run)
+{
+    /*
+     * Who changes the user makes memory undumpable, and who is isolated is made
+     * in namespaces. The v2 group is entered by being born in it.
+     */
+    return run->isolation == NULL &&
+           (run->request->flags & WEFTI_RUN_HAS_USER) == 0 &&
+           run->request->argument_count <= BORROWED_ARGUMENTS_MAX &&
+           !weftos_run_can_be_born_in_group(run);
+}
+
+struct borrower {
+    struct run *run;
+    int pipe;
+};
+
+static int begin_borrowed(void *context)
+{
+    const struct borrower *borrower = context;
+
+    weftos_run_child(borrower->run, borrower->pipe);
+}
+
+/*
+ * What it says fits into the pipe, and the supervisor has no other thread yet,
+ * so even memory can be allocated. Only the environment is put back.
+ */
+pid_t weftos_run_borrow(struct run *run, int pipe)
+{
+    static _Alignas(64) char stack[BORROWED_STACK_BYTES];
+    struct borrower borrower = {run, pipe};
+    char **before = environ;
+    pid_t leader = clone(begin_borrowed, stack + sizeof(stack),
+                         CLONE_VM | CLONE_VFORK | SIGCHLD, &borrower);
+
+    weftos_environment_set(before);
+    return leader;
 }

@@ -247,10 +247,15 @@ static pid_t clone_into(int directory, unsigned long flags)
     return (pid_t)syscall(SYS_clone3, &arguments, sizeof(arguments));
 }
 
+bool weftos_run_can_be_born_in_group(const struct run *run)
+{
+    return run->has_found_groups && run->groups[RUN_UNIFIED].directory >= 0;
+}
+
 pid_t weftos_run_clone(struct run *run, unsigned long flags)
 {
     struct run_group *own = &run->groups[RUN_UNIFIED];
-    bool has_group = run->has_found_groups && own->directory >= 0;
+    bool has_group = weftos_run_can_be_born_in_group(run);
     pid_t child = has_group ? clone_into(own->directory, flags) : -1;
 
     if (child >= 0) {

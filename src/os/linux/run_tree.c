@@ -47,7 +47,11 @@ bool weftos_run_fork_leader(struct run *run, int pipe,
     if (run->isolation != NULL) {
         return weftos_run_isolate_start(run, pipe, failure);
     }
-    run->leader = weftos_run_clone(run, 0);
+    if (weftos_run_can_borrow(run)) {
+        run->leader = weftos_run_borrow(run, pipe);
+    } else {
+        run->leader = weftos_run_clone(run, 0);
+    }
     if (run->leader == 0) {
         weftos_run_child(run, pipe);
     }
@@ -177,6 +181,8 @@ static int supervise(struct run *run)
     }
     weftos_run_tell(run, WEFTI_RUN_STARTED, run->leader, run->report_handle);
     weftos_run_limits_start(run);
+    /* It may have another one wait from now on; at the worst it does not. */
+    (void)!write(run->told, &run->supervisor, sizeof(run->supervisor));
     if (!watch(run, ends)) {
         return 1;
     }

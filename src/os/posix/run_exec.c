@@ -105,11 +105,19 @@ void weftos_run_set_limits(const struct run *run, int pipe)
     }
 }
 
+/* A descriptor above all places, so that none of them is overwritten. */
+static int lift(int handle)
+{
+    return handle < 0 || handle > RUN_CHANNEL_FD
+               ? handle
+               : fcntl(handle, F_DUPFD_CLOEXEC, RUN_CHANNEL_FD + 1);
+}
+
 /* The streams become 0 to 2, the channel 3, the pipe one above. */
 int weftos_run_place_handles(const struct run *run, int pipe)
 {
     int from[4];
-    int high = fcntl(pipe, F_DUPFD_CLOEXEC, RUN_CHANNEL_FD + 1);
+    int high = lift(pipe);
 
     if (high < 0) {
         weftos_run_child_fail(pipe, -1, "copy a descriptor");
@@ -121,10 +129,7 @@ int weftos_run_place_handles(const struct run *run, int pipe)
         if (handle < 0 && i < 3) {
             handle = open("/dev/null", O_RDWR | O_CLOEXEC);
         }
-        /* Above all places first, so that none is overwritten. */
-        from[i] = handle < 0
-                      ? -1
-                      : fcntl(handle, F_DUPFD_CLOEXEC, RUN_CHANNEL_FD + 1);
+        from[i] = lift(handle);
         if (from[i] < 0 && (i < 3 || handle >= 0)) {
             weftos_run_child_fail(
                 high, -1, i < 3 ? "open a standard stream" : "the channel");

@@ -154,9 +154,12 @@ void weftos_run_fill_in_usage(struct run *run);
 bool weftos_run_unpack(const struct wefti_run_message *message,
                        const weftos_received *received, struct run *run);
 
+/* In the supervisor, which may do it before it knows what to start. */
+weft_status weftos_run_make_report(struct run *run);
+
 /*
- * In the supervisor: maps the request and makes the report. False: it has told
- * the host why it can't.
+ * In the supervisor: maps the request, and makes the report if there is none.
+ * False: it has told the host why it can't.
  */
 bool weftos_run_open(struct run *run, uint64_t request_bytes);
 

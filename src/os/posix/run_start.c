@@ -33,40 +33,55 @@ bool weftos_run_unpack(const struct wefti_run_message *message,
            run->handles[WEFTI_RUN_REQUEST] >= 0;
 }
 
-bool weftos_run_open(struct run *run, uint64_t request_bytes)
+weft_status weftos_run_make_report(struct run *run)
 {
-    const void *request = NULL;
-    void *report = NULL;
-    weft_handle object;
-    struct wefti_run_message message = {.magic = WEFTI_RUN_MAGIC,
-                                        .type = WEFTI_RUN_REFUSED};
     size_t page = weftos_get_facts()->page_bytes;
     size_t bytes = (sizeof(*run->report) + page - 1) / page * page;
-    weft_status status = weftos_shm_attach(
-        run->handles[WEFTI_RUN_REQUEST], (size_t)request_bytes, &request, NULL);
+    void *report = NULL;
+    weft_handle object;
+    weft_status status = weftos_shm_create(bytes, &object, &report, NULL);
 
-    /* The leader, too, reads it before it becomes the program. */
-    if (status == WEFT_OK &&
-        weftos_run_map_for_leader((void *)(uintptr_t)request,
-                                  (size_t)request_bytes) != 0) {
-        status = WEFT_EOS;
-    }
-    if (status == WEFT_OK) {
-        run->request = request;
-        if (request_bytes < sizeof(*run->request) ||
-            run->request->magic != WEFTI_RUN_MAGIC ||
-            run->request->stamp != WEFTI_RUN_STAMP) {
-            status = WEFT_EVERSION;
-        }
-    }
-    if (status == WEFT_OK) {
-        status = weftos_shm_create(bytes, &object, &report, NULL);
-    }
     if (status == WEFT_OK) {
         run->report = report;
         run->report->magic = WEFTI_RUN_MAGIC;
         run->report_handle = (int)object;
         run->report_bytes = bytes;
+    }
+    return status;
+}
+
+static weft_status map_request(struct run *run, uint64_t bytes)
+{
+    const void *request = NULL;
+    weft_status status = weftos_shm_attach(run->handles[WEFTI_RUN_REQUEST],
+                                           (size_t)bytes, &request, NULL);
+
+    if (status != WEFT_OK) {
+        return status;
+    }
+    run->request = request;
+    if (bytes < sizeof(*run->request) ||
+        run->request->magic != WEFTI_RUN_MAGIC ||
+        run->request->stamp != WEFTI_RUN_STAMP) {
+        return WEFT_EVERSION;
+    }
+    /* The leader, too, reads it before it becomes the program. */
+    return weftos_run_map_for_leader((void *)(uintptr_t)request,
+                                     (size_t)bytes) == 0
+               ? WEFT_OK
+               : WEFT_EOS;
+}
+
+bool weftos_run_open(struct run *run, uint64_t request_bytes)
+{
+    struct wefti_run_message message = {.magic = WEFTI_RUN_MAGIC,
+                                        .type = WEFTI_RUN_REFUSED};
+    weft_status status = map_request(run, request_bytes);
+
+    if (status == WEFT_OK && run->report == NULL) {
+        status = weftos_run_make_report(run);
+    }
+    if (status == WEFT_OK) {
         return true;
     }
     message.number = status;
