@@ -3,6 +3,7 @@
  * The CPU time of a tree is counted, and limited.
  */
 #define _GNU_SOURCE
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -66,6 +67,54 @@ static void check_count(const char *action, const char *method)
     weft_process_spec_close(&spec);
 }
 
+/* CPU time of the parent of a process. */
+static uint64_t parents_ns(int64_t pid)
+{
+    char path[64];
+    unsigned long long used = 0;
+    int parent = 0;
+    FILE *file;
+
+    (void)snprintf(path, sizeof(path), "/proc/%lld/stat", (long long)pid);
+    file = fopen(path, "re");
+    REQUIRE(file != NULL);
+    REQUIRE(fscanf(file, "%*d (%*[^)]) %*c %d", &parent) == 1);
+    (void)fclose(file);
+    (void)snprintf(path, sizeof(path), "/proc/%d/schedstat", parent);
+    file = fopen(path, "re");
+    if (file == NULL) {
+        SKIP("the kernel does not tell who runs for how long");
+    }
+    REQUIRE(fscanf(file, "%llu", &used) == 1);
+    (void)fclose(file);
+    return used;
+}
+
+/* While another program burns CPU time. */
+static void check_supervisor_sleeps(void)
+{
+    weft_process_spec *plain = tree_spec();
+    weft_process_spec *spec = tree_spec();
+    weft_process *process;
+    struct tree_run run;
+    uint64_t before;
+
+    CHECK_STATUS(weft_process_spec_limit(spec, WEFT_FENCE_MEMORY, 0, 64u << 20,
+                                         WEFT_TRY),
+                 WEFT_OK);
+    CHECK_STATUS(
+        weft_process_spec_limit(spec, WEFT_FENCE_PROCESSES, 0, 8, WEFT_TRY),
+        WEFT_OK);
+    CHECK_STATUS(weft_process_spec_account(spec), WEFT_OK);
+    process = tree_start(spec, "stay", "0");
+    before = parents_ns(weft_process_pid(process));
+    tree_run(plain, &run, "burn", "200", NULL);
+    CHECK(parents_ns(weft_process_pid(process)) - before < 50 * MS);
+    weft_process_close(&process);
+    weft_process_spec_close(&plain);
+    weft_process_spec_close(&spec);
+}
+
 void test_main(void)
 {
     tree_act();
@@ -87,6 +136,9 @@ void test_main(void)
     check_count("threads", "cgroup");
     check_count("orphan", "cgroup");
     check_count("unreaped", "cgroup");
+
+    check_case("who watches a program that sleeps sleeps, too");
+    check_supervisor_sleeps();
 
     check_case("without groups it ends as well, and says how it counts");
     CHECK(setenv("WEFT_CGROUP_ROOT", "", 1) == 0);
