@@ -30,12 +30,17 @@ if(WEFT_SANITIZE)
     target_link_options(weft_flags INTERFACE -fsanitize=${WEFT_SANITIZE})
 endif()
 
+# What the library's sources are told besides. Others are not, so that they are
+# the same in builds that differ in this: a compiler cache knows them then.
+add_library(weft_library_flags INTERFACE)
+target_link_libraries(weft_library_flags INTERFACE weft_flags)
 foreach(feature IN LISTS WEFT_WITHOUT)
     string(TOUPPER "${feature}" feature)
-    target_compile_definitions(weft_flags INTERFACE WEFT_WITHOUT_${feature}=1)
+    target_compile_definitions(weft_library_flags INTERFACE
+        WEFT_WITHOUT_${feature}=1)
 endforeach()
 # Where the helper of weft_process_start is looked for last.
-target_compile_definitions(weft_flags INTERFACE
+target_compile_definitions(weft_library_flags INTERFACE
     WEFT_HELPER_PATH="${CMAKE_INSTALL_FULL_LIBEXECDIR}/weft/weft-helper")
 if(WEFT_TEST_HOOKS)
     target_compile_definitions(weft_flags INTERFACE WEFT_TEST_HOOKS=1)
