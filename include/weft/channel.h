@@ -418,6 +418,20 @@ WEFT_API weft_status weft_channel_recv_handle(weft_channel *channel,
 WEFT_API weft_status weft_channel_send_handle(weft_channel *channel,
                                               weft_handle *handle);
 
+/*
+ * For a channel of weft_channel_pair whose handshake is not finished: a handle
+ * that is readable when the peer has spoken, or is gone. Then any other call
+ * finishes the handshake, and waits for no more than the rest of it; the handle
+ * says nothing from then on. It is the channel's, and costs two descriptors.
+ * The two calls above would wait for the peer themselves. No other call on the
+ * channel may be in progress.
+ *
+ * WEFT_ENOENT: the handshake is finished. Otherwise as above, and what the
+ * handshake failed with. Since 0.1.
+ */
+WEFT_API weft_status weft_channel_pair_handle(weft_channel *channel,
+                                              weft_handle *handle);
+
 /* ----------------------------------------------------------- inspection --- */
 
 /* One direction of a channel, since it was opened. */

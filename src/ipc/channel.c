@@ -29,8 +29,9 @@ struct weft_channel {
     struct wefti_offer offer;
     struct wefti_answer answer;
     struct wefti_settings settings;
-    weft_detail detail; /* of the handshake */
-    void *memory;       /* what to free: the struct is aligned within */
+    weft_detail detail;      /* of the handshake */
+    weftos_waiter *greeting; /* hears the peer's first word; NULL: not asked */
+    void *memory;            /* what to free: the struct is aligned within */
     alignas(64) struct wefti_rx rx;
     struct wefti_line line;
 };
@@ -654,6 +655,34 @@ weft_status weft_channel_send_handle(weft_channel *channel, weft_handle *handle)
     return status != WEFT_OK ? status : wefti_tx_expose(&channel->tx, handle);
 }
 
+weft_status weft_channel_pair_handle(weft_channel *channel, weft_handle *handle)
+{
+    weft_status status = WEFT_OK;
+
+    if (handle == NULL || channel == NULL) {
+        return WEFT_EINVAL;
+    }
+    *handle = WEFT_HANDLE_NONE;
+    if (weftos_process_token() != channel->token) {
+        return WEFT_EFORKED;
+    }
+    switch (atomic_load(&channel->phase)) {
+    case READY:
+        return WEFT_ENOENT;
+    case FAILED:
+        return channel->detail.status;
+    default:
+        break;
+    }
+    if (channel->greeting == NULL) {
+        status = weftos_waiter_open(channel->offer.hear, channel->line.socket,
+                                    WEFTOS_NONE, &channel->greeting, NULL);
+    }
+    return status != WEFT_OK
+               ? status
+               : weftos_waiter_expose(channel->greeting, false, handle, NULL);
+}
+
 weft_status weft_channel_get_stats(const weft_channel *channel,
                                    weft_channel_stats *stats)
 {
@@ -743,6 +772,7 @@ void weft_channel_close(weft_channel **channel_)
     channel = *channel_;
     *channel_ = NULL;
     forked = weftos_process_token() != channel->token;
+    weftos_waiter_close(channel->greeting);
     if (atomic_load(&channel->phase) == READY) {
         if (!forked) {
             wefti_source_leave(channel->rx.site.source);

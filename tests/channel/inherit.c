@@ -91,6 +91,62 @@ static void test_program(void)
     weft_channel_close(&mine);
 }
 
+/* ------------------------------------------------------ the first word --- */
+
+static bool is_ready(weft_handle handle, uint64_t deadline_ns)
+{
+    weft_poll *set;
+    weft_poll_item item;
+    size_t count = 0;
+
+    REQUIRE(weft_poll_open(NULL, &set, NULL) == WEFT_OK);
+    REQUIRE(weft_poll_add_handle(set, handle, WEFT_POLL_READ, 1, NULL) ==
+            WEFT_OK);
+    (void)weft_poll_wait(set, &item, 1, &count, deadline_ns, NULL);
+    CHECK_STATUS(weft_poll_remove_handle(set, handle), WEFT_OK);
+    weft_poll_close(&set);
+    return count == 1;
+}
+
+static void test_first_word(void)
+{
+    weft_channel *mine;
+    weft_handle theirs;
+    weft_handle handle;
+    weft_handle again;
+    size_t bytes;
+    peer_process child;
+
+    check_case("a handle tells that the peer has spoken");
+    CHECK_STATUS(weft_channel_pair_handle(NULL, &handle), WEFT_EINVAL);
+    REQUIRE(weft_channel_pair(NULL, &mine, &theirs, NULL) == WEFT_OK);
+    CHECK_STATUS(weft_channel_pair_handle(mine, NULL), WEFT_EINVAL);
+    REQUIRE(weft_channel_pair_handle(mine, &handle) == WEFT_OK);
+    CHECK_STATUS(weft_channel_pair_handle(mine, &again), WEFT_OK);
+    CHECK(again == handle);
+    CHECK(!is_ready(handle, WEFT_NOW));
+    CHECK_STATUS(weft_channel_try_recv(mine, NULL, 0, &bytes), WEFT_EAGAIN);
+    CHECK(!is_ready(handle, WEFT_NOW));
+    child = execute("echo", theirs);
+    CHECK(is_ready(handle, peer_soon()));
+    CHECK_STATUS(weft_channel_recv_handle(mine, &again), WEFT_OK);
+    CHECK_STATUS(weft_channel_pair_handle(mine, &handle), WEFT_ENOENT);
+    CHECK_STATUS(peer_send(mine, 30, 1, peer_soon()), WEFT_OK);
+    peer_receives(mine, 50000, 2);
+    CHECK(peer_ended_well(&child));
+    weft_channel_close(&mine);
+
+    check_case("and that it ends without a word");
+    REQUIRE(weft_channel_pair(NULL, &mine, &theirs, NULL) == WEFT_OK);
+    REQUIRE(weft_channel_pair_handle(mine, &handle) == WEFT_OK);
+    child = execute("nothing", theirs);
+    CHECK(is_ready(handle, peer_soon()));
+    CHECK_STATUS(weft_channel_recv_handle(mine, &again), WEFT_EPEERDIED);
+    CHECK_STATUS(weft_channel_pair_handle(mine, &handle), WEFT_EPEERDIED);
+    CHECK(peer_ended_well(&child));
+    weft_channel_close(&mine);
+}
+
 /* -------------------------------------------------------- wrong handles --- */
 
 static void check_text(const char *text)
@@ -213,6 +269,7 @@ void test_main(void)
         check_exit_child();
     }
     test_program();
+    test_first_word();
     test_wrong();
     test_both_first();
 }
