@@ -60,6 +60,7 @@ set(WEFT_PROCESS_SOURCES
     process/process.c
     process/request.c
     process/spec.c
+    process/tree.c
 )
 
 # Added when WEFT_TEST_HOOKS is on.
@@ -133,6 +134,9 @@ set(WEFT_OS_LINUX_SOURCES
     os/linux/socket.c
     os/linux/system.c
     os/linux/text.c
+    os/linux/tree_find.c
+    os/linux/tree_kill.c
+    os/linux/tree_measure.c
     os/linux/vigil.c
     os/linux/wait.c
     os/linux/word.c
@@ -154,6 +158,7 @@ set(WEFT_OS_MACOS_SOURCES
     os/stub/alarm.c
     os/stub/meter.c
     os/stub/run_helper.c
+    os/stub/tree.c
     os/macos/self.c
     os/macos/set.c
     os/macos/shm.c
@@ -210,6 +215,7 @@ set(WEFT_OS_WINDOWS_SOURCES
     os/windows/proof.c
     os/stub/run_handles.c
     os/stub/run_helper.c
+    os/stub/tree.c
     os/windows/security.c
     os/windows/self.c
     os/windows/set.c
@@ -238,5 +244,6 @@ set(WEFT_OS_STUB_SOURCES
     os/stub/socket.c
     os/stub/system.c
     os/stub/thread.c
+    os/stub/tree.c
     os/stub/waiter.c
 )

@@ -16,6 +16,7 @@
 #include <weft/sync.h>
 #include <weft/system.h>
 #include <weft/topic.h>
+#include <weft/tree.h>
 #include <weft/version.h>
 
 #endif
