@@ -107,6 +107,7 @@ set(WEFT_OS_LINUX_SOURCES
     os/linux/levels.c
     os/linux/lookout.c
     os/linux/meter.c
+    os/linux/meter_list.c
     os/linux/misc.c
     os/linux/mounts.c
     os/linux/process.c
@@ -157,6 +158,7 @@ set(WEFT_OS_MACOS_SOURCES
     os/macos/queue.c
     os/stub/alarm.c
     os/stub/meter.c
+    os/stub/meter_list.c
     os/stub/run_helper.c
     os/stub/tree.c
     os/macos/self.c
@@ -194,6 +196,7 @@ if(WEFT_DOUBLE)
 endif()
 
 set(WEFT_OS_WINDOWS_SOURCES
+    os/stub/meter_list.c
     os/windows/alarm.c
     os/windows/bell.c
     os/windows/connect.c
@@ -237,6 +240,7 @@ set(WEFT_OS_STUB_SOURCES
     os/stub/facts.c
     os/stub/memory.c
     os/stub/meter.c
+    os/stub/meter_list.c
     os/stub/process.c
     os/stub/run_handles.c
     os/stub/run_helper.c

@@ -55,6 +55,18 @@ check 'in which the sum is right' is \
     "$(number total_bytes)"
 check 'with a word for the pressure' matches '"pressure":"[a-z]+"'
 
+mistake "memory list: option '--limit': '0' is too small" list -n 0
+if ! on_windows; then
+    run list
+    check 'weft memory list' is "$code" 0
+    check 'has a heading' matches '^ *PID  *SHARE  *PRIVATE'
+    run list --all
+    check 'this shell is in it' matches "^ *$$ .* bash\$"
+    run list --limit 3 --json
+    check 'the largest alone' is "$(wc -l <"$work/out" | tr -d ' ')" 3
+    check 'in JSON' matches '^\{"pid":[0-9]+,.*"resident_bytes":[0-9]+.*\}$'
+fi
+
 if ! on_windows && [[ -w /proc/pressure/memory ]]; then
     run watch --stall 2s
     check 'a stall as long as the window is refused' is "$code" 2

@@ -141,6 +141,63 @@ WEFT_API weft_status weft_memory_look(weft_memory *memory,
                                       weft_memory_figures *figures,
                                       weft_detail *detail);
 
+/* ------------------------------------------------------------ processes --- */
+
+/* Which members of a weft_memory_process are known. */
+#define WEFT_MEMORY_PROCESS_RESIDENT 1u
+#define WEFT_MEMORY_PROCESS_FOOTPRINT 2u
+#define WEFT_MEMORY_PROCESS_PRIVATE 4u
+#define WEFT_MEMORY_PROCESS_SWAPPED 8u
+#define WEFT_MEMORY_PROCESS_OWNER 16u
+
+/* What a process takes of the memory. */
+typedef struct weft_memory_process {
+    uint32_t valid; /* WEFT_MEMORY_... */
+    int64_t pid;
+    int64_t parent;
+    uint64_t started; /* with `pid` it names this process, and no later one */
+    uint32_t owner;   /* the user's number; not on Windows */
+    bool is_kernel;   /* a thread of the system's own */
+    char name[64];    /* what it says it is called; anything may be in it */
+    /*
+     * In RAM, by the system's quick counters; what several have in common
+     * counts in each. From weft_memory_processes on.
+     */
+    uint64_t resident_bytes;
+    /*
+     * Its share: what N have in common counts for an Nth (Linux: PSS; macOS:
+     * the footprint; Windows: the private working set). From
+     * weft_memory_measure on.
+     */
+    uint64_t footprint_bytes;
+    uint64_t private_bytes; /* what nobody else has: comes free when it ends */
+    uint64_t swapped_bytes; /* its share of swap, or of what is compressed */
+} weft_memory_process;
+
+/*
+ * Lists all processes that this user may see, by rising numbers: `*count` of
+ * them, of which the first `room` are written. `processes` may be NULL if
+ * `room` is 0. What is told here is cheap: some 10 us for each.
+ *
+ * WEFT_OK; WEFT_EINVAL; WEFT_EFORKED; WEFT_ENOMEM; WEFT_ELIMIT; WEFT_ENOTSUP:
+ * not on this system yet; WEFT_EOS. Since 0.1.
+ */
+WEFT_API weft_status weft_memory_processes(weft_memory *memory,
+                                           weft_memory_process *processes,
+                                           size_t room, size_t *count,
+                                           weft_detail *detail);
+
+/*
+ * Finds out what one of the list takes exactly: 2 ms for each 100 MiB.
+ *
+ * WEFT_ENOENT: it has ended, or its number is another's now. WEFT_EACCES: this
+ * user may not look; what was known stays. WEFT_EINVAL, WEFT_EFORKED,
+ * WEFT_ENOTSUP, WEFT_ELIMIT, WEFT_EOS. Since 0.1.
+ */
+WEFT_API weft_status weft_memory_measure(weft_memory *memory,
+                                         weft_memory_process *process,
+                                         weft_detail *detail);
+
 /* ---------------------------------------------------------------- watch --- */
 
 typedef struct weft_memory_watch weft_memory_watch;

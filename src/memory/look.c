@@ -92,3 +92,41 @@ weft_status weft_memory_look(weft_memory *memory, weft_memory_figures *figures,
     wefti_pressure_judge(figures);
     return WEFT_OK;
 }
+
+/* ------------------------------------------------------------ processes --- */
+
+static weft_status check(const weft_memory *memory, const void *output,
+                         weft_detail *detail)
+{
+    if (memory == NULL || output == NULL) {
+        return wefti_fail(detail, WEFT_EINVAL, "check the arguments");
+    }
+    return memory->token == weftos_process_token()
+               ? WEFT_OK
+               : wefti_fail(detail, WEFT_EFORKED, "look at the processes");
+}
+
+weft_status weft_memory_processes(weft_memory *memory,
+                                  weft_memory_process *processes, size_t room,
+                                  size_t *count, weft_detail *detail)
+{
+    weft_status status = check(memory, count, detail);
+
+    if (status == WEFT_OK && processes == NULL && room > 0) {
+        status = wefti_fail(detail, WEFT_EINVAL, "check the arguments");
+    }
+    if (status != WEFT_OK) {
+        return status;
+    }
+    *count = 0;
+    return weftos_meter_list(processes, room, count, detail);
+}
+
+weft_status weft_memory_measure(weft_memory *memory,
+                                weft_memory_process *process,
+                                weft_detail *detail)
+{
+    weft_status status = check(memory, process, detail);
+
+    return status == WEFT_OK ? weftos_meter_measure(process, detail) : status;
+}

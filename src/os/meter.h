@@ -39,6 +39,14 @@ void weftos_meter_close(weftos_meter *meter);
 weft_status weftos_meter_read(weftos_meter *meter, weft_memory_figures *figures,
                               weft_detail *detail);
 
+/* ------------------------------------------------------------ processes --- */
+
+/* As weft_memory_processes and weft_memory_measure, with checked arguments. */
+weft_status weftos_meter_list(weft_memory_process *processes, size_t room,
+                              size_t *count, weft_detail *detail);
+weft_status weftos_meter_measure(weft_memory_process *process,
+                                 weft_detail *detail);
+
 /* ---------------------------------------------------------------- alarm --- */
 
 /* What goes off when programs wait for memory. */

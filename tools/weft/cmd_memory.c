@@ -8,6 +8,7 @@
 
 static const tool_command verbs[] = {
     {"status", "how much there is, and how scarce it is", cmd_memory_status},
+    {"list", "the processes that take most of it", cmd_memory_list},
     {"watch", "a line each time that programs wait for it", cmd_memory_watch},
 };
 
@@ -18,6 +19,7 @@ static const tool_syntax syntax = {
              "\n"
              "Commands:\n"
              "  status    how much there is, and how scarce it is\n"
+             "  list      the processes that take most of it\n"
              "  watch     a line each time that programs wait for it\n",
     .operands_most = 1,
 };

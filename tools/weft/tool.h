@@ -70,6 +70,7 @@ tool_run cmd_ls;
 tool_run cmd_stat;
 tool_run cmd_run;
 tool_run cmd_memory;
+tool_run cmd_memory_list;
 tool_run cmd_memory_status;
 tool_run cmd_memory_watch;
 tool_run cmd_doctor;

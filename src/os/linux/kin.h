@@ -20,6 +20,7 @@ struct kin {
     uint64_t start;    /* in ticks since the system's */
     uint64_t ticks[4]; /* user, system; both of children waited for */
     uint64_t threads;
+    uint64_t pages; /* resident, as the kernel's counters have it: to some */
     char name[64];
 };
 

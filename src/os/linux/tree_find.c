@@ -51,10 +51,11 @@ bool weftos_kin_read(pid_t pid, struct kin *kin)
     if (end == NULL || !read_name(text, end, kin) ||
         sscanf(end + 1,
                " %c %d %*d %d %*d %*d %u %*u %*u %*u %*u %" SCNu64 " %" SCNu64
-               " %" SCNu64 " %" SCNu64 " %*d %*d %" SCNu64 " %*d %" SCNu64,
+               " %" SCNu64 " %" SCNu64 " %*d %*d %" SCNu64 " %*d %" SCNu64
+               " %*u %" SCNu64,
                &kin->state, &kin->parent, &kin->session, &flags, &kin->ticks[0],
                &kin->ticks[1], &kin->ticks[2], &kin->ticks[3], &kin->threads,
-               &kin->start) != 10) {
+               &kin->start, &kin->pages) != 11) {
         errno = ESRCH; /* it ended under the read */
         return false;
     }

@@ -2,9 +2,8 @@
  *
  * Being told when memory gets scarce, which weft can't be here yet.
  */
-#include <stddef.h>
-
 #include "../meter.h"
+#include "stub.h"
 
 weft_status weftos_alarm_open(uint64_t stall_ns, uint64_t window_ns,
                               weftos_alarm **alarm, weft_detail *detail)
@@ -12,10 +11,7 @@ weft_status weftos_alarm_open(uint64_t stall_ns, uint64_t window_ns,
     (void)stall_ns;
     (void)window_ns;
     *alarm = NULL;
-    if (detail != NULL) {
-        *detail = (weft_detail){WEFT_ENOTSUP, 0, "watch the memory"};
-    }
-    return WEFT_ENOTSUP;
+    return stub_refuse(detail, "watch the memory");
 }
 
 void weftos_alarm_close(weftos_alarm *alarm)
@@ -32,6 +28,7 @@ weft_handle weftos_alarm_handle(const weftos_alarm *alarm)
 weft_status weftos_alarm_wait(weftos_alarm *alarm, uint64_t deadline_ns,
                               weft_detail *detail)
 {
+    (void)alarm;
     (void)deadline_ns;
-    return weftos_alarm_open(0, 0, &alarm, detail);
+    return stub_refuse(detail, "watch the memory");
 }

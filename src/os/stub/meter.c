@@ -3,18 +3,14 @@
  * The figures of the machine's memory, which weft can't read here yet.
  */
 #include "../meter.h"
-
-#include <stddef.h>
+#include "stub.h"
 
 weft_status weftos_meter_open(const char *root, weftos_meter **meter,
                               weft_detail *detail)
 {
     (void)root;
     *meter = NULL;
-    if (detail != NULL) {
-        *detail = (weft_detail){WEFT_ENOTSUP, 0, "look at the memory"};
-    }
-    return WEFT_ENOTSUP;
+    return stub_refuse(detail, "look at the memory");
 }
 
 void weftos_meter_close(weftos_meter *meter)
@@ -25,6 +21,7 @@ void weftos_meter_close(weftos_meter *meter)
 weft_status weftos_meter_read(weftos_meter *meter, weft_memory_figures *figures,
                               weft_detail *detail)
 {
+    (void)meter;
     (void)figures;
-    return weftos_meter_open(NULL, &meter, detail);
+    return stub_refuse(detail, "look at the memory");
 }

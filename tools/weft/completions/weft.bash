@@ -52,7 +52,7 @@ _weft() {
     fi
     [[ $command == bench && ${COMP_WORDS[2]} =~ ^(sync|fanin|fanout)$ ]] &&
         command="bench ${COMP_WORDS[2]}"
-    [[ $command == memory && ${COMP_WORDS[2]} =~ ^(status|watch)$ ]] &&
+    [[ $command == memory && ${COMP_WORDS[2]} =~ ^(status|list|watch)$ ]] &&
         command="memory ${COMP_WORDS[2]}"
     [[ $previous == --* ]] && choices=$(_weft_choices "$command" "$previous")
     if [[ -n $choices ]]; then
@@ -67,7 +67,7 @@ _weft() {
         run) _weft_reply "$(compgen -c -- "$current")" "$current" ;;
         replay) _weft_reply "$(compgen -f -- "$current")" "$current" ;;
         bench) _weft_reply 'rtt throughput sync fanin fanout' "$current" ;;
-        memory) _weft_reply 'status watch' "$current" ;;
+        memory) _weft_reply 'status list watch' "$current" ;;
         help) _weft_reply "$commands" "$current" ;;
         *) COMPREPLY=() ;;
         esac
