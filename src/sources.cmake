@@ -159,8 +159,15 @@ set(WEFT_OS_MACOS_SOURCES
     os/stub/alarm.c
     os/stub/meter.c
     os/stub/meter_list.c
-    os/stub/run_helper.c
     os/stub/tree.c
+    os/macos/run_child.c
+    os/macos/run_clock.c
+    os/macos/run_helper.c
+    os/macos/run_isolate.c
+    os/macos/run_limits.c
+    os/macos/run_members.c
+    os/macos/run_profile.c
+    os/macos/run_tree.c
     os/macos/self.c
     os/macos/set.c
     os/macos/shm.c
@@ -169,11 +176,14 @@ set(WEFT_OS_MACOS_SOURCES
     os/macos/wait.c
     os/macos/word.c
     ${WEFT_OS_POSIX_SOURCES}
+    ${WEFT_OS_RUN_SOURCES}
 )
 if(WEFT_APPLE_APP_STORE_SAFE)
-    list(APPEND WEFT_OS_MACOS_SOURCES os/macos/ulock_none.c)
+    list(APPEND WEFT_OS_MACOS_SOURCES
+        os/macos/run_seatbelt_none.c os/macos/ulock_none.c)
 else()
-    list(APPEND WEFT_OS_MACOS_SOURCES os/macos/ulock.c)
+    list(APPEND WEFT_OS_MACOS_SOURCES
+        os/macos/run_seatbelt.c os/macos/ulock.c)
 endif()
 
 # macOS's calls, on Linux, for the tests of the macOS back end.
@@ -186,6 +196,8 @@ set(WEFT_DOUBLE_SOURCES
     os/double/memory.c
     os/double/messages.c
     os/double/process.c
+    os/double/processes.c
+    os/double/seatbelt.c
     os/double/socket.c
     os/double/system.c
     os/double/vnode.c

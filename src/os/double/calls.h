@@ -61,6 +61,11 @@ ssize_t double_write(int fd, const void *data, size_t bytes);
 int double_poll(struct pollfd *entries, nfds_t count, int timeout_ms);
 int double_flock(int fd, int operation);
 
+/* processes.c */
+struct rusage;
+pid_t double_wait4(pid_t pid, int *status, int options, struct rusage *usage);
+int double_issetugid(void);
+
 /* memory.c */
 int double_shm_open(const char *name, int flags, ...);
 int double_shm_unlink(const char *name);

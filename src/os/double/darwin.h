@@ -38,12 +38,14 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/param.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/types.h>
 #include <sys/uio.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -63,6 +65,7 @@
 #define F_PEOFPOSMODE 3
 #define F_SETNOSIGPIPE 73
 #define F_GETNOSIGPIPE 74
+#define F_GETPATH 50
 #define SO_NOSIGPIPE 0x1022
 #define SOL_LOCAL 0
 #define LOCAL_PEERPID 0x002
@@ -89,6 +92,7 @@ typedef struct double_dl_info Dl_info;
 
 #define clock_gettime_nsec_np(clock) double_clock_gettime_nsec_np(clock)
 #define dladdr(address, info) double_dladdr(address, info)
+#define issetugid() double_issetugid()
 #define getpeereid(fd, uid, gid) double_getpeereid(fd, uid, gid)
 #define minherit(address, bytes, inherit)                                      \
     double_minherit(address, bytes, inherit)
@@ -131,6 +135,8 @@ typedef struct double_dl_info Dl_info;
 #define socketpair(domain, type, protocol, fds)                                \
     double_socketpair(domain, type, protocol, fds)
 #define sysconf(name) double_sysconf(name)
+#define wait4(pid, status, options, usage)                                     \
+    double_wait4(pid, status, options, usage)
 #define write(fd, data, bytes) double_write(fd, data, bytes)
 
 /* ------------------------------------------------- what Linux alone has --- */

@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -23,6 +24,7 @@
 #define F_PEOFPOSMODE 3
 #define F_SETNOSIGPIPE 73
 #define F_GETNOSIGPIPE 74
+#define F_GETPATH 50
 
 /* Closing ends what kqueues watch there. */
 int double_close(int fd)
@@ -49,15 +51,33 @@ static int preallocate(int fd, struct double_fstore *space)
     return 0;
 }
 
+/* `path` has room for MAXPATHLEN bytes, which are 1024 on macOS. */
+static int find_path(int fd, char *path)
+{
+    char link[64];
+    ssize_t bytes;
+
+    (void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+    bytes = readlink(link, path, 1023);
+    if (bytes < 0) {
+        return double_fail(EBADF);
+    }
+    path[bytes] = '\0';
+    return 0;
+}
+
 int double_fcntl(int fd, int command, ...)
 {
     struct double_fstore *space = NULL;
+    char *path = NULL;
     int number = 0;
     va_list rest;
 
     va_start(rest, command);
     if (command == F_PREALLOCATE) {
         space = va_arg(rest, struct double_fstore *);
+    } else if (command == F_GETPATH) {
+        path = va_arg(rest, char *);
     } else if (command != F_GETFD && command != F_GETFL &&
                command != F_GETNOSIGPIPE) {
         number = va_arg(rest, int);
@@ -74,6 +94,8 @@ int double_fcntl(int fd, int command, ...)
         return fcntl(fd, command, number);
     case F_PREALLOCATE:
         return preallocate(fd, space);
+    case F_GETPATH:
+        return find_path(fd, path);
     case F_GETNOSIGPIPE:
         return fcntl(fd, F_GETFD) < 0 ? -1 : double_is_silent(fd);
     case F_SETNOSIGPIPE:

@@ -7,6 +7,7 @@
  *   EVFILT_WRITE  a duplicate, because epoll has one entry a descriptor.
  *   EVFILT_PROC   a pidfd. NOTE_EXIT is told once, and the knote is gone. As
  *                 in XNU a process that has ended, reaped or not, is ESRCH.
+ *                 NOTE_FORK is taken, and never told.
  *   EVFILT_USER   an eventfd.
  *   EVFILT_VNODE  an eventfd too; vnode.c rings it.
  *
@@ -35,8 +36,8 @@ static int attach_process(struct knote *note)
 {
     struct pollfd entry = {.fd = -1, .events = POLLIN};
 
-    if ((note->wanted.fflags & ~NOTE_EXIT) != 0) {
-        double_lacks("EVFILT_PROC with more than NOTE_EXIT");
+    if ((note->wanted.fflags & ~(NOTE_EXIT | NOTE_FORK)) != 0) {
+        double_lacks("EVFILT_PROC with more than NOTE_EXIT and NOTE_FORK");
     }
     entry.fd = (int)syscall(SYS_pidfd_open, (pid_t)note->wanted.ident, 0);
     if (entry.fd < 0) {

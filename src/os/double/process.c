@@ -32,10 +32,11 @@ static int refuse(int os_code)
     return 0;
 }
 
-/* What /proc/PID/stat says: state, parent, and start in ticks. */
+/* What /proc/PID/stat says: state, parent, group, and start in ticks. */
 struct life {
     char state;
     int parent;
+    int group;
     unsigned long long start;
 };
 
@@ -58,9 +59,9 @@ static bool read_life(int pid, struct life *life)
     rest = read ? strrchr(text, ')') : NULL;
     return rest != NULL &&
            sscanf(rest,
-                  ") %c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d "
+                  ") %c %d %d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d "
                   "%*d %*d %*d %*d %*d %llu",
-                  &life->state, &life->parent, &life->start) == 3;
+                  &life->state, &life->parent, &life->group, &life->start) == 4;
 }
 
 /* The time of day at which the machine started. */
@@ -114,6 +115,7 @@ static int describe_long(int pid, const struct life *life, uid_t uid, gid_t gid,
     found.pbi_status = life->state == 'Z' ? SZOMB : SRUN;
     found.pbi_pid = (uint32_t)pid;
     found.pbi_ppid = (uint32_t)life->parent;
+    found.pbi_pgid = (uint32_t)life->group;
     found.pbi_uid = uid;
     found.pbi_gid = gid;
     found.pbi_start_tvsec = boot_seconds() + life->start / ticks;
@@ -131,6 +133,7 @@ static int describe_short(int pid, const struct life *life, uid_t uid,
     found.pbsi_status = life->state == 'Z' ? SZOMB : SRUN;
     found.pbsi_pid = (uint32_t)pid;
     found.pbsi_ppid = (uint32_t)life->parent;
+    found.pbsi_pgid = (uint32_t)life->group;
     found.pbsi_uid = uid;
     found.pbsi_gid = gid;
     memcpy(buffer, &found, sizeof(found));
@@ -190,21 +193,6 @@ static uint64_t read_figure(const char *label)
     }
     (void)fclose(file);
     return value;
-}
-
-/* What Linux calls resident stands for the footprint. */
-int proc_pid_rusage(int pid, int flavor, rusage_info_t *buffer)
-{
-    struct rusage_info_v4 found;
-
-    if (flavor != RUSAGE_INFO_V4 || pid != getpid()) {
-        double_lacks("this flavor of proc_pid_rusage(), or another process");
-    }
-    memset(&found, 0, sizeof(found));
-    found.ri_phys_footprint = read_figure("VmRSS:") * 1024;
-    found.ri_lifetime_max_phys_footprint = read_figure("VmHWM:") * 1024;
-    memcpy((void *)buffer, &found, sizeof(found));
-    return 0;
 }
 
 static int describe_task(void *buffer, int bytes)

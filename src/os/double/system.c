@@ -23,6 +23,7 @@
 
 #include "calls.h"
 #include "faults.h"
+#include "seatbelt.h"
 #include "words.h"
 
 /* As in darwin.h, which these files do not include. */
@@ -133,6 +134,9 @@ void *double_dlsym(void *handle, const char *name)
 {
     if (handle != (void *)-2) { /* RTLD_DEFAULT */
         double_lacks("dlsym() in a library");
+    }
+    if (strncmp(name, "sandbox_", strlen("sandbox_")) == 0) {
+        return double_find_seatbelt(name);
     }
     return double_find_word_call(name);
 }

@@ -210,12 +210,15 @@ void weftos_run_execute(const struct run *run, int pipe)
     char **arguments =
         strings_at(run, request->arguments, request->argument_count, 0, pipe);
     char **variables =
-        strings_at(run, request->variables, request->variable_count, 2, pipe);
+        strings_at(run, request->variables, request->variable_count, 3, pipe);
     uint32_t count = request->variable_count;
     const char *absence;
 
     if (run->handles[WEFTI_RUN_CHANNEL] >= 0) {
         variables[count++] = channel;
+    }
+    if (weftos_run_mark(run) != NULL) {
+        variables[count++] = weftos_run_mark(run);
     }
     if (weftos_run_isolate_temp(run) != NULL) {
         set_variable(variables, count, weftos_run_isolate_temp(run));

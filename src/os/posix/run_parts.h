@@ -214,6 +214,9 @@ const char *weftos_run_isolate_absence(const struct run *run,
 /* "TMPDIR=...", or NULL. */
 char *weftos_run_isolate_temp(const struct run *run);
 
+/* A variable that tells a process of the tree from others, or NULL. */
+char *weftos_run_mark(const struct run *run);
+
 /*
  * Sends a signal to every process of the tree, those that are made meanwhile
  * included.

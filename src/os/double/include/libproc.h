@@ -53,4 +53,11 @@ int proc_pidinfo(int pid, int flavor, uint64_t argument, void *buffer,
                  int bytes);
 int proc_pidfdinfo(int pid, int fd, int flavor, void *buffer, int bytes);
 
+/* How many there are, and a few more without a buffer. */
+int proc_listallpids(void *buffer, int bytes);
+int proc_listchildpids(pid_t parent, void *buffer, int bytes);
+
+#define PROC_PIDPATHINFO_MAXSIZE 4096
+int proc_pidpath(int pid, void *buffer, uint32_t bytes);
+
 #endif

@@ -41,6 +41,7 @@
 
 /* EVFILT_PROC */
 #define NOTE_EXIT 0x80000000
+#define NOTE_FORK 0x40000000
 
 #pragma pack(4)
 struct kevent {

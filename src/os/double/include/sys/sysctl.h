@@ -7,6 +7,11 @@
 
 #include <stddef.h>
 
+#define CTL_KERN 1
+#define KERN_PROCARGS2 49
+
+int sysctl(int *name, unsigned parts, void *old, size_t *old_bytes, void *new_,
+           size_t new_bytes);
 int sysctlbyname(const char *name, void *old, size_t *old_bytes, void *new_,
                  size_t new_bytes);
 
