@@ -62,6 +62,15 @@ static weft_process_result end_of(weft_process *process)
     return result;
 }
 
+/* On macOS any other orphan of that time may be one of the tree's. */
+static bool has_none_left(const weft_process_result *result)
+{
+    const weft_enforcement *row = &result->enforcement[WEFT_FENCE_TREE_KILL];
+
+    return result->survivors == 0 ||
+           (result->survivors == -1 && strstr(row->why_not, "unseen") != NULL);
+}
+
 /* ----------------------------------------------------------------- ends --- */
 
 static void check_ends(void)
@@ -78,7 +87,7 @@ static void check_ends(void)
     CHECK(result.reason == WEFT_REASON_EXITED && result.exited);
     CHECK(result.exit_code == 7 && result.signal_number == 0);
     CHECK(!result.was_killed && result.exceeded == 0);
-    CHECK(result.survivors == 0);
+    CHECK(has_none_left(&result));
     CHECK(strstr(result.evidence, "exit code 7") != NULL);
     again = end_of(process);
     CHECK(again.exit_code == 7 && again.evidence == result.evidence);
@@ -118,7 +127,7 @@ static void check_cancel(void)
     CHECK_STATUS(weft_process_kill(process), WEFT_OK);
     result = end_of(process);
     CHECK(result.reason == WEFT_REASON_CANCELLED && result.was_killed);
-    CHECK(result.signal_number == SIGKILL && result.survivors == 0);
+    CHECK(result.signal_number == SIGKILL && has_none_left(&result));
     CHECK_STATUS(weft_process_kill(process), WEFT_ENOENT);
     CHECK_STATUS(weft_process_signal(process, SIGTERM, true), WEFT_ENOENT);
     weft_process_close(&process);

@@ -44,6 +44,12 @@ void tree_run(weft_process_spec *spec, struct tree_run *run, const char *action,
 weft_process *tree_start(weft_process_spec *spec, const char *action,
                          const char *first);
 
+/*
+ * Whether nobody is left, or this system can't tell and says so: on macOS any
+ * other orphan of that time may be one of the tree's.
+ */
+bool tree_has_ended(const weft_process_result *result);
+
 /* Skips the test unless the system enforces this for a whole tree. */
 void tree_need(weft_fence fence);
 

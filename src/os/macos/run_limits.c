@@ -11,8 +11,8 @@
  *              often: after a 16th of the time since it has used any.
  *   processes  the sooner, the more were made since the last look.
  *
- * A look costs some us for each process of the tree; no more than a twentieth
- * of a CPU goes into that.
+ * A look costs some us for each process of the tree, as the kqueue tells which
+ * they are; now and then it looks for more (run_members.c).
  */
 #define _DARWIN_C_SOURCE
 #include <inttypes.h>
@@ -28,7 +28,6 @@
 #define CPU_PAUSE_MIN_NS UINT64_C(250000)
 #define CPU_PAUSE_MAX_NS UINT64_C(10000000)
 #define SECOND_NS UINT64_C(1000000000)
-#define LOOK_SHARE 20
 
 static const struct wefti_run_fence *asked_of(const struct run *run,
                                               weft_fence fence)
@@ -229,19 +228,15 @@ static uint64_t look_at_processes(struct run *run, const struct run_sample *sum)
 
 static void look(struct run *run)
 {
-    uint64_t began = weftos_now_ns();
     struct run_sample sum = take_sample(run);
-    uint64_t now = weftos_now_ns();
     uint64_t pause = look_at_memory(run, &sum);
-    uint64_t other = look_at_cpu(run, &sum, now);
-    uint64_t least = (now - began) * LOOK_SHARE;
+    uint64_t other = look_at_cpu(run, &sum, weftos_now_ns());
 
     pause = other < pause ? other : pause;
     other = look_at_processes(run, &sum);
     pause = other < pause ? other : pause;
-    run->limits.look_at_ns = pause == WEFT_FOREVER
-                                 ? WEFT_FOREVER
-                                 : weft_after_ns(pause > least ? pause : least);
+    run->limits.look_at_ns =
+        pause == WEFT_FOREVER ? WEFT_FOREVER : weft_after_ns(pause);
 }
 
 void weftos_run_limits_start(struct run *run)
