@@ -180,10 +180,11 @@ set(WEFT_OS_MACOS_SOURCES
 )
 if(WEFT_APPLE_APP_STORE_SAFE)
     list(APPEND WEFT_OS_MACOS_SOURCES
-        os/macos/run_seatbelt_none.c os/macos/ulock_none.c)
+        os/macos/run_origin_none.c os/macos/run_seatbelt_none.c
+        os/macos/ulock_none.c)
 else()
     list(APPEND WEFT_OS_MACOS_SOURCES
-        os/macos/run_seatbelt.c os/macos/ulock.c)
+        os/macos/run_origin.c os/macos/run_seatbelt.c os/macos/ulock.c)
 endif()
 
 # macOS's calls, on Linux, for the tests of the macOS back end.

@@ -140,6 +140,29 @@ static int describe_short(int pid, const struct life *life, uid_t uid,
     return (int)sizeof(found);
 }
 
+static uint64_t number_of(int pid, const struct life *life)
+{
+    return ((uint64_t)life->start + 1) << 22 | (uint64_t)pid;
+}
+
+/*
+ * Linux does not know who made an orphan: nobody's number is told then, which
+ * XNU never does.
+ */
+static int describe_unique(int pid, const struct life *life, void *buffer)
+{
+    struct proc_uniqidentifierinfo found;
+    struct life parent;
+
+    memset(&found, 0, sizeof(found));
+    found.p_uniqueid = number_of(pid, life);
+    found.p_puniqueid = life->parent > 1 && read_life(life->parent, &parent)
+                            ? number_of(life->parent, &parent)
+                            : UINT64_MAX;
+    memcpy(buffer, &found, sizeof(found));
+    return (int)sizeof(found);
+}
+
 /* ------------------------------------------------------- this process --- */
 
 /* XNU needs no descriptor to answer: the limit does not count here. */
@@ -248,6 +271,20 @@ static int describe_self(int pid, int flavor, void *buffer, int bytes)
                                       : list_descriptors(buffer, bytes);
 }
 
+static int bytes_of(int flavor)
+{
+    switch (flavor) {
+    case PROC_PIDTBSDINFO:
+        return (int)PROC_PIDTBSDINFO_SIZE;
+    case PROC_PIDT_SHORTBSDINFO:
+        return (int)PROC_PIDT_SHORTBSDINFO_SIZE;
+    case PROC_PIDUNIQIDENTIFIERINFO:
+        return (int)PROC_PIDUNIQIDENTIFIERINFO_SIZE;
+    default:
+        double_lacks("this flavor of proc_pidinfo()");
+    }
+}
+
 int proc_pidinfo(int pid, int flavor, uint64_t argument, void *buffer,
                  int bytes)
 {
@@ -258,17 +295,15 @@ int proc_pidinfo(int pid, int flavor, uint64_t argument, void *buffer,
     if (flavor == PROC_PIDTASKINFO || flavor == PROC_PIDLISTFDS) {
         return describe_self(pid, flavor, buffer, bytes);
     }
-    if (flavor != PROC_PIDTBSDINFO && flavor != PROC_PIDT_SHORTBSDINFO) {
-        double_lacks("this flavor of proc_pidinfo()");
-    }
-    if (bytes < (int)(flavor == PROC_PIDTBSDINFO
-                          ? PROC_PIDTBSDINFO_SIZE
-                          : PROC_PIDT_SHORTBSDINFO_SIZE)) {
+    if (bytes < bytes_of(flavor)) {
         return refuse(ENOMEM);
     }
     if (pid <= 0 || !read_life(pid, &life) || !read_owner(pid, &uid, &gid) ||
         (argument == 0 && (life.state == 'Z' || life.state == 'X'))) {
         return refuse(ESRCH);
+    }
+    if (flavor == PROC_PIDUNIQIDENTIFIERINFO) {
+        return describe_unique(pid, &life, buffer);
     }
     return flavor == PROC_PIDTBSDINFO
                ? describe_long(pid, &life, uid, gid, buffer)

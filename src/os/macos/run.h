@@ -51,6 +51,11 @@ struct run_members {
     uint64_t lost_ns;    /* CPU time of those whom nobody awaited */
     uint64_t scan_at_ns; /* before that a look does without a scan */
     char mark[RUN_MARK_BYTES];
+    uint64_t *origins; /* the own numbers of all that were ever on the list */
+    size_t origin_count;
+    size_t origin_room;
+    uint64_t launchd;  /* its own number; 0: not told */
+    bool has_origins;  /* they tell what is known already */
     bool is_short;     /* of memory: some may be missing */
     bool has_suspects; /* orphans that may be of the tree, or not */
 };

@@ -5,11 +5,12 @@
  * Whose parent is of the tree is of the tree, and is noted at once, as the
  * kqueue tells of forks. When its parent ends launchd adopts it; but it is on
  * the list by then. One whose parent ended before it was noted is still found
- * by its process group, if that is the leader's or is led by one on the list,
- * or by its environment, which has the tree's mark unless it took that out;
- * macOS keeps the environment of its own programs to itself. What is left are
- * suspects: orphans that are younger than the leader, and no more is known of
- * them. They are not killed, and the tree's survivors are unknown then.
+ * by its process group, if that is the leader's or is led by one on the list;
+ * by who made it, if that one was on the list (run_origin.c); or by its
+ * environment, which has the tree's mark unless it took that out. macOS keeps
+ * the environment of its own programs to itself. What is left are suspects:
+ * orphans that are younger than the leader, and that launchd did not make. They
+ * are not killed, and the tree's survivors are unknown then.
  *
  * A process number may be another one's by now; who is listed is told from a
  * later one by when it was started.
@@ -28,6 +29,7 @@
 
 #include "run.h"
 #include "run_clock.h"
+#include "run_origin.h"
 
 /* Passes over a tree that grows faster than it can be stopped. */
 #define PASSES_MAX 100
@@ -94,6 +96,27 @@ static bool make_room(struct run_members *members)
     return grown != NULL && members->known != NULL;
 }
 
+static void note_origin(struct run_members *members, pid_t pid)
+{
+    size_t room = members->origin_room == 0 ? 64 : members->origin_room * 2;
+    struct run_origin origin;
+    uint64_t *grown;
+
+    if (!members->has_origins || !weftos_run_origin_of(pid, &origin)) {
+        return;
+    }
+    if (members->origin_count == members->origin_room) {
+        grown = realloc(members->origins, room * sizeof(*grown));
+        if (grown == NULL) {
+            members->is_short = true;
+            return;
+        }
+        members->origins = grown;
+        members->origin_room = room;
+    }
+    members->origins[members->origin_count++] = origin.own;
+}
+
 /* False: it is there already, or there is no memory for it. */
 static bool add(struct run_members *members, pid_t pid, pid_t parent)
 {
@@ -111,6 +134,7 @@ static bool add(struct run_members *members, pid_t pid, pid_t parent)
                             .start_us = start_of(pid),
                             .is_live = true,
                             .is_new = true};
+    note_origin(members, pid);
     return true;
 }
 
@@ -276,24 +300,54 @@ static void add_found(struct run_members *members, struct other *others,
     }
 }
 
+static bool is_origin(const struct run_members *members, uint64_t number)
+{
+    for (size_t i = members->origin_count; i > 0; i--) {
+        if (members->origins[i - 1] == number) {
+            return true;
+        }
+    }
+    return false;
+}
+
+enum verdict { OF_TREE, OF_NONE, SUSPECT };
+
+/* Of one that launchd has adopted, or made. */
+static enum verdict judge(const struct run_members *members, pid_t pid)
+{
+    struct run_origin origin;
+
+    if (members->has_origins && weftos_run_origin_of(pid, &origin)) {
+        if (is_origin(members, origin.parent)) {
+            return OF_TREE;
+        }
+        if (members->launchd != 0 && origin.parent == members->launchd) {
+            return OF_NONE;
+        }
+    }
+    return has_mark(members, pid) ? OF_TREE : SUSPECT;
+}
+
 /* Those that launchd has adopted since. True: some are of the tree. */
-static bool add_marked(struct run_members *members, struct other *others,
-                       size_t count)
+static bool add_orphans(struct run_members *members, struct other *others,
+                        size_t count)
 {
     bool found = false;
 
     members->has_suspects = false;
     for (size_t i = 0; i < count; i++) {
+        enum verdict verdict;
+
         if (others[i].pid == 0 || others[i].parent != LAUNCHD ||
             !is_younger(members, &others[i])) {
             continue;
         }
-        if (has_mark(members, others[i].pid)) {
+        verdict = judge(members, others[i].pid);
+        if (verdict == OF_TREE) {
             found = add(members, others[i].pid, LAUNCHD) || found;
             others[i].pid = 0;
-        } else {
-            members->has_suspects = true;
         }
+        members->has_suspects = members->has_suspects || verdict == SUSPECT;
     }
     return found;
 }
@@ -310,7 +364,7 @@ void weftos_run_members_scan(struct run_members *members)
         count = sort_out(members, pids, count, others);
         do {
             add_found(members, others, count);
-        } while (add_marked(members, others, count));
+        } while (add_orphans(members, others, count));
     }
     free(others);
     free(pids);
@@ -348,6 +402,22 @@ void weftos_run_members_begin(struct run_members *members, const char *mark)
     free(pids);
 }
 
+/* The leader was made by this process: if that is told, the rest is believed.
+ */
+static void check_origins(struct run_members *members, pid_t leader)
+{
+    struct run_origin self;
+    struct run_origin one;
+
+    members->has_origins = weftos_run_origin_of(getpid(), &self) &&
+                           weftos_run_origin_of(leader, &one) &&
+                           self.own != 0 && one.own != self.own &&
+                           one.parent == self.own;
+    members->launchd =
+        members->has_origins && weftos_run_origin_of(LAUNCHD, &one) ? one.own
+                                                                    : 0;
+}
+
 void weftos_run_members_lead(struct run_members *members, pid_t leader,
                              bool group)
 {
@@ -359,6 +429,7 @@ void weftos_run_members_lead(struct run_members *members, pid_t leader,
     }
     members->group = group ? leader : 0;
     members->start_us = start_of(leader);
+    check_origins(members, leader);
     (void)add(members, leader, getpid());
 }
 

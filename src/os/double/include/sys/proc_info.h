@@ -18,6 +18,7 @@
 #define PROC_PIDTBSDINFO 3
 #define PROC_PIDTASKINFO 4
 #define PROC_PIDT_SHORTBSDINFO 13
+#define PROC_PIDUNIQIDENTIFIERINFO 17 /* in a private header there */
 #define PROC_PIDFDPSHMINFO 5
 #define PROC_PIDFDPIPEINFO 6
 
@@ -83,6 +84,18 @@ struct proc_bsdshortinfo {
 };
 
 #define PROC_PIDT_SHORTBSDINFO_SIZE (sizeof(struct proc_bsdshortinfo))
+
+struct proc_uniqidentifierinfo {
+    uint8_t p_uuid[16];
+    uint64_t p_uniqueid;
+    uint64_t p_puniqueid;
+    int32_t p_idversion;
+    int32_t p_orig_ppidversion;
+    uint64_t p_reserve2;
+    uint64_t p_reserve3;
+};
+
+#define PROC_PIDUNIQIDENTIFIERINFO_SIZE (sizeof(struct proc_uniqidentifierinfo))
 
 struct proc_fileinfo {
     uint32_t fi_openflags; /* FREAD, FWRITE */
