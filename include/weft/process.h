@@ -17,7 +17,8 @@
  * the spec and all its processes are closed. So the figures of a tree do not
  * contain this process's own, no signal handler is needed, and the children
  * of this process that wait() tells of are its own only, unless this process
- * adopts orphans. What is inherited and not named here (credentials, the
+ * adopts orphans; on macOS one that waits for any child while the helper is
+ * started may be told of a process between. What is inherited and not named here (credentials, the
  * umask, resource limits, the terminal) is as it was when the helper started.
  *
  * Threads: one thread at a time may use a spec, and one a process; different
@@ -169,7 +170,8 @@ WEFT_API weft_status weft_process_spec_grace(weft_process_spec *spec,
  * Unix sockets), CALLS (a filter of system calls: nothing that runs, talks and
  * computes needs what it refuses), TEMP (a temporary directory of its own,
  * which goes with the tree: $TMPDIR; on Linux it takes the place of /tmp, and a
- * rule that shows the host's /tmp excludes it).
+ * rule that shows the host's /tmp excludes it). On macOS each process of a tree
+ * has a variable WEFT_TREE, by which those are found that have left it.
  *
  * WEFT_EINVAL: any other fence. Since 0.1.
  */
@@ -265,7 +267,8 @@ WEFT_API weft_status weft_process_spec_user(weft_process_spec *spec,
 
 /*
  * Runs it on these CPUs only, of which bit N of word N / 64 is one.
- * WEFT_EINVAL: no bit is set, or more than 16 words. Since 0.1.
+ * WEFT_EINVAL: no bit is set, or more than 16 words. WEFT_ENOTSUP at the start
+ * on macOS. Since 0.1.
  */
 WEFT_API weft_status weft_process_spec_cpus(weft_process_spec *spec,
                                             const uint64_t *words,
@@ -290,7 +293,7 @@ WEFT_API weft_status weft_process_spec_helper(weft_process_spec *spec,
  * The helper is a fork of this process instead of a program of its own: for
  * small programs with one thread, such as the command weft, which it spares
  * the start of another program. Peak memory then contains the little that this
- * process has. WEFT_ENOTSUP at the start on Windows and macOS. Since 0.1.
+ * process has. WEFT_ENOTSUP at the start on Windows. Since 0.1.
  */
 WEFT_API weft_status weft_process_spec_fork_helper(weft_process_spec *spec);
 
