@@ -99,8 +99,8 @@ static void check_escape(void)
     weft_process *process = NULL;
     char self[4096] = "";
     char text[32] = "";
-    int in[2];
-    int out[2];
+    int in[2] = {-1, -1};
+    int out[2] = {-1, -1};
     pid_t escaped;
 
     check_case("one that can't be found is said to be unknown");

@@ -70,5 +70,4 @@ _Noreturn void weftos_run_child(struct run *run, int pipe)
     become_user(run, pipe);
     weftos_run_isolate_confine(run, pipe);
     weftos_run_execute(run, pipe);
-    _exit(125);
 }

@@ -73,7 +73,7 @@ static bool plan_rows(struct run *run, bool *sees_paths)
     plan_row(run, WEFT_FENCE_PRIVILEGES, &has_any, NULL);
     plan_row(run, WEFT_FENCE_NETWORK, &profile->denies_network, NULL);
     plan_row(run, WEFT_FENCE_IPC, &profile->denies_ipc,
-             "Mach services stay within reach");
+             "its own are refused too; Mach services stay within reach");
     plan_row(run, WEFT_FENCE_PIDS, &profile->denies_pids,
              "numbers of other processes can be tried");
     plan_row(run, WEFT_FENCE_PATHS, sees_paths,

@@ -258,10 +258,10 @@ static bool watch(struct run *run)
 /* Those that are known to live; -1: there may be some that were not found. */
 static int64_t count_survivors(const struct run *run)
 {
-    return run->members.is_short ||
-                   (run->members.count == 0 && run->members.has_suspects)
-               ? -1
-               : (int64_t)run->members.count;
+    bool is_unknown = run->members.is_short ||
+                      (run->members.count == 0 && run->members.has_suspects);
+
+    return is_unknown ? -1 : (int64_t)run->members.count;
 }
 
 static bool prepare(struct run *run)
@@ -289,6 +289,8 @@ static bool prepare(struct run *run)
 /* The exit code. */
 static int supervise(struct run *run)
 {
+    bool has_host;
+
     if (!prepare(run)) {
         return 1;
     }
@@ -306,13 +308,17 @@ static int supervise(struct run *run)
     }
     weftos_run_tell(run, WEFTI_RUN_STARTED, run->leader, run->report_handle);
     weftos_run_limits_start(run);
-    if (!watch(run)) {
+    has_host = watch(run);
+    run->report->survivors = count_survivors(run);
+    if (run->members.has_suspects) {
+        weftos_run_evidence(run, "there are orphans that may be of the tree");
+    }
+    if (!has_host) {
         return 1;
     }
     weftos_run_limits_end(run);
     weftos_run_fill_in_usage(run);
     weftos_run_pump_finish(run);
-    run->report->survivors = count_survivors(run);
     weftos_run_isolate_end(run);
     weftos_run_tell(run, WEFTI_RUN_ENDED, 0, -1);
     return 0;

@@ -201,7 +201,7 @@ static void set_variable(char **variables, uint32_t count, char *variable)
     variables[count] = variable;
 }
 
-void weftos_run_execute(const struct run *run, int pipe)
+_Noreturn void weftos_run_execute(const struct run *run, int pipe)
 {
     const struct wefti_run_request *request = run->request;
     struct run_failure failure = {
@@ -232,4 +232,5 @@ void weftos_run_execute(const struct run *run, int pipe)
                        absence);
     }
     (void)!write(pipe, &failure, sizeof(failure));
+    _exit(125);
 }

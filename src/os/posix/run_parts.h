@@ -77,8 +77,8 @@ _Noreturn void weftos_run_child(struct run *run, int pipe);
 int weftos_run_place_handles(const struct run *run, int pipe);
 void weftos_run_set_limits(const struct run *run, int pipe);
 
-/* The last one; it returns if that failed, which it has said. */
-void weftos_run_execute(const struct run *run, int pipe);
+/* The last one; if it fails it says so, and ends the process. */
+_Noreturn void weftos_run_execute(const struct run *run, int pipe);
 
 #define RUN_CHANNEL_FD 3 /* where the program finds its channel */
 
