@@ -111,6 +111,9 @@ int weftos_run_pump_event(const struct run *run);
 void weftos_run_pump_check(struct run *run, uint64_t now);
 uint64_t weftos_run_pump_next(const struct run *run);
 
+/* How much was passed on so far, if it goes through here. */
+void weftos_run_pump_usage(const struct run *run, weft_usage *usage);
+
 /* After the tree's end: waits until all was passed on, and fills in usage. */
 void weftos_run_pump_finish(struct run *run);
 

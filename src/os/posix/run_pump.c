@@ -298,11 +298,21 @@ void weftos_run_pump_check(struct run *run, uint64_t now)
     }
 }
 
+void weftos_run_pump_usage(const struct run *run, weft_usage *usage)
+{
+    const struct run_pump *pump = run->pump;
+
+    if (pump != NULL) {
+        usage->output_bytes =
+            atomic_load_explicit(&pump->bytes, memory_order_relaxed);
+        usage->valid |= WEFT_USAGE_OUTPUT;
+    }
+}
+
 void weftos_run_pump_finish(struct run *run)
 {
     struct run_pump *pump = run->pump;
     uint64_t until = weft_after_ns(DRAIN_NS);
-    weft_usage *usage = &run->report->usage;
 
     if (pump == NULL) {
         return;
@@ -319,7 +329,5 @@ void weftos_run_pump_finish(struct run *run)
                             (unsigned)(DRAIN_NS / UINT64_C(1000000000)));
     }
     weftos_run_pump_check(run, 0);
-    usage->output_bytes =
-        atomic_load_explicit(&pump->bytes, memory_order_relaxed);
-    usage->valid |= WEFT_USAGE_OUTPUT;
+    weftos_run_pump_usage(run, &run->report->usage);
 }

@@ -156,6 +156,7 @@ void weftos_run_fill_in_usage(struct run *run)
                    WEFT_USAGE_RSS_PEAK | WEFT_USAGE_FAULTS |
                    WEFT_USAGE_SWITCHES;
     weftos_run_limits_usage(run, usage);
+    weftos_run_pump_usage(run, usage);
 }
 
 void weftos_run_leader_ended(struct run *run, int status)
