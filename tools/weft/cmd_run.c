@@ -6,13 +6,18 @@
  * it. While the program runs, the signals that ask this process to end are
  * passed on: the first one as it is, the next one ends the tree.
  */
+#include "alerting.h"
 #include "run_options.h"
 #include "run_report.h"
 #include "running.h"
 #include "sys.h"
 
-/* Waits for the end, and passes on the signals that ask this process to. */
-static weft_status await_end(weft_process *process, weft_process_result *result)
+/*
+ * Waits for the end, passes on the signals that ask this process to, and looks
+ * when an alert is due.
+ */
+static weft_status await_end(weft_process *process, alerting *alerts,
+                             weft_process_result *result)
 {
     bool has_passed_on = false;
     weft_status status;
@@ -23,7 +28,9 @@ static weft_status await_end(weft_process *process, weft_process_result *result)
         if (status != WEFT_EAGAIN) {
             return status;
         }
-        if (sys_wait_handle(weft_process_handle(process), WEFT_FOREVER,
+        alerting_look(alerts);
+        if (sys_wait_handle(weft_process_handle(process),
+                            alerting_deadline_ns(alerts),
                             &code) == SYS_INTERRUPTED) {
             int number = sys_take_signal();
 
@@ -43,6 +50,7 @@ static int run_program(const run_values *values, weft_process_spec *spec,
     weft_process_result result = {.size = sizeof(result)};
     weft_process *process = NULL;
     weft_detail detail = {WEFT_OK, 0, ""};
+    alerting *alerts;
     int exit_code;
 
     sys_hold_signals();
@@ -50,11 +58,14 @@ static int run_program(const run_values *values, weft_process_spec *spec,
         sys_release_signals();
         return run_refuse(spec, arguments[0], &detail);
     }
-    if (await_end(process, &result) == WEFT_OK) {
+    alerts = alerting_begin(values, process);
+    if (await_end(process, alerts, &result) == WEFT_OK) {
         exit_code = run_tell(values, arguments, &result);
+        alerting_end(&alerts, &result.usage);
     } else {
         tool_error("cannot wait for '%s'", arguments[0]);
         exit_code = RUN_EXIT_FAILED;
+        alerting_end(&alerts, NULL);
     }
     weft_process_close(&process);
     sys_release_signals();
@@ -99,7 +110,7 @@ int cmd_run(int argc, char **argv)
         tool_usage_error("run", "which program? (after '--')");
         return RUN_EXIT_FAILED;
     }
-    if (!run_make_spec(&values, &spec)) {
+    if (!alerting_check(&values) || !run_make_spec(&values, &spec)) {
         return RUN_EXIT_FAILED;
     }
     operands.items[operands.count] = NULL; /* argv has the room for it */

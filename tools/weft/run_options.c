@@ -242,6 +242,19 @@ static const char *take_cpus(void *place, const char *argument)
     } while (true);
 }
 
+static const char *take_alert(void *place, const char *argument)
+{
+    alert_list *list = place;
+    const char *why;
+
+    if (list->count == ALERTS_MAX) {
+        return "is one alert too many";
+    }
+    why = alert_parse(argument, &list->items[list->count]);
+    list->count += why == NULL ? 1 : 0;
+    return why;
+}
+
 static const tool_choice sandboxes[] = {
     {"none", WEFT_SANDBOX_NONE},
     {"basic", WEFT_SANDBOX_BASIC},
@@ -364,6 +377,13 @@ static const tool_option options[] = {
      .offset = offsetof(run_values, meta),
      .label = "FILE|fd:N",
      .help = "write the result there as the judge isolate does"},
+    {.name = "alert",
+     .kind = TOOL_CALL,
+     .offset = offsetof(run_values, alerts),
+     .label = "WHAT>VALUE:CMD",
+     .call = take_alert,
+     .help = "let the shell run CMD, once, when mem, cpu, wall, procs, output "
+             "or idle is above VALUE, which may be a part of the limit: 80%"},
     {.name = "verbose",
      .letter = 'v',
      .kind = TOOL_FLAG,
@@ -388,11 +408,11 @@ const tool_syntax run_syntax = {
     .command = "run",
     .usage = "[options] -- COMMAND [ARGUMENT...]",
     .about = "Runs a program under limits, and ends all of its processes with "
-             "it. What can't be\nenforced here is refused before anything "
-             "starts. The exit code is the program's;\n124: a time limit, "
-             "123: another limit, 125: weft's own failure or wrong usage,\n"
-             "126: can't be executed, 127: not found, 128+N: ended by signal "
-             "N.\n",
+             "it. What can't\nbe enforced here is refused before anything "
+             "starts. The exit code is the\nprogram's; 124: a time limit, "
+             "123: another limit, 125: weft's own failure or\nwrong usage, "
+             "126: can't be executed, 127: not found, 128+N: ended by\n"
+             "signal N.\n",
     .options = options,
     .option_count = TOOL_COUNT_OF(options),
     .operands_least = 0,

@@ -5,6 +5,7 @@
 #ifndef WEFT_RUN_OPTIONS_H
 #define WEFT_RUN_OPTIONS_H
 
+#include "alert.h"
 #include "tool.h"
 
 #define RUN_PATHS_MAX 256
@@ -49,6 +50,7 @@ typedef struct run_values {
     uint64_t cpus[16];
     const char *json;
     const char *meta;
+    alert_list alerts;
     bool verbose;
     bool quiet;
     bool check;

@@ -116,7 +116,8 @@ bool run_make_spec(const run_values *values, weft_process_spec **spec)
         status = weft_process_spec_user(*spec, uid, gid);
     }
     if (status == WEFT_OK &&
-        (values->verbose || values->json != NULL || values->meta != NULL)) {
+        (values->verbose || values->json != NULL || values->meta != NULL ||
+         values->alerts.count > 0)) {
         status = weft_process_spec_account(*spec);
     }
     for (size_t i = 0; i < TOOL_COUNT_OF(values->cpus); i++) {

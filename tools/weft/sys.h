@@ -170,6 +170,27 @@ void sys_program_close_input(sys_program *program);
 void sys_program_end(sys_program *program, uint64_t deadline_ns, char *text,
                      size_t room);
 
+/* A command that the shell runs beside this process. */
+typedef struct sys_shell {
+    int64_t process; /* 0: it does not run any more */
+    char ending[64]; /* such as "has ended with exit code 1"; "": well */
+} sys_shell;
+
+/*
+ * Starts it with the variables, NAME=VALUE, in its environment; the list ends
+ * with NULL. It has our standard error, nothing to read, and its output goes
+ * nowhere. A signal for our group does not reach it.
+ */
+int sys_shell_start(const char *command, char *const *variables,
+                    sys_shell *shell);
+
+/*
+ * Waits until all of them have ended, at most until the deadline or until this
+ * process is asked to end; those that are left then are ended with what they
+ * have started.
+ */
+void sys_shells_end(sys_shell *shells, size_t count, uint64_t deadline_ns);
+
 /*
  * The name of the program that a process runs, as the system has it, which the
  * process can choose. False, and nothing written: not known here.

@@ -107,7 +107,7 @@ static bool is_batch_file(const char *name)
 /* ------------------------------------------------------------- starting --- */
 
 /* Ours may be one that is not inherited, or none at all. */
-static HANDLE copy_of_stderr(void)
+HANDLE sys_copy_of_stderr(void)
 {
     HANDLE copy = NULL;
 
@@ -176,6 +176,16 @@ static int create_with(process *me, WCHAR *line, HANDLE handles[3])
     return code;
 }
 
+int sys_create_in_job(HANDLE job, WCHAR *line, HANDLE streams[3],
+                      HANDLE *started)
+{
+    process made = {.job = job};
+    int code = create_with(&made, line, streams);
+
+    *started = made.handle;
+    return code;
+}
+
 static void close_if_open(HANDLE handle)
 {
     if (handle != NULL) {
@@ -185,7 +195,7 @@ static void close_if_open(HANDLE handle)
 
 static int create(process *me, char **arguments)
 {
-    HANDLE handles[3] = {NULL, NULL, copy_of_stderr()};
+    HANDLE handles[3] = {NULL, NULL, sys_copy_of_stderr()};
     WCHAR *line = join(arguments);
     int code = line == NULL ? ERROR_NOT_ENOUGH_MEMORY : 0;
 

@@ -32,6 +32,16 @@ sys_event sys_wait_completion(weft_handle handle, uint64_t deadline_ns,
 /* A job that ends its processes when it is closed; NULL: GetLastError(). */
 HANDLE sys_job_make(void);
 
+/*
+ * Starts the line in the job with these three standard streams, which can be
+ * inherited, and no other handle; the last one may be NULL.
+ */
+int sys_create_in_job(HANDLE job, WCHAR *line, HANDLE streams[3],
+                      HANDLE *started);
+
+/* A copy of standard error that can be inherited, or NULL. */
+HANDLE sys_copy_of_stderr(void);
+
 /* ---------------------------------------------------------------- pipes --- */
 
 /*
