@@ -37,6 +37,7 @@ help: ## show this list
 
 tools: # what every build needs; quiet when it is all there
 	@scripts/setup build
+	@scripts/setup history || echo "build: there will be no history of runs"
 
 build: tools ## build the libraries and the command, optimised
 	$(call build,release)

@@ -6,7 +6,7 @@
 # shellcheck source=tests/tap.bash disable=SC1091,SC2154
 . "$(dirname "$0")/tap.bash"
 
-commands='recv send pub sub tap record replay call echo serve memory ls stat bench doctor version help'
+commands='recv send pub sub tap record replay call echo serve runs memory ls stat bench doctor version help'
 
 # run ARGUMENTS...: leaves the exit code in $code, output in out and out.err.
 run() {
@@ -88,6 +88,7 @@ mistake "weft send: option '--lines' takes no argument" send a --lines=1
 mistake "weft send: options '--raw' and '--lines' exclude each other" \
     send a --raw --lines
 mistake "weft recv: unknown option '--wait'" recv a --wait
+mistake "weft runs: unknown word 'stat'; did you mean 'stats'?" runs stat
 mistake "weft doctor: unexpected argument 'x'" doctor x
 
 run send nobody -t 1.5s --count=3 --block 4K -q --json
@@ -192,6 +193,9 @@ check 'bash completes commands' is "$(complete_words weft sen)" send
 check 'bash completes options' is "$(complete_words weft send --ti)" --timeout
 check 'bash completes choices' is \
     "$(complete_words weft send --wait-mode s)" spin
+
+check 'bash completes words' is "$(complete_words weft runs sh)" show
+check 'and their options' is "$(complete_words weft runs prune --ol)" --older
 
 if on_windows; then
     skip 'bash completes names' 'pipes are not in a directory'

@@ -7,6 +7,7 @@
  * passed on: the first one as it is, the next one ends the tree.
  */
 #include "alerting.h"
+#include "run_history.h"
 #include "run_options.h"
 #include "run_report.h"
 #include "running.h"
@@ -50,17 +51,22 @@ static int run_program(const run_values *values, weft_process_spec *spec,
     weft_process_result result = {.size = sizeof(result)};
     weft_process *process = NULL;
     weft_detail detail = {WEFT_OK, 0, ""};
+    uint64_t started_unix_ns = sys_unix_ns();
     alerting *alerts;
     int exit_code;
 
     sys_hold_signals();
     if (weft_process_start(spec, arguments, &process, &detail) != WEFT_OK) {
         sys_release_signals();
-        return run_refuse(spec, arguments[0], &detail);
+        exit_code = run_refuse(spec, arguments[0], &detail);
+        run_history_refused(values, arguments, started_unix_ns, exit_code,
+                            run_refusal_text(spec, &detail));
+        return exit_code;
     }
     alerts = alerting_begin(values, process);
     if (await_end(process, alerts, &result) == WEFT_OK) {
         exit_code = run_tell(values, arguments, &result);
+        run_history_add(values, arguments, started_unix_ns, exit_code, &result);
         alerting_end(&alerts, &result.usage);
     } else {
         tool_error("cannot wait for '%s'", arguments[0]);
@@ -110,7 +116,8 @@ int cmd_run(int argc, char **argv)
         tool_usage_error("run", "which program? (after '--')");
         return RUN_EXIT_FAILED;
     }
-    if (!alerting_check(&values) || !run_make_spec(&values, &spec)) {
+    if (!run_history_settle(&values) || !alerting_check(&values) ||
+        !run_make_spec(&values, &spec)) {
         return RUN_EXIT_FAILED;
     }
     operands.items[operands.count] = NULL; /* argv has the room for it */

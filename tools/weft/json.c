@@ -154,6 +154,26 @@ void tool_json_bool(tool_json *json, const char *key, bool value)
     fputs(value ? "true" : "false", json->file);
 }
 
+void tool_json_list_begin(tool_json *json, const char *key)
+{
+    put_key(json, key);
+    fputc('[', json->file);
+    json->first = true;
+}
+
+void tool_json_list_item(tool_json *json, const char *value)
+{
+    fputs(json->first ? "" : ",", json->file);
+    json->first = false;
+    put_string(json->file, value);
+}
+
+void tool_json_list_end(tool_json *json)
+{
+    fputc(']', json->file);
+    json->first = false;
+}
+
 void tool_json_end(tool_json *json)
 {
     fputs("}\n", json->file);

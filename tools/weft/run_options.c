@@ -255,6 +255,20 @@ static const char *take_alert(void *place, const char *argument)
     return why;
 }
 
+static const char *take_label(void *place, const char *argument)
+{
+    run_values *values = place;
+
+    if (argument[0] == '\0' || strlen(argument) > 255) {
+        return "has not 1 to 255 bytes";
+    }
+    if (values->label_count == HISTORY_LABELS_MAX) {
+        return "is one label too many";
+    }
+    values->labels[values->label_count++] = argument;
+    return NULL;
+}
+
 static const tool_choice sandboxes[] = {
     {"none", WEFT_SANDBOX_NONE},
     {"basic", WEFT_SANDBOX_BASIC},
@@ -384,6 +398,32 @@ static const tool_option options[] = {
      .call = take_alert,
      .help = "let the shell run CMD, once, when mem, cpu, wall, procs, output "
              "or idle is above VALUE, which may be a part of the limit: 80%"},
+    {.name = "record",
+     .kind = TOOL_SET,
+     .offset = offsetof(run_values, record),
+     .value = RUN_RECORD_ALL,
+     .help = "keep what came of it, for 'weft runs'"},
+    {.name = "record-command",
+     .kind = TOOL_SET,
+     .offset = offsetof(run_values, record),
+     .value = RUN_RECORD_COMMAND,
+     .help = "the same without the arguments"},
+    {.name = "no-record",
+     .kind = TOOL_SET,
+     .offset = offsetof(run_values, record),
+     .value = RUN_RECORD_NONE,
+     .help = "do not, whatever $WEFT_RECORD says"},
+    {.name = "history",
+     .kind = TOOL_TEXT,
+     .offset = offsetof(run_values, history),
+     .label = "FILE",
+     .help = "keep it in this file"},
+    {.name = "label",
+     .kind = TOOL_CALL,
+     .offset = 0,
+     .label = "TEXT",
+     .call = take_label,
+     .help = "a word to find it by; may be repeated"},
     {.name = "verbose",
      .letter = 'v',
      .kind = TOOL_FLAG,

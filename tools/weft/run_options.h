@@ -6,6 +6,7 @@
 #define WEFT_RUN_OPTIONS_H
 
 #include "alert.h"
+#include "history.h"
 #include "tool.h"
 
 #define RUN_PATHS_MAX 256
@@ -35,6 +36,14 @@ typedef struct run_rules {
     size_t count;
 } run_rules;
 
+/* What is recorded of a run. */
+enum {
+    RUN_RECORD_UNSET = 0,
+    RUN_RECORD_ALL = 1,
+    RUN_RECORD_COMMAND = 2, /* all but the arguments */
+    RUN_RECORD_NONE = 3
+};
+
 /* The values of all options. */
 typedef struct run_values {
     run_limit limits[WEFT_FENCE_LIMITS];
@@ -51,6 +60,10 @@ typedef struct run_values {
     const char *json;
     const char *meta;
     alert_list alerts;
+    int record;
+    const char *history;
+    const char *labels[HISTORY_LABELS_MAX];
+    size_t label_count;
     bool verbose;
     bool quiet;
     bool check;

@@ -67,10 +67,17 @@ static bool write_meta(const run_values *values,
     return run_close_report(file, values->meta);
 }
 
+const char *run_refusal_text(const weft_process_spec *spec,
+                             const weft_detail *detail)
+{
+    const char *refusal = weft_process_spec_refusal(spec);
+
+    return refusal[0] != '\0' ? refusal : detail->operation;
+}
+
 int run_refuse(const weft_process_spec *spec, const char *program,
                const weft_detail *detail)
 {
-    const char *refusal = weft_process_spec_refusal(spec);
     char text[256];
 
     if (detail->os_code == 0) {
@@ -80,7 +87,7 @@ int run_refuse(const weft_process_spec *spec, const char *program,
         (void)sys_error_text(detail->os_code, text, sizeof(text));
     }
     tool_error("cannot run '%s': %s (%s)", program,
-               refusal[0] != '\0' ? refusal : detail->operation, text);
+               run_refusal_text(spec, detail), text);
     if (strcmp(detail->operation, "execute the program") != 0) {
         return RUN_EXIT_FAILED;
     }

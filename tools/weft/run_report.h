@@ -16,6 +16,10 @@ FILE *run_open_report(const char *where);
 /* False: not all was written, and it was said why not. */
 bool run_close_report(FILE *file, const char *where);
 
+/* Why nothing was started; the spec's, or static. */
+const char *run_refusal_text(const weft_process_spec *spec,
+                             const weft_detail *detail);
+
 /* Says why nothing was started, and gives the exit code. */
 int run_refuse(const weft_process_spec *spec, const char *program,
                const weft_detail *detail);

@@ -117,7 +117,7 @@ bool run_make_spec(const run_values *values, weft_process_spec **spec)
     }
     if (status == WEFT_OK &&
         (values->verbose || values->json != NULL || values->meta != NULL ||
-         values->alerts.count > 0)) {
+         values->alerts.count > 0 || values->record != RUN_RECORD_NONE)) {
         status = weft_process_spec_account(*spec);
     }
     for (size_t i = 0; i < TOOL_COUNT_OF(values->cpus); i++) {

@@ -222,7 +222,7 @@ static void json_known(tool_json *json, const weft_process_result *result,
     }
 }
 
-static void json_usage(tool_json *json, const weft_process_result *result)
+void running_json_usage(tool_json *json, const weft_process_result *result)
 {
     const weft_usage *usage = &result->usage;
 
@@ -293,7 +293,7 @@ void running_json_result(FILE *file, char *const *arguments,
     if (result->survivors >= 0) {
         tool_json_u64(&json, "survivors", (uint64_t)result->survivors);
     }
-    json_usage(&json, result);
+    running_json_usage(&json, result);
     tool_json_text(&json, "evidence", result->evidence);
     tool_json_end(&json);
 }

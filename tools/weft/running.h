@@ -39,6 +39,9 @@ void running_json_rows(FILE *file, const weft_enforcement *rows, size_t count);
 void running_print_usage(FILE *file, char *const *arguments,
                          const weft_process_result *result);
 
+/* The figures of a result, as members of an object that is begun. */
+void running_json_usage(tool_json *json, const weft_process_result *result);
+
 /* The result as one JSON object in a line. */
 void running_json_result(FILE *file, char *const *arguments,
                          const weft_process_result *result);

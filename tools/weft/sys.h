@@ -205,6 +205,33 @@ bool sys_process_name(int64_t pid, char *name, size_t room);
  */
 const char *sys_runtime_directory(char *path, size_t room);
 
+/*
+ * The directory for what this user's programs keep from one run to the next.
+ * False: there is none, or `path` is too small.
+ */
+bool sys_state_directory(char *path, size_t room);
+
+/*
+ * Makes a directory, with those above it, unless it is there, and looks whether
+ * nobody else can change what is in it. The same for a file, which is only made
+ * if `make` says so.
+ */
+int sys_own_directory(const char *path);
+int sys_own_file(const char *path, bool make);
+
+#define SYS_NOT_OURS (-3) /* it belongs to somebody else */
+#define SYS_EXPOSED (-4)  /* others may write to it */
+#define SYS_NO_FILE (-5)  /* it is something else than a file */
+
+/* False: there is certainly nothing of this name. */
+bool sys_file_exists(const char *path);
+
+/* Is it on a file system that this machine alone writes to? */
+bool sys_is_local(const char *path);
+
+/* The working directory; NULL: it is not known, or too long. */
+const char *sys_directory(char *path, size_t room);
+
 /* Is the name a path, to which the rules of plain names do not apply? */
 bool sys_is_path(const char *name);
 

@@ -69,6 +69,12 @@ tool_run cmd_bench_any; /* whichever of those its first argument says */
 tool_run cmd_ls;
 tool_run cmd_stat;
 tool_run cmd_run;
+tool_run cmd_runs; /* the list of runs */
+tool_run cmd_runs_show;
+tool_run cmd_runs_stats;
+tool_run cmd_runs_suggest;
+tool_run cmd_runs_prune;
+tool_run cmd_runs_any; /* whichever of those its first argument says */
 tool_run cmd_memory;
 tool_run cmd_memory_list;
 tool_run cmd_memory_status;
@@ -228,6 +234,10 @@ void tool_json_data(tool_json *json, const void *data, size_t bytes);
 /* Six significant digits; a value that is not finite becomes null. */
 void tool_json_double(tool_json *json, const char *key, double value);
 void tool_json_bool(tool_json *json, const char *key, bool value);
+/* A member that is a list of texts: begin, any number of items, end. */
+void tool_json_list_begin(tool_json *json, const char *key);
+void tool_json_list_item(tool_json *json, const char *value);
+void tool_json_list_end(tool_json *json);
 void tool_json_end(tool_json *json);
 
 #endif

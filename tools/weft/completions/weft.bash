@@ -42,7 +42,7 @@ _weft_reply() {
 _weft() {
     local current=${COMP_WORDS[COMP_CWORD]}
     local previous=${COMP_WORDS[COMP_CWORD - 1]}
-    local commands='recv send pub sub tap record replay call echo serve run memory ls stat bench doctor version help'
+    local commands='recv send pub sub tap record replay call echo serve run runs memory ls stat bench doctor version help'
     local command=${COMP_WORDS[1]}
     local choices=''
 
@@ -52,6 +52,8 @@ _weft() {
     fi
     [[ $command == bench && ${COMP_WORDS[2]} =~ ^(sync|fanin|fanout)$ ]] &&
         command="bench ${COMP_WORDS[2]}"
+    [[ $command == runs && ${COMP_WORDS[2]} =~ ^(show|stats|suggest|prune)$ ]] &&
+        command="runs ${COMP_WORDS[2]}"
     [[ $command == memory && ${COMP_WORDS[2]} =~ ^(status|list|watch)$ ]] &&
         command="memory ${COMP_WORDS[2]}"
     [[ $previous == --* ]] && choices=$(_weft_choices "$command" "$previous")
@@ -66,6 +68,7 @@ _weft() {
             ;;
         run) _weft_reply "$(compgen -c -- "$current")" "$current" ;;
         replay) _weft_reply "$(compgen -f -- "$current")" "$current" ;;
+        runs) _weft_reply 'list show stats suggest prune' "$current" ;;
         bench) _weft_reply 'rtt throughput sync fanin fanout' "$current" ;;
         memory) _weft_reply 'status list watch' "$current" ;;
         help) _weft_reply "$commands" "$current" ;;
