@@ -60,6 +60,33 @@ static void check_end(bool needs_group)
     (void)close(ends[0]);
 }
 
+/* Who lives on in threads only, which cgroup.kill passes over. */
+static void check_headless(bool needs_group)
+{
+    weft_process_result result = {.size = sizeof(result)};
+    weft_process *process;
+    weft_process_spec *spec;
+    struct tree_run run;
+    int ends[2];
+    char byte;
+
+    REQUIRE(pipe2(ends, O_CLOEXEC) == 0);
+    spec = spec_to(ends[1], needs_group);
+    tree_run(spec, &run, "headless", "1", NULL);
+    CHECK(run.result.reason == WEFT_REASON_EXITED);
+
+    process = tree_start(spec, "headless", "0");
+    (void)close(ends[1]);
+    REQUIRE(read(ends[0], &byte, 1) == 1);
+    CHECK_STATUS(weft_process_kill(process), WEFT_OK);
+    CHECK_STATUS(weft_process_wait(process, WEFT_FOREVER, &result), WEFT_OK);
+    CHECK(result.reason == WEFT_REASON_CANCELLED);
+    CHECK(tree_is_closed(ends[0]));
+    weft_process_close(&process);
+    weft_process_spec_close(&spec);
+    (void)close(ends[0]);
+}
+
 static pid_t parent_of(int64_t pid)
 {
     char path[64];
@@ -135,6 +162,10 @@ void test_main(void)
     check_case("who hides is found when the leader ends");
     check_end(true);
     check_end(false);
+
+    check_case("so is who has lost his first thread");
+    check_headless(true);
+    check_headless(false);
 
     check_case("the tree ends with its host");
     check_host_killed(true);

@@ -145,6 +145,55 @@ static void act_hide(int64_t count)
     }
 }
 
+/* A process whose first thread has ended: `told` gets a byte then. */
+struct headless {
+    pthread_t first;
+    int told;
+};
+
+static void *outlive(void *context)
+{
+    const struct headless *self = context;
+
+    (void)pthread_join(self->first, NULL);
+    (void)!write(self->told, ".", 1);
+    (void)alarm(60);
+    for (;;) {
+        (void)pause();
+    }
+    return NULL;
+}
+
+_Noreturn static void lose_head(int told)
+{
+    static struct headless self;
+    pthread_t other;
+
+    self = (struct headless){pthread_self(), told};
+    if (pthread_create(&other, NULL, outlive, &self) != 0) {
+        _exit(9);
+    }
+    pthread_exit(NULL);
+}
+
+/* The leader itself, or a child that it leaves behind. */
+static void act_headless(bool is_child)
+{
+    int ends[2];
+    char byte;
+
+    if (!is_child) {
+        lose_head(STDOUT_FILENO);
+    }
+    if (pipe(ends) != 0) {
+        _exit(9);
+    }
+    if (fork() == 0) {
+        lose_head(ends[1]);
+    }
+    (void)!read(ends[0], &byte, 1);
+}
+
 /* ------------------------------------------------------------------ bombs ---
  *
  * Nothing else may have to end them: all processes of one together make no
@@ -253,6 +302,8 @@ void tree_act(void)
     } else if (strcmp(action, "stay") == 0) {
         act_hide(first);
         (void)pause();
+    } else if (strcmp(action, "headless") == 0) {
+        act_headless(first != 0);
     } else if (strcmp(action, "bomb") == 0) {
         act_bomb();
     } else if (strcmp(action, "grow") == 0) {

@@ -309,10 +309,37 @@ int weftos_run_group_populated(const struct run *run)
     return populated != 0;
 }
 
+/*
+ * Linux (6.18) lets cgroup.kill pass over a process whose first thread has
+ * ended while others live: the signal goes to that thread. By its number the
+ * process is reached.
+ */
+static void kill_listed(int directory)
+{
+    int file = openat(directory, "cgroup.procs", O_RDONLY | O_CLOEXEC);
+    FILE *list = file >= 0 ? fdopen(file, "r") : NULL;
+    int pid;
+
+    while (list != NULL && fscanf(list, "%d", &pid) == 1) {
+        if (pid > 0) { /* 0 is one whom we can't see */
+            (void)kill(pid, SIGKILL);
+        }
+    }
+    if (list != NULL) {
+        (void)fclose(list);
+    } else if (file >= 0) {
+        (void)close(file);
+    }
+}
+
 bool weftos_run_kill_group(struct run *run)
 {
-    return weftos_run_group_populated(run) == 1 &&
-           weftos_run_file_write(unified_of(run), "cgroup.kill", "1") == 0;
+    if (weftos_run_group_populated(run) != 1 ||
+        weftos_run_file_write(unified_of(run), "cgroup.kill", "1") != 0) {
+        return false;
+    }
+    kill_listed(unified_of(run));
+    return true;
 }
 
 static bool is_of_dead(const char *name, pid_t supervisor)
