@@ -11,12 +11,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "check.h"
 #include "process/tree_linux.h"
 
 #define HIDDEN "5"
+#define MS UINT64_C(1000000)
 
 static weft_process_spec *spec_to(int output, bool needs_group)
 {
@@ -101,6 +103,35 @@ static pid_t parent_of(int64_t pid)
     return parent;
 }
 
+/* With all that it may have to poll, a supervisor uses next to no CPU time. */
+static void check_sleep(void)
+{
+    weft_process_result result = {.size = sizeof(result)};
+    weft_process_spec *spec = tree_spec();
+    weft_process *process;
+    struct timespec used = {0, 0};
+    clockid_t clock;
+
+    CHECK_STATUS(
+        weft_process_spec_isolate(spec, WEFT_FENCE_TREE_KILL, WEFT_REQUIRE),
+        WEFT_OK);
+    CHECK_STATUS(
+        weft_process_spec_limit(spec, WEFT_FENCE_PROCESSES, 0, 99, WEFT_TRY),
+        WEFT_OK);
+    CHECK_STATUS(weft_process_spec_limit(spec, WEFT_FENCE_MEMORY, 0,
+                                         UINT64_C(1) << 30, WEFT_TRY),
+                 WEFT_OK);
+    process = tree_start(spec, "stay", HIDDEN);
+    CHECK_STATUS(weft_process_wait(process, weft_after_ns(300 * MS), &result),
+                 WEFT_ETIMEDOUT);
+    REQUIRE(clock_getcpuclockid(parent_of(weft_process_pid(process)), &clock) ==
+            0);
+    CHECK(clock_gettime(clock, &used) == 0);
+    CHECK(used.tv_sec == 0 && (uint64_t)used.tv_nsec < 60 * MS);
+    weft_process_close(&process);
+    weft_process_spec_close(&spec);
+}
+
 static void check_supervisor_killed(bool needs_group)
 {
     weft_process_result result = {.size = sizeof(result)};
@@ -166,6 +197,9 @@ void test_main(void)
     check_case("so is who has lost his first thread");
     check_headless(true);
     check_headless(false);
+
+    check_case("a supervisor sleeps until there is something to do");
+    check_sleep();
 
     check_case("the tree ends with its host");
     check_host_killed(true);
