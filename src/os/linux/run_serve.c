@@ -266,6 +266,25 @@ static weft_status begin(struct helper *helper)
                : weftos_socket_adopt(helper->socket, NULL);
 }
 
+/*
+ * The host has gone, so all supervisors come to their ends. One that is killed
+ * on the way has nobody else to end its tree.
+ */
+static void await_supervisors(struct helper *helper)
+{
+    struct pollfd end = {.fd = helper->ends, .events = POLLIN};
+    struct signalfd_siginfo signal_;
+
+    for (;;) {
+        reap_all(helper);
+        if (helper->count == 0 && helper->killed == 0) {
+            return;
+        }
+        (void)poll(&end, 1, -1);
+        (void)!read(helper->ends, &signal_, sizeof(signal_));
+    }
+}
+
 int weftos_helper_main(weft_handle socket)
 {
     struct helper helper = {.socket = socket, .host = -1};
@@ -293,6 +312,9 @@ int weftos_helper_main(weft_handle socket)
             weftos_close(received.process);
         }
         start_one(&helper, &received);
+    }
+    if (helper.ends >= 0) {
+        await_supervisors(&helper);
     }
     free(helper.pids);
     return status == WEFT_ECLOSED || status == WEFT_EPEERDIED ? 0 : 1;
