@@ -127,6 +127,13 @@ chaos: ## kill random processes for a minute; the others lose nothing
 	$(call build,dev)
 	@WEFT_CHAOS_S=$${WEFT_CHAOS_S:-60} $(BUILD)/dev/tests/test_faults_chaos
 
+survivors: ## end a thousand trees in random ways; nothing is left of any
+	@scripts/setup build check
+	$(call build,dev)
+	@WEFT_HELPER=$(abspath $(BUILD)/dev/src/weft-helper) \
+	    WEFT_SURVIVORS=$${WEFT_SURVIVORS:-1000} \
+	    $(BUILD)/dev/tests/test_process_survivors
+
 stress: ## let lossy subscribers lose for an hour; they count it right
 	@scripts/setup build check
 	$(call build,dev)
@@ -154,6 +161,6 @@ clean: ## remove what was built, but not the tools
 	    ! -name tools -exec rm -rf {} +
 
 .PHONY: help tools build run check bench windows wine windows-arm64 \
-	macos macs double sanitize fuzz chaos \
+	macos macs double sanitize fuzz chaos survivors \
 	stress model coverage fallbacks $(FALLBACKS) \
 	lint format install clean
