@@ -88,6 +88,7 @@ set(WEFT_OS_POSIX_SOURCES
 # Programs under limits.
 set(WEFT_OS_RUN_SOURCES
     os/posix/run_exec.c
+    os/posix/run_program.c
     os/posix/run_pump.c
     os/posix/run_report.c
     os/posix/run_start.c

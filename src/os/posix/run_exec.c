@@ -224,8 +224,7 @@ _Noreturn void weftos_run_execute(const struct run *run, int pipe)
         set_variable(variables, count, weftos_run_isolate_temp(run));
     }
     weftos_environment_set(variables);
-    (void)execvp(arguments[0], arguments);
-    failure.os_code = errno;
+    weftos_run_program(arguments, request->argument_count, variables, &failure);
     absence = weftos_run_isolate_absence(run, arguments[0]);
     if (failure.os_code == ENOENT && absence != NULL) {
         (void)snprintf(failure.operation, sizeof(failure.operation), "%s",

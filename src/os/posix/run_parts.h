@@ -80,6 +80,13 @@ void weftos_run_set_limits(const struct run *run, int pipe);
 /* The last one; if it fails it says so, and ends the process. */
 _Noreturn void weftos_run_execute(const struct run *run, int pipe);
 
+/*
+ * Executes the program, found by PATH unless its name has a '/'. It returns if
+ * it can't, and fills in why.
+ */
+void weftos_run_program(char *const *arguments, size_t count,
+                        char *const *variables, struct run_failure *failure);
+
 #define RUN_CHANNEL_FD 3 /* where the program finds its channel */
 
 /* In a new process: default actions for all signals, and none is blocked. */
