@@ -323,6 +323,8 @@ WEFT_API weft_status weft_process_spec_probe(weft_process_spec *spec,
  * right to something asked for. WEFT_ENOTSUP: something required can't be
  * enforced here: weft_process_spec_refusal says what. WEFT_EINVAL, WEFT_ENOMEM,
  * WEFT_ELIMIT, WEFT_EFORKED, WEFT_EOS. In each case nothing was run.
+ * WEFT_EPEERDIED: the helper was killed meanwhile. If the program ran already
+ * its tree has been ended.
  * Since 0.1.
  */
 WEFT_API weft_status weft_process_start(weft_process_spec *spec,
