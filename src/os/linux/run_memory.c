@@ -205,6 +205,16 @@ static bool is_limits_doing(const struct run *run, uint64_t peak)
     return peak + NEAR_BYTES >= run->memory.limit;
 }
 
+/* There is no grace time: what is to be saved would take more of it. */
+static void end_for_limit(struct run *run)
+{
+    run->memory.is_over = true;
+    run->report->exceeded |= 1u << WEFT_FENCE_MEMORY;
+    weftos_run_set_reason(run, WEFT_REASON_MEMORY);
+    weftos_run_evidence(run, "memory: limit reached, SIGKILL sent");
+    weftos_run_kill(run);
+}
+
 /* The kernel has killed; notes it once. */
 static void look_at_kills(struct run *run)
 {
@@ -229,10 +239,7 @@ static void look_at_kills(struct run *run)
         memory->is_host = true;
         return;
     }
-    memory->is_over = true;
-    run->report->exceeded |= 1u << WEFT_FENCE_MEMORY;
-    weftos_run_set_reason(run, WEFT_REASON_MEMORY);
-    weftos_run_kill(run);
+    end_for_limit(run);
 }
 
 /* What is left could be filled at 4 bytes/ns, which is fast for one memory. */
@@ -265,14 +272,11 @@ static void look_at_sum(struct run *run)
         memory->peak = bytes;
     }
     if (bytes > memory->limit && !memory->is_over) {
-        memory->is_over = true;
         memory->look_at_ns = WEFT_FOREVER;
-        run->report->exceeded |= 1u << WEFT_FENCE_MEMORY;
-        weftos_run_set_reason(run, WEFT_REASON_MEMORY);
         weftos_run_evidence(run,
                             "sum by /proc: %" PRIu64 " of %" PRIu64 " bytes",
                             bytes, memory->limit);
-        weftos_run_kill(run);
+        end_for_limit(run);
         return;
     }
     /* No more than a twentieth of a CPU goes into looking. */

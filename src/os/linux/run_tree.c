@@ -109,6 +109,19 @@ int weftos_run_open_ends(void)
     return signalfd(-1, &ends, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
+/* Whom the leader leaves behind when it ends by itself. */
+static void note_left(struct run *run)
+{
+    int64_t count = run->is_ending ? 0 : weftos_run_count_members(run);
+
+    if (count > 0) {
+        weftos_run_evidence(run,
+                            "left behind by the leader: %lld processes, "
+                            "SIGKILL sent",
+                            (long long)count);
+    }
+}
+
 /* Until nobody is left. False: the host has gone, and wants no report. */
 static bool watch(struct run *run, int ends)
 {
@@ -126,6 +139,9 @@ static bool watch(struct run *run, int ends)
 
     weftos_run_limits_poll(run, &polls[4]);
     while (reap(run)) {
+        if (run->leader_has_ended) {
+            note_left(run);
+        }
         if (run->leader_has_ended || !has_host) {
             weftos_run_kill(run); /* once more for those that have come since */
         }

@@ -106,6 +106,20 @@ void weftos_run_tell(const struct run *run, uint32_t type, int64_t number,
                              sizeof(message), handles, handle >= 0, NULL);
 }
 
+/* A signal that the host asks for, to the leader or to all. */
+static void pass_signal(struct run *run, int number, bool whole_tree)
+{
+    if (number == SIGKILL && !run->leader_has_ended) {
+        weftos_run_evidence(run, "the host asked for SIGKILL");
+        run->report->was_killed = 1;
+    }
+    if (whole_tree) {
+        weftos_run_signal_tree(run, number);
+    } else if (!run->leader_has_ended) {
+        (void)kill(run->leader, number);
+    }
+}
+
 bool weftos_run_hear(struct run *run)
 {
     weftos_received received = {.handle_count = 0};
@@ -128,10 +142,8 @@ bool weftos_run_hear(struct run *run)
         weftos_run_set_reason(run, WEFT_REASON_CANCELLED);
         weftos_run_evidence(run, "the host asked for the end, SIGKILL sent");
         weftos_run_kill(run);
-    } else if (message.type == WEFTI_RUN_SIGNAL && message.flags != 0) {
-        weftos_run_signal_tree(run, (int)message.number);
-    } else if (message.type == WEFTI_RUN_SIGNAL && !run->leader_has_ended) {
-        (void)kill(run->leader, (int)message.number);
+    } else if (message.type == WEFTI_RUN_SIGNAL) {
+        pass_signal(run, (int)message.number, message.flags != 0);
     } else if (message.type == WEFTI_RUN_ASK_USAGE) {
         weftos_run_fill_in_usage(run);
         weftos_run_tell(run, WEFTI_RUN_USAGE, 0, -1);
@@ -201,6 +213,21 @@ static bool try_leader(struct run *run, struct run_failure *failure)
     return has_started;
 }
 
+static weft_status status_of(const struct run_failure *failure)
+{
+    switch (failure->os_code) {
+    case ENOENT:
+        return WEFT_ENOENT;
+    case E2BIG:
+        return WEFT_ELIMIT;
+    case ENOEXEC: /* no program of this machine's */
+    case ETXTBSY: /* somebody writes it */
+        return failure->is_program != 0 ? WEFT_EACCES : WEFT_EOS;
+    default:
+        return weftos_errno_status(failure->os_code);
+    }
+}
+
 bool weftos_run_start_leader(struct run *run)
 {
     struct run_failure failure = {.fence = -1};
@@ -214,11 +241,8 @@ bool weftos_run_start_leader(struct run *run)
             continue;
         }
         run->is_program_wrong = failure.is_program != 0;
-        weftos_run_refuse(run,
-                          failure.os_code == ENOENT
-                              ? WEFT_ENOENT
-                              : weftos_errno_status(failure.os_code),
-                          failure.os_code, "cannot %s", failure.operation);
+        weftos_run_refuse(run, status_of(&failure), failure.os_code,
+                          "cannot %s", failure.operation);
         return false;
     }
     return true;

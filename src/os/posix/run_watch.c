@@ -172,8 +172,12 @@ void weftos_run_leader_ended(struct run *run, int status)
         weftos_run_evidence(run, "leader: exit code %d", report->exit_code);
         return;
     }
-    weftos_run_evidence(run, "leader: signal %d (%s)", report->signal_number,
-                        strsignal(report->signal_number));
+    weftos_run_evidence(run, "leader: signal %d (%s)%s", report->signal_number,
+                        strsignal(report->signal_number),
+                        report->signal_number == SIGKILL &&
+                                report->was_killed == 0
+                            ? ", which weft has not sent"
+                            : "");
     weftos_run_explain(run, report->signal_number);
     if (report->signal_number == SIGXFSZ) {
         report->exceeded |= 1u << WEFT_FENCE_FILE_SIZE;
