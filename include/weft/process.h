@@ -183,15 +183,27 @@ WEFT_API weft_status weft_process_spec_isolate(weft_process_spec *spec,
 typedef enum weft_access {
     WEFT_ACCESS_READ = 1,  /* read, list, and execute */
     WEFT_ACCESS_WRITE = 2, /* that, and change, make and remove */
-    WEFT_ACCESS_HIDE = 3   /* nothing: it is as if it were empty */
+    WEFT_ACCESS_HIDE = 3,  /* nothing: it is as if it were empty */
+    /*
+     * A directory of which it sees what the host has in there, and changes what
+     * it has the rights to; but all changes are its own, in memory, and gone at
+     * the end. No other file system may be mounted below it.
+     */
+    WEFT_ACCESS_OVERLAY = 4,
+    /* A directory that is empty, its own to write, and gone at the end. */
+    WEFT_ACCESS_TEMP = 5
 } weft_access;
 
 /*
- * Allows or hides the file or directory `path`. With the first READ or WRITE
- * all that is not named is out of reach; with HIDE alone all else stays as it
- * is. The path must exist when the program is started; a link is followed
+ * Allows, hides or replaces the file or directory `path`. With the first READ
+ * or WRITE all that is not named is out of reach; with the others alone all else
+ * stays as it is. The path must exist when the program is started; a link is followed
  * then. Of two rules for nested paths the deeper one counts. A standard stream
  * that is a directory would lead out: the start fails with WEFT_EINVAL.
+ *
+ * OVERLAY and TEMP are for directories other than the root: else the start fails
+ * with WEFT_EINVAL. What they hold is in memory, which a control group counts as
+ * the tree's.
  *
  * WEFT_EINVAL: the path is not absolute, or has a rule already that differs.
  * Since 0.1.

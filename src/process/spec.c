@@ -231,7 +231,7 @@ weft_status weft_process_spec_path(weft_process_spec *spec, const char *path,
         return status;
     }
     if (path == NULL || path[0] != '/' || !is_demand(demand) ||
-        access < WEFT_ACCESS_READ || access > WEFT_ACCESS_HIDE) {
+        access < WEFT_ACCESS_READ || access > WEFT_ACCESS_TEMP) {
         return WEFT_EINVAL;
     }
     for (size_t i = 0; i < spec->path_count; i++) {

@@ -191,6 +191,16 @@ static const char *take_hide(void *place, const char *argument)
     return add_rule(place, argument, WEFT_ACCESS_HIDE);
 }
 
+static const char *take_overlay(void *place, const char *argument)
+{
+    return add_rule(place, argument, WEFT_ACCESS_OVERLAY);
+}
+
+static const char *take_temp(void *place, const char *argument)
+{
+    return add_rule(place, argument, WEFT_ACCESS_TEMP);
+}
+
 static const char *take_variable(void *place, const char *argument)
 {
     run_list *list = place;
@@ -348,6 +358,18 @@ static const tool_option options[] = {
      .label = "PATH",
      .call = take_hide,
      .help = "as if this were empty"},
+    {.name = "overlay",
+     .kind = TOOL_CALL,
+     .offset = offsetof(run_values, rules),
+     .label = "PATH",
+     .call = take_overlay,
+     .help = "its changes below this are gone at the end; a directory"},
+    {.name = "tmp",
+     .kind = TOOL_CALL,
+     .offset = offsetof(run_values, rules),
+     .label = "PATH",
+     .call = take_temp,
+     .help = "in place of this directory an empty one, gone at the end"},
     {.name = "env",
      .kind = TOOL_CALL,
      .offset = offsetof(run_values, variables),

@@ -154,7 +154,9 @@ static void plan_ipc(struct run *run, const struct run_findings *found)
         weftos_run_has(found, PROBE_MOUNTS) ? NULL : "/dev/shm is the host's");
 }
 
-static bool has_rule(const struct run *run, bool hides)
+/* Rules that allow something; or, with `covers`, those that lay something over
+ * what the host has. */
+static bool has_rule(const struct run *run, bool covers)
 {
     const char *base = (const char *)run->request;
     const struct wefti_run_path *rules =
@@ -162,11 +164,14 @@ static bool has_rule(const struct run *run, bool hides)
                                                       run->request->paths);
 
     for (uint32_t i = 0; i < run->request->path_count; i++) {
-        if ((rules[i].access == WEFT_ACCESS_HIDE) == hides) {
+        bool allows = rules[i].access == WEFT_ACCESS_READ ||
+                      rules[i].access == WEFT_ACCESS_WRITE;
+
+        if (allows != covers) {
             return true;
         }
     }
-    return !hides && (run->request->flags & WEFTI_RUN_SYSTEM) != 0;
+    return !covers && (run->request->flags & WEFTI_RUN_SYSTEM) != 0;
 }
 
 static void plan_paths(struct run *run, const struct run_findings *found)
@@ -174,6 +179,7 @@ static void plan_paths(struct run *run, const struct run_findings *found)
     struct run_isolation *isolation = run->isolation;
     bool has_landlock = weftos_run_landlock_abi() >= LANDLOCK_FILES;
     struct reason reason = reason_of(found, PROBE_MOUNTS);
+    struct reason no_overlay = reason_of(found, PROBE_OVERLAY);
 
     if (!weftos_run_is_asked(run, WEFT_FENCE_PATHS)) {
         return;
@@ -184,10 +190,11 @@ static void plan_paths(struct run *run, const struct run_findings *found)
     isolation->landlocks_paths = has_landlock && has_rule(run, false);
     if (weftos_run_has(found, PROBE_MOUNTS)) {
         isolation->has_mounts = true;
+        isolation->has_overlay = weftos_run_has(found, PROBE_OVERLAY);
         weftos_run_row(run, WEFT_FENCE_PATHS, WEFT_LEVEL_TREE,
                        isolation->landlocks_paths ? "mount namespace, Landlock"
                                                   : "mount namespace",
-                       NULL);
+                       isolation->has_overlay ? NULL : no_overlay.text);
     } else if (has_landlock && !has_rule(run, true)) {
         /* Names, attributes and sockets are not Landlock's affair. */
         (void)snprintf(reason.text, sizeof(reason.text),

@@ -27,10 +27,11 @@ struct run_rule {
     int file_system; /* enum run_file_system */
     mode_t type;     /* of the file at `path`, S_IF... */
     bool is_system;  /* ours; the user's own goes before it */
+    bool is_inside;  /* below a file system of ours: its place is made there */
     int tree;        /* while the view is made; else -1 */
 };
 
-enum run_file_system { RUN_HOST, RUN_EMPTY, RUN_TEMP, RUN_PROC };
+enum run_file_system { RUN_HOST, RUN_EMPTY, RUN_TEMP, RUN_PROC, RUN_OVERLAY };
 
 struct run_link {
     char *path;
@@ -49,7 +50,8 @@ struct run_isolation {
     bool has_mounts;
     bool has_root;
     bool has_temp;
-    bool has_proc; /* a /proc of its own; else an empty one */
+    bool has_overlay; /* it can be had */
+    bool has_proc;    /* a /proc of its own; else an empty one */
     bool landlocks_paths;
     bool landlocks_sockets;
     bool filters_calls;
@@ -86,6 +88,7 @@ enum run_facility {
     PROBE_MOUNTS,
     PROBE_PIDS,
     PROBE_PROC,
+    PROBE_OVERLAY,
     PROBE_FACILITIES
 };
 
@@ -123,11 +126,19 @@ bool weftos_run_paths_prepare(struct run *run);
 /* Is the root a copy of the host's? It is the first rule, once sorted. */
 bool weftos_run_paths_has_host_root(const struct run_isolation *isolation);
 
+/* The rule that holds at a place, which no link leads to; NULL: none. */
+const struct run_rule *
+weftos_run_paths_rule_over(const struct run_isolation *isolation,
+                           const char *path);
+
 /* In a namespace of its own: can a view be made there? */
 int weftos_run_paths_probe(const char **step);
 
 /* Likewise, in a pid namespace of its own: can /proc be mounted? */
 int weftos_run_paths_probe_proc(const char **step);
+
+/* In a mount namespace of its own: can one directory be laid over another? */
+int weftos_run_paths_probe_overlay(bool has_user, const char **step);
 
 /* In the leader: makes the view and enters it. */
 void weftos_run_paths_enter(struct run *run, int pipe);

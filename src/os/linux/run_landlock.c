@@ -72,7 +72,8 @@ static uint64_t rights_of(const struct run_rule *rule)
 {
     uint64_t rights = READ_RIGHTS;
 
-    if (rule->file_system == RUN_TEMP || rule->access == WEFT_ACCESS_WRITE) {
+    if (rule->file_system == RUN_TEMP || rule->file_system == RUN_OVERLAY ||
+        rule->access == WEFT_ACCESS_WRITE) {
         rights = ~UINT64_C(0);
     } else if (rule->file_system == RUN_PROC) {
         rights |= WRITE_FILE;

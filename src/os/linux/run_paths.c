@@ -39,7 +39,8 @@ enum {
     NO_DEVICES = 0x4,
     NO_PROGRAMS = 0x8,
     FS_CLOEXEC = 1, /* fsopen and fsmount */
-    SET_STRING = 1, /* fsconfig */
+    SET_FLAG = 0,   /* fsconfig */
+    SET_STRING = 1,
     CREATE = 6,
     NO_LINKS = 0x4, /* openat2 */
     NO_MAGIC_LINKS = 0x2,
@@ -186,6 +187,90 @@ static bool make_place(int root, const char *path, bool is_directory)
     return is_made;
 }
 
+/* ------------------------------------------------------------- overlays ---
+ *
+ * Each has its changes in a new file system in memory. That has to be mounted
+ * while the overlay is made, and is let go afterwards; the overlay keeps it.
+ */
+
+/* Where the layers are while an overlay is made; short, as options must be. */
+#define UPPER STAGE "/upper"
+#define WORK STAGE "/work"
+
+static bool set_option(int context, const char *key, const char *value)
+{
+    return syscall(CALL_FSCONFIG, context, (long)SET_STRING, key, value, 0L) ==
+           0;
+}
+
+/* The working directory is what lies below; the layers are there. */
+static int make_overlay(bool has_user)
+{
+    int context = (int)syscall(CALL_FSOPEN, "overlay", (long)FS_CLOEXEC);
+    int tree = -1;
+
+    if (context < 0) {
+        return -1;
+    }
+    if (set_option(context, "lowerdir", ".") &&
+        set_option(context, "upperdir", UPPER) &&
+        set_option(context, "workdir", WORK) &&
+        (!has_user || syscall(CALL_FSCONFIG, context, (long)SET_FLAG,
+                              "userxattr", NULL, 0L) == 0) &&
+        syscall(CALL_FSCONFIG, context, (long)CREATE, NULL, NULL, 0L) == 0) {
+        tree = (int)syscall(CALL_FSMOUNT, context, (long)FS_CLOEXEC,
+                            (long)(NO_SETUID | NO_DEVICES));
+    }
+    (void)close(context);
+    return tree;
+}
+
+/*
+ * The top of the upper one is what is seen as the directory itself. Its owner,
+ * if there is no such user here, is the tree's.
+ */
+static bool make_layers(int below)
+{
+    struct stat file;
+
+    if (fstat(below, &file) != 0 || mkdir(WORK, 0700) != 0 ||
+        mkdir(UPPER, 0700) != 0) {
+        return false;
+    }
+    (void)!chown(UPPER, file.st_uid, file.st_gid);
+    return chmod(UPPER, file.st_mode & 01777) == 0;
+}
+
+static int new_overlay(const char *path, bool has_user)
+{
+    int below = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    int stage = open(STAGE, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    int layers = new_file_system("tmpfs", "0700", NO_SETUID | NO_DEVICES);
+    int tree = -1;
+    int cause;
+
+    if (below >= 0 && stage >= 0 && layers >= 0 && attach(layers, stage)) {
+        if (make_layers(below) && fchdir(below) == 0) {
+            tree = make_overlay(has_user);
+        }
+        cause = errno;
+        if (chdir("/") != 0 || umount2(STAGE, MNT_DETACH) != 0) {
+            tree = -1; /* the layers would be in the way */
+        }
+        errno = cause;
+    }
+    cause = errno;
+    for (int i = 0; i < 3; i++) {
+        int each = i == 0 ? below : i == 1 ? stage : layers;
+
+        if (each >= 0) {
+            (void)close(each);
+        }
+    }
+    errno = cause;
+    return tree;
+}
+
 /* The mount that a rule is about, which is nowhere yet. */
 static int open_rule(const struct run_isolation *isolation,
                      const struct run_rule *rule)
@@ -196,6 +281,9 @@ static int open_rule(const struct run_isolation *isolation,
 
     if (rule->file_system == RUN_TEMP) {
         return new_file_system("tmpfs", "1777", NO_SETUID | NO_DEVICES);
+    }
+    if (rule->file_system == RUN_OVERLAY) {
+        return new_overlay(rule->path, (isolation->namespaces & CLONE_NEWUSER));
     }
     if (rule->file_system == RUN_PROC) {
         /* A user 0 without any right may still write what root owns there. */
@@ -227,7 +315,7 @@ static void place_rule(const struct run_isolation *isolation, int root,
 {
     int place;
 
-    if (isolation->has_root &&
+    if ((isolation->has_root || rule->is_inside) &&
         !make_place(root, rule->path, S_ISDIR(rule->type))) {
         fail_at(pipe, "make a place for", rule->path);
     }
@@ -324,6 +412,18 @@ static void enter_root(const struct run_isolation *isolation, int root,
     }
 }
 
+/* Is what its name leads to the working directory, or an overlay's for it? */
+static bool is_directory(const struct run_isolation *isolation,
+                         const struct stat *file)
+{
+    const struct run_rule *rule =
+        weftos_run_paths_rule_over(isolation, isolation->directory);
+
+    return (rule != NULL && rule->file_system == RUN_OVERLAY) ||
+           (file->st_dev == isolation->directory_device &&
+            file->st_ino == isolation->directory_file);
+}
+
 /* The working directory, if it is inside; its old place may be covered. */
 static void enter_directory(const struct run *run, int pipe)
 {
@@ -333,9 +433,7 @@ static void enter_directory(const struct run *run, int pipe)
 
     if (isolation->directory != NULL &&
         stat(isolation->directory, &file) == 0 &&
-        file.st_dev == isolation->directory_device &&
-        file.st_ino == isolation->directory_file &&
-        chdir(isolation->directory) == 0) {
+        is_directory(isolation, &file) && chdir(isolation->directory) == 0) {
         return;
     }
     if ((run->request->flags & WEFTI_RUN_OWN_DIRECTORY) != 0) {
@@ -425,6 +523,27 @@ int weftos_run_paths_probe(const char **step)
         umount2(".", MNT_DETACH) != 0) {
         return failed(step, "pivot_root");
     }
+    return 0;
+}
+
+int weftos_run_paths_probe_overlay(bool has_user, const char **step)
+{
+    int tree;
+    int file;
+
+    if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0) {
+        return failed(step, "mount");
+    }
+    tree = new_overlay("/usr/bin", has_user);
+    if (tree < 0) {
+        return failed(step, "fsmount overlay");
+    }
+    file = openat(tree, ".weft-probe", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    if (file < 0) {
+        return failed(step, "write");
+    }
+    (void)close(file);
+    (void)close(tree);
     return 0;
 }
 

@@ -19,6 +19,7 @@ const char *const weftos_run_facility_names[PROBE_FACILITIES] = {
     [PROBE_USER] = "user namespace", [PROBE_NETWORK] = "network namespace",
     [PROBE_IPC] = "IPC namespace",   [PROBE_MOUNTS] = "mount namespace",
     [PROBE_PIDS] = "pid namespace",  [PROBE_PROC] = "/proc",
+    [PROBE_OVERLAY] = "overlay",
 };
 
 /* What did not work, for all supervisors: without and with one. */
@@ -132,6 +133,8 @@ static void probe_all(struct run_findings *found, bool with_user)
     (void)try_unshare(found, PROBE_IPC, CLONE_NEWIPC);
     if (try_unshare(found, PROBE_MOUNTS, CLONE_NEWNS)) {
         probe_pids(found);
+        cause = weftos_run_paths_probe_overlay(with_user, &step);
+        note(found, PROBE_OVERLAY, cause, step);
         cause = weftos_run_paths_probe(&step);
         note(found, PROBE_MOUNTS, cause, step);
     }

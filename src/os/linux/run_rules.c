@@ -225,6 +225,37 @@ static int resolve(struct run_isolation *isolation, const char *path,
     return cause;
 }
 
+static int file_system_of(uint32_t access)
+{
+    switch (access) {
+    case WEFT_ACCESS_HIDE:
+        return RUN_EMPTY;
+    case WEFT_ACCESS_OVERLAY:
+        return RUN_OVERLAY;
+    case WEFT_ACCESS_TEMP:
+        return RUN_TEMP;
+    default:
+        return RUN_HOST;
+    }
+}
+
+/* Can there be such a rule for this place? */
+static int check_rule(const struct run_isolation *isolation,
+                      const struct run_rule *rule)
+{
+    bool is_new =
+        rule->file_system == RUN_OVERLAY || rule->file_system == RUN_TEMP;
+
+    if (rule->file_system == RUN_HOST) {
+        return 0;
+    }
+    if (strcmp(rule->path, "/") == 0 || (is_new && !S_ISDIR(rule->type))) {
+        return EINVAL;
+    }
+    return rule->file_system == RUN_OVERLAY && !isolation->has_overlay ? ENOTSUP
+                                                                       : 0;
+}
+
 static int add_path(struct run *run, const char *path, uint32_t access,
                     bool is_system)
 {
@@ -243,12 +274,11 @@ static int add_path(struct run *run, const char *path, uint32_t access,
                                 .is_system = is_system,
                                 .tree = -1};
 
-        if (access == WEFT_ACCESS_HIDE) {
-            rule.file_system = RUN_EMPTY;
+        rule.file_system = file_system_of(access);
+        cause = check_rule(run->isolation, &rule);
+        if (cause == 0) {
+            cause = add_rule(run->isolation, &rule);
         }
-        cause = strcmp(way->here, "/") == 0 && access == WEFT_ACCESS_HIDE
-                    ? EINVAL
-                    : add_rule(run->isolation, &rule);
     }
     free(way);
     return cause;
@@ -350,9 +380,19 @@ static void simplify(struct run_isolation *isolation)
             free(rule.path);
             continue;
         }
+        isolation->rules[kept].is_inside =
+            above != NULL && above->file_system == RUN_TEMP;
         kept++;
     }
     isolation->rule_count = kept;
+}
+
+static weft_status status_of(int cause)
+{
+    return cause == ENOENT    ? WEFT_ENOENT
+           : cause == EINVAL  ? WEFT_EINVAL
+           : cause == ENOTSUP ? WEFT_ENOTSUP
+                              : weftos_errno_status(cause);
 }
 
 /* The user's rules. False: it has refused. */
@@ -376,9 +416,8 @@ static bool add_request(struct run *run)
             return false;
         }
         if (rules[i].demand == WEFT_REQUIRE) {
-            weftos_run_refuse(
-                run, cause == ENOENT ? WEFT_ENOENT : weftos_errno_status(cause),
-                cause, "path %.150s", path);
+            weftos_run_refuse(run, status_of(cause), cause, "path %.150s",
+                              path);
             return false;
         }
         weftos_run_evidence(run, "path %.120s: left out: %s", path,
@@ -408,11 +447,11 @@ static void name_directory(const struct run *run)
     isolation->directory_file = file.st_ino;
 }
 
-/* Is this directory of the host's to be seen inside? The deepest rule says. */
-static bool shows_host(const struct run_isolation *isolation, const char *path)
+const struct run_rule *
+weftos_run_paths_rule_over(const struct run_isolation *isolation,
+                           const char *path)
 {
     const struct run_rule *deepest = NULL;
-    struct stat file;
 
     for (size_t i = 0; i < isolation->rule_count; i++) {
         const struct run_rule *rule = &isolation->rules[i];
@@ -422,8 +461,18 @@ static bool shows_host(const struct run_isolation *isolation, const char *path)
             deepest = rule;
         }
     }
-    return (deepest != NULL ? deepest->file_system == RUN_HOST
-                            : !isolation->has_root) &&
+    return deepest;
+}
+
+/* Is this directory of the host's to be seen inside? The deepest rule says. */
+static bool shows_host(const struct run_isolation *isolation, const char *path)
+{
+    const struct run_rule *rule = weftos_run_paths_rule_over(isolation, path);
+    struct stat file;
+
+    return (rule != NULL ? rule->file_system == RUN_HOST ||
+                               rule->file_system == RUN_OVERLAY
+                         : !isolation->has_root) &&
            lstat(path, &file) == 0 && S_ISDIR(file.st_mode);
 }
 
@@ -431,7 +480,8 @@ static bool has_other_temp(const struct run_isolation *isolation)
 {
     const struct run_rule *rule = rule_at(isolation, "/tmp");
 
-    return rule != NULL && rule->access != WEFT_ACCESS_HIDE;
+    return rule != NULL && rule->access != WEFT_ACCESS_HIDE &&
+           rule->file_system != RUN_TEMP;
 }
 
 /* Can something be mounted there? In a root of our own places are made. */
