@@ -62,6 +62,33 @@ static void check_end(bool needs_group)
     (void)close(ends[0]);
 }
 
+/*
+ * Who is left, and whose end the supervisor does not see: he has another
+ * parent, in a pid namespace or in no group.
+ */
+static void check_unseen(const char *action, bool has_namespace)
+{
+    int ends[2];
+    weft_process_spec *spec;
+    struct tree_run run;
+
+    REQUIRE(pipe2(ends, O_CLOEXEC) == 0);
+    spec = spec_to(ends[1], true);
+    (void)close(ends[1]);
+    CHECK_STATUS(
+        weft_process_spec_limit(spec, WEFT_FENCE_PROCESSES, 0, 99, WEFT_TRY),
+        WEFT_OK);
+    if (has_namespace) {
+        CHECK_STATUS(weft_process_spec_isolate(spec, WEFT_FENCE_PIDS, WEFT_TRY),
+                     WEFT_OK);
+    }
+    tree_run(spec, &run, action, HIDDEN, NULL);
+    CHECK(run.result.reason == WEFT_REASON_EXITED);
+    CHECK(tree_is_closed(ends[0]));
+    weft_process_spec_close(&spec);
+    (void)close(ends[0]);
+}
+
 /* Who lives on in threads only, which cgroup.kill passes over. */
 static void check_headless(bool needs_group)
 {
@@ -193,6 +220,10 @@ void test_main(void)
     check_case("who hides is found when the leader ends");
     check_end(true);
     check_end(false);
+
+    check_case("so is whose end is seen by another");
+    check_unseen("hide", true);
+    check_unseen("escape", false);
 
     check_case("so is who has lost his first thread");
     check_headless(true);

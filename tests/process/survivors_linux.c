@@ -54,10 +54,10 @@ static const char *const user_names[] = {
     "user 65533, no namespaces",
 };
 
-enum fences { FREE, KILLED, LIMITED, ISOLATED, STRICT, FENCES };
+enum fences { FREE, KILLED, LIMITED, ISOLATED, BOTH, STRICT, FENCES };
 
-static const char *const fence_names[] = {"free", "tree_kill", "limits",
-                                          "isolated", "strict"};
+static const char *const fence_names[] = {
+    "free", "tree_kill", "limits", "isolated", "limits, isolated", "strict"};
 
 enum end {
     EXIT,
@@ -108,6 +108,11 @@ static void be_user(const struct round *round)
     }
 }
 
+static bool is_limited(const struct round *round)
+{
+    return round->fences == LIMITED || round->fences == BOTH;
+}
+
 static weft_process_spec *spec_of(const struct round *round)
 {
     weft_process_spec *spec = isolation_spec(
@@ -126,14 +131,14 @@ static weft_process_spec *spec_of(const struct round *round)
             weft_process_spec_isolate(spec, WEFT_FENCE_TREE_KILL, WEFT_REQUIRE),
             WEFT_OK);
     }
-    if (round->fences == ISOLATED) {
+    if (round->fences == ISOLATED || round->fences == BOTH) {
         CHECK_STATUS(weft_process_spec_isolate(spec, WEFT_FENCE_PIDS, WEFT_TRY),
                      WEFT_OK);
         CHECK_STATUS(
             weft_process_spec_isolate(spec, WEFT_FENCE_NETWORK, WEFT_TRY),
             WEFT_OK);
     }
-    if (round->fences == LIMITED) {
+    if (is_limited(round)) {
         CHECK_STATUS(weft_process_spec_limit(spec, WEFT_FENCE_PROCESSES, 0, 40,
                                              WEFT_TRY),
                      WEFT_OK);
@@ -181,8 +186,8 @@ static void check_result(const struct round *round,
     };
     /* Where they are only counted there may have been too many by then. */
     bool is_many =
-        round->fences == LIMITED && (result->reason == WEFT_REASON_PROCESSES ||
-                                     result->reason == WEFT_REASON_EXITED);
+        is_limited(round) && (result->reason == WEFT_REASON_PROCESSES ||
+                              result->reason == WEFT_REASON_EXITED);
 
     CHECK(result->survivors == 0 ||
           (result->reason == WEFT_REASON_LOST && result->survivors == -1));
@@ -469,7 +474,7 @@ static struct round new_round(uint64_t seed)
  */
 static void await_ready(const struct round *round)
 {
-    bool may_end = round->end == WALL || round->fences == LIMITED;
+    bool may_end = round->end == WALL || is_limited(round);
     struct pollfd output = {.fd = round->output[0], .events = POLLIN};
     char byte = 0;
 
@@ -506,7 +511,7 @@ static void strike(const struct round *round, pid_t host)
     pid_t victim = victim_of(round, host);
 
     if (round->moment_ns == 0 && round->end >= HOST_KILLED) {
-        CHECK(victim != 0 || round->fences == LIMITED);
+        CHECK(victim != 0 || is_limited(round));
     }
     if (round->end == BOTH_KILLED && victim != 0) {
         strike_both(host, victim);

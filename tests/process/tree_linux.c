@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #define _GNU_SOURCE
+#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -13,6 +14,7 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "os/linux/run_group.h"
 #include "process/tree_linux.h"
 
 #define SECOND_NS UINT64_C(1000000000)
@@ -194,6 +196,36 @@ static void act_headless(bool is_child)
     (void)!read(ends[0], &byte, 1);
 }
 
+/* One leaves the tree's group, and has a child in it that nobody waits for. */
+static void act_escape(void)
+{
+    struct run_group groups[RUN_TIERS];
+    int ends[2];
+    char byte;
+    int above;
+
+    if (pipe(ends) != 0 || fork() != 0) {
+        (void)close(ends[1]);
+        (void)!read(ends[0], &byte, 1);
+        _exit(0);
+    }
+    if (fork() == 0) {
+        (void)alarm(60);
+        (void)pause();
+    }
+    (void)alarm(60);
+    weftos_run_groups_find(groups);
+    above = openat(groups[RUN_UNIFIED].parent, "../cgroup.procs",
+                   O_WRONLY | O_CLOEXEC);
+    if (above < 0 || write(above, "0", 1) != 1) {
+        (void)!write(STDOUT_FILENO, "!", 1);
+    }
+    (void)!write(ends[1], ".", 1);
+    for (;;) {
+        (void)pause();
+    }
+}
+
 /* ------------------------------------------------------------------ bombs ---
  *
  * Nothing else may have to end them: all processes of one together make no
@@ -304,6 +336,8 @@ void tree_act(void)
         (void)pause();
     } else if (strcmp(action, "headless") == 0) {
         act_headless(first != 0);
+    } else if (strcmp(action, "escape") == 0) {
+        act_escape();
     } else if (strcmp(action, "bomb") == 0) {
         act_bomb();
     } else if (strcmp(action, "grow") == 0) {

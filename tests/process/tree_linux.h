@@ -24,6 +24,8 @@
  *     hide COUNT      leaves so many behind that no signal but SIGKILL ends;
  *                     each writes a byte and keeps standard output open
  *     stay COUNT      the same, and stays
+ *     escape          leaves behind one who has left the group, if he may, and
+ *                     has a child in there
  *     headless CHILD  its first thread ends, and another one stays; with 1 that
  *                     is a child, which it leaves behind
  */

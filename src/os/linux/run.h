@@ -238,6 +238,9 @@ void weftos_run_limits_end(struct run *run);
 struct pollfd;
 void weftos_run_limits_poll(struct run *run, struct pollfd *polls);
 
+/* After that, and before anything that makes it ready anew. */
+void weftos_run_limits_hear(const struct pollfd *polls);
+
 /* ------------------------------------------------------------ isolation --- */
 
 /* In the helper: makes room for what its supervisors find out. */

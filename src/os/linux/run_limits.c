@@ -63,22 +63,8 @@ void weftos_run_limits_start(struct run *run)
     weftos_run_cpu_start(run);
 }
 
-/* A file of v2 that is polled is ready until it was read. */
-static void hear_file(int file)
-{
-    char text[1024];
-
-    if (file >= 0) {
-        (void)!pread(file, text, sizeof(text), 0);
-    }
-}
-
 void weftos_run_limits_look(struct run *run)
 {
-    hear_file(run->populated);
-    if (run->memory.kind == RUN_MEMORY_V2) {
-        hear_file(run->memory.events);
-    }
     weftos_run_cpu_look(run);
     weftos_run_memory_look(run);
     weftos_run_tasks_look(run);
@@ -117,7 +103,23 @@ void weftos_run_limits_poll(struct run *run, struct pollfd *polls)
     polls[0] = (struct pollfd){
         .fd = run->memory.events,
         .events = run->memory.kind == RUN_MEMORY_V1 ? POLLIN : POLLPRI};
+    /* The last one of a group may be nobody's child whom this one sees end. */
     polls[1] = (struct pollfd){.fd = run->populated, .events = POLLPRI};
+}
+
+/*
+ * A file of v2 that is polled is ready until it was read. If that were done
+ * after the tree was killed, it could be its end that nobody hears of.
+ */
+void weftos_run_limits_hear(const struct pollfd *polls)
+{
+    char text[16];
+
+    for (int i = 0; i < RUN_LIMITS_POLLS; i++) {
+        if ((polls[i].revents & POLLPRI) != 0) {
+            (void)!pread(polls[i].fd, text, sizeof(text), 0);
+        }
+    }
 }
 
 static bool set_limit(__rlimit_resource_t resource, uint64_t value)

@@ -153,6 +153,7 @@ static bool watch(struct run *run, int ends)
             continue; /* EINTR at most */
         }
         (void)!read(ends, &signal_, sizeof(signal_));
+        weftos_run_limits_hear(&polls[4]);
         if (has_host && polls[1].revents != 0) {
             has_host = weftos_run_hear(run);
         }
