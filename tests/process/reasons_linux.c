@@ -371,6 +371,30 @@ static void check_drain(void)
     (void)close(ends[1]);
 }
 
+/* ------------------------------------------------------------- processes ---
+ *
+ * Without groups the kernel holds the limit in a user namespace of the tree's,
+ * but for root.
+ */
+
+static void check_forks(const char *action, bool is_held)
+{
+    weft_process_spec *spec = tree_spec();
+    struct tree_run run;
+
+    CHECK_STATUS(
+        weft_process_spec_limit(spec, WEFT_FENCE_PROCESSES, 0, 5, WEFT_REQUIRE),
+        WEFT_OK);
+    CHECK_STATUS(weft_process_spec_isolate(spec, WEFT_FENCE_PIDS, WEFT_REQUIRE),
+                 WEFT_OK);
+    tree_run(spec, &run, action, "10", NULL);
+    weft_process_spec_close(&spec);
+    CHECK((run.rows[WEFT_FENCE_PROCESSES].level == WEFT_LEVEL_TREE) == is_held);
+    CHECK((strstr(run.rows[WEFT_FENCE_PROCESSES].mechanism, "RLIMIT_NPROC") !=
+           NULL) == is_held);
+    CHECK(!is_held || run.result.exit_code == 6);
+}
+
 /* ------------------------------------------------------------ no program ---
  */
 
@@ -522,12 +546,16 @@ static void check_around(void)
     group = make_around(&groups[RUN_MEMORY], name);
     if (group >= 0) {
         check_case("a limit around ours is the system's");
+        /* The helper, too, is waited for: it is in the group. */
+        CHECK(prctl(PR_SET_CHILD_SUBREAPER, 1) == 0);
         child = fork();
         if (child == 0) {
             run_around(group);
             check_exit_child();
         }
         CHECK(waitpid(child, &status, 0) == child && status == 0);
+        while (wait(NULL) > 0) {
+        }
         (void)close(group);
         CHECK(unlinkat(groups[RUN_MEMORY].parent, name, AT_REMOVEDIR) == 0);
     }
@@ -551,6 +579,17 @@ static bool has_groups(void)
     weft_process_spec_close(&spec);
     return found[WEFT_FENCE_MEMORY].level == WEFT_LEVEL_TREE &&
            found[WEFT_FENCE_PROCESSES].level == WEFT_LEVEL_TREE;
+}
+
+static bool has_namespaces(void)
+{
+    weft_process_spec *spec = tree_spec();
+    weft_enforcement found[WEFT_FENCE_COUNT];
+
+    REQUIRE(weft_process_spec_probe(spec, found, WEFT_FENCE_COUNT, NULL) ==
+            WEFT_OK);
+    weft_process_spec_close(&spec);
+    return found[WEFT_FENCE_PIDS].level == WEFT_LEVEL_TREE;
 }
 
 static bool is_reached(void)
@@ -584,6 +623,11 @@ static void run_mode(enum mode mode)
         if ((rows[i].modes & (unsigned)mode) != 0) {
             run_row(&rows[i], mode);
         }
+    }
+    if (mode != GROUPS && has_namespaces()) {
+        check_case("a user namespace holds a limit of processes, but for root");
+        check_forks("forks", geteuid() != 0);
+        check_forks("nested-forks", geteuid() != 0);
     }
     check_case("who is killed by another is not said to be killed by weft");
     check_outsider();

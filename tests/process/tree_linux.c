@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -328,6 +329,10 @@ void tree_act(void)
     } else if (strcmp(action, "eat") == 0) {
         act_eat(first, second);
     } else if (strcmp(action, "forks") == 0) {
+        act_forks(first);
+    } else if (strcmp(action, "nested-forks") == 0) {
+        /* Where it counts anew, and the outer one still counts it. */
+        (void)unshare(CLONE_NEWUSER);
         act_forks(first);
     } else if (strcmp(action, "hide") == 0) {
         act_hide(first);

@@ -19,6 +19,7 @@
  *     unreaped MS     so does one whom nobody waits for
  *     eat MIB COUNT   each of COUNT processes touches so much; 7: it can't
  *     forks COUNT     tries so many at one time; the code: how many failed
+ *     nested-forks N  the same, in a user namespace that it makes
  *     bomb            all its processes fork, to 300 in all, for two seconds
  *     grow            the same, but one forks every 5 ms
  *     hide COUNT      leaves so many behind that no signal but SIGKILL ends;

@@ -265,6 +265,9 @@ void weftos_run_isolate_view(struct run *run, int pipe);
 /* In the leader: what it may do; the last thing before the program. */
 void weftos_run_isolate_confine(struct run *run, int pipe);
 
+/* RLIMIT_NPROC for the tree; 0: none. */
+uint64_t weftos_run_isolate_tasks(const struct run *run);
+
 /* The leader's parent as it sees it. */
 pid_t weftos_run_isolate_parent(const struct run *run);
 

@@ -248,6 +248,27 @@ static void plan_privileges(struct run *run)
     }
 }
 
+/*
+ * Without a control group for that, a limit of processes is the kernel's where
+ * the tree has a user namespace to itself: all in there are the tree's, those
+ * of namespaces made in there included, and nobody there can raise it.
+ */
+static void plan_tasks(struct run *run)
+{
+    struct run_isolation *isolation = run->isolation;
+    weft_enforcement *row = weftos_run_row_of(run, WEFT_FENCE_PROCESSES);
+
+    if (!run->tasks.is_sampled ||
+        (isolation->namespaces & CLONE_NEWUSER) == 0 ||
+        !weftos_run_probe_tasks()) {
+        return;
+    }
+    isolation->holds_tasks = true;
+    isolation->processes = *row;
+    weftos_run_row(run, WEFT_FENCE_PROCESSES, WEFT_LEVEL_TREE,
+                   "RLIMIT_NPROC of its user namespace", NULL);
+}
+
 /* Which way to make namespaces there is. True: by a user namespace. */
 static bool choose_way(const struct run *run, bool probes,
                        struct run_findings *found)
@@ -306,6 +327,7 @@ static bool plan(struct run *run, bool probes)
         isolation.drops_rights = true;
         isolation.namespaces |= has_user ? CLONE_NEWUSER : 0;
     }
+    plan_tasks(run);
     return weftos_run_paths_prepare(run);
 }
 
@@ -332,6 +354,9 @@ bool weftos_run_isolate_again(struct run *run)
     }
     if (before->has_pid_namespace) {
         *row = before->tree_kill; /* as it is without */
+    }
+    if (before->holds_tasks) {
+        *weftos_run_row_of(run, WEFT_FENCE_PROCESSES) = before->processes;
     }
     return plan(run, true);
 }
@@ -540,6 +565,17 @@ void weftos_run_isolate_confine(struct run *run, int pipe)
         drop_rights(pipe);
     }
     weftos_run_filter_enter(run, pipe);
+}
+
+uint64_t weftos_run_isolate_tasks(const struct run *run)
+{
+    const struct run_isolation *isolation = run->isolation;
+
+    if (isolation == NULL || !isolation->holds_tasks) {
+        return 0;
+    }
+    return run->request->fences[WEFT_FENCE_PROCESSES].hard +
+           (isolation->has_pid_namespace ? 1 : 0); /* the init */
 }
 
 pid_t weftos_run_isolate_parent(const struct run *run)

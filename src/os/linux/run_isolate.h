@@ -61,6 +61,8 @@ struct run_isolation {
     uid_t uid;      /* the same inside */
     gid_t gid;
     weft_enforcement tree_kill; /* the row without a pid namespace */
+    weft_enforcement processes; /* the row without a user namespace */
+    bool holds_tasks;           /* RLIMIT_NPROC is for the tree */
     pid_t init;                 /* of the pid namespace; 0: none, or reaped */
     int life;                   /* closed: the init ends all; -1 */
     int life_end;               /* the init's end of it; -1 */
@@ -112,6 +114,13 @@ void weftos_run_probe_recall(struct run_findings *found, bool with_user);
 
 /* Tries all, and lets later starts know. */
 void weftos_run_probe(struct run_findings *found, bool with_user);
+
+/*
+ * Does RLIMIT_NPROC, in a user namespace of its own, count the processes in
+ * there and no others, and hold? Not before Linux 5.14, nor for the system's
+ * root.
+ */
+bool weftos_run_probe_tasks(void);
 
 /* In a new user namespace: it has this user and group, and no others. */
 int weftos_run_probe_write_maps(uid_t uid, gid_t gid, const char **step);

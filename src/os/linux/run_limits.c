@@ -147,6 +147,12 @@ bool weftos_run_limits_child(const struct run *run, const char **operation,
         *fence = WEFT_FENCE_CPU;
         return false;
     }
+    if (weftos_run_isolate_tasks(run) != 0 &&
+        !set_limit(RLIMIT_NPROC, weftos_run_isolate_tasks(run))) {
+        *operation = "RLIMIT_NPROC";
+        *fence = WEFT_FENCE_PROCESSES;
+        return false;
+    }
     if (run->memory.kind == RUN_MEMORY_SAMPLED &&
         !set_limit(RLIMIT_DATA, run->memory.limit)) {
         *operation = "RLIMIT_DATA";

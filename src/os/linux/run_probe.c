@@ -6,10 +6,12 @@
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -22,14 +24,17 @@ const char *const weftos_run_facility_names[PROBE_FACILITIES] = {
     [PROBE_OVERLAY] = "overlay",
 };
 
-/* What did not work, for all supervisors: without and with one. */
-static struct run_findings *known;
+/* What all supervisors know: what did not work, without a user namespace and
+ * with one; and whether that counts processes. */
+static struct knowledge {
+    struct run_findings of[2];
+    _Atomic int tasks; /* 0: not tried; 1: it does; 2: it does not */
+} * known;
 
 void weftos_run_isolate_begin(void)
 {
-    void *room =
-        mmap(NULL, 2 * sizeof(struct run_findings), PROT_READ | PROT_WRITE,
-             MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    void *room = mmap(NULL, sizeof(*known), PROT_READ | PROT_WRITE,
+                      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
     if (room != MAP_FAILED) {
         known = room;
@@ -199,10 +204,61 @@ bool weftos_run_has_all(const struct run_findings *found)
 void weftos_run_probe_recall(struct run_findings *found, bool with_user)
 {
     memset(found, 0, sizeof(*found));
-    if (known != NULL && atomic_load_explicit(&known[with_user].is_known,
+    if (known != NULL && atomic_load_explicit(&known->of[with_user].is_known,
                                               memory_order_acquire)) {
-        memcpy(found->of, known[with_user].of, sizeof(found->of));
+        memcpy(found->of, known->of[with_user].of, sizeof(found->of));
     }
+}
+
+/* One more can be made, and no other. The code is 0 if so. */
+static int try_tasks(void)
+{
+    struct rlimit two = {2, 2};
+    const char *step;
+    uid_t uid = geteuid();
+    gid_t gid = getegid();
+    pid_t one;
+    pid_t other;
+
+    if (unshare(CLONE_NEWUSER) != 0 ||
+        weftos_run_probe_write_maps(uid, gid, &step) != 0 ||
+        setrlimit(RLIMIT_NPROC, &two) != 0) {
+        return 1;
+    }
+    one = fork();
+    if (one == 0) {
+        (void)pause(); /* it is killed */
+        _exit(0);
+    }
+    other = one > 0 ? fork() : -1;
+    if (other == 0) {
+        _exit(0);
+    }
+    if (one > 0) {
+        (void)kill(one, SIGKILL);
+    }
+    return one > 0 && other < 0 && errno == EAGAIN ? 0 : 1;
+}
+
+bool weftos_run_probe_tasks(void)
+{
+    int found = known != NULL ? atomic_load(&known->tasks) : 0;
+    int status = -1;
+    pid_t child;
+
+    if (found == 0) {
+        child = fork();
+        if (child == 0) {
+            _exit(try_tasks());
+        }
+        while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR) {
+        }
+        found = status == 0 ? 1 : 2;
+    }
+    if (known != NULL) {
+        atomic_store(&known->tasks, found);
+    }
+    return found == 1;
 }
 
 void weftos_run_probe(struct run_findings *found, bool with_user)
@@ -223,8 +279,8 @@ void weftos_run_probe(struct run_findings *found, bool with_user)
     (void)munmap(shared, sizeof(*shared));
     if (known != NULL && !weftos_run_has_all(found) && is_lasting(found)) {
         /* Several may write at a time, but the same. */
-        memcpy(known[with_user].of, found->of, sizeof(found->of));
-        atomic_store_explicit(&known[with_user].is_known, true,
+        memcpy(known->of[with_user].of, found->of, sizeof(found->of));
+        atomic_store_explicit(&known->of[with_user].is_known, true,
                               memory_order_release);
     }
 }

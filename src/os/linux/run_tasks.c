@@ -5,8 +5,9 @@
  * In a group the kernel lets a fork fail that would be one too many; that is
  * no end of the tree. Without one the supervisor counts, and ends the tree; one
  * that grows fast may be far beyond its limit by then, and harder to end.
- * RLIMIT_NPROC is of no use for that: it counts all processes of the user, and
- * not at all for root.
+ * RLIMIT_NPROC is of no use for that, as it counts all processes of the user:
+ * but in a user namespace of the tree's own (run_isolate.c) it counts the
+ * tree's, unless that is root's. Nobody counts then what forks have failed.
  */
 #define _GNU_SOURCE
 #include <inttypes.h>
