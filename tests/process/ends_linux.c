@@ -46,20 +46,30 @@ static void wait_for_all(int pipe)
     }
 }
 
+/* Who writes to the pipe is the tree's from its start on. */
+static void run_to_end(weft_process_spec *spec, const char *action,
+                       const int *ends)
+{
+    weft_process_result result = {.size = sizeof(result)};
+    weft_process *process = tree_start(spec, action, HIDDEN);
+
+    (void)close(ends[1]);
+    CHECK_STATUS(weft_process_wait(process, WEFT_FOREVER, &result), WEFT_OK);
+    CHECK(result.reason == WEFT_REASON_EXITED && result.survivors == 0);
+    CHECK(tree_is_closed(ends[0]));
+    weft_process_close(&process);
+    (void)close(ends[0]);
+}
+
 static void check_end(bool needs_group)
 {
     int ends[2];
     weft_process_spec *spec;
-    struct tree_run run;
 
     REQUIRE(pipe2(ends, O_CLOEXEC) == 0);
     spec = spec_to(ends[1], needs_group);
-    (void)close(ends[1]);
-    tree_run(spec, &run, "hide", HIDDEN, NULL);
-    CHECK(run.result.reason == WEFT_REASON_EXITED);
-    CHECK(tree_is_closed(ends[0]));
+    run_to_end(spec, "hide", ends);
     weft_process_spec_close(&spec);
-    (void)close(ends[0]);
 }
 
 /*
@@ -70,11 +80,9 @@ static void check_unseen(const char *action, bool has_namespace)
 {
     int ends[2];
     weft_process_spec *spec;
-    struct tree_run run;
 
     REQUIRE(pipe2(ends, O_CLOEXEC) == 0);
     spec = spec_to(ends[1], true);
-    (void)close(ends[1]);
     CHECK_STATUS(
         weft_process_spec_limit(spec, WEFT_FENCE_PROCESSES, 0, 99, WEFT_TRY),
         WEFT_OK);
@@ -82,11 +90,8 @@ static void check_unseen(const char *action, bool has_namespace)
         CHECK_STATUS(weft_process_spec_isolate(spec, WEFT_FENCE_PIDS, WEFT_TRY),
                      WEFT_OK);
     }
-    tree_run(spec, &run, action, HIDDEN, NULL);
-    CHECK(run.result.reason == WEFT_REASON_EXITED);
-    CHECK(tree_is_closed(ends[0]));
+    run_to_end(spec, action, ends);
     weft_process_spec_close(&spec);
-    (void)close(ends[0]);
 }
 
 /* Who lives on in threads only, which cgroup.kill passes over. */
