@@ -31,6 +31,25 @@ static void burn(clockid_t clock, int64_t ms)
     } while (used.tv_sec * 1000 + used.tv_nsec / 1000000 < ms);
 }
 
+/* What this process has used so far, for who wants to know: $WEFT_TRUTH. */
+static void tell_truth(void)
+{
+    struct timespec used;
+    uint64_t ns;
+
+    if (getenv("WEFT_TRUTH") != NULL &&
+        clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used) == 0) {
+        ns = (uint64_t)used.tv_sec * SECOND_NS + (uint64_t)used.tv_nsec;
+        (void)!write(STDIN_FILENO, &ns, sizeof(ns));
+    }
+}
+
+_Noreturn static void leave(void)
+{
+    tell_truth();
+    _exit(0);
+}
+
 static void *burn_half(void *ms)
 {
     burn(CLOCK_THREAD_CPUTIME_ID, *(int64_t *)ms / 2);
@@ -71,9 +90,32 @@ static void act_orphan(int64_t ms)
         if (fork() == 0) {
             burn(CLOCK_PROCESS_CPUTIME_ID, ms);
         }
-        _exit(0);
+        leave();
     }
     (void)close(ends[1]);
+    (void)!read(ends[0], &byte, 1);
+}
+
+/* It is there when the leader ends, and is ended for that. */
+static void act_zapped(int64_t ms)
+{
+    int ends[2];
+    char byte;
+
+    if (pipe(ends) != 0) {
+        _exit(9);
+    }
+    if (fork() == 0) {
+        (void)setsid();
+        if (fork() == 0) {
+            burn(CLOCK_PROCESS_CPUTIME_ID, ms);
+            tell_truth();
+            (void)!write(ends[1], ".", 1);
+            (void)alarm(60);
+            (void)pause();
+        }
+        leave();
+    }
     (void)!read(ends[0], &byte, 1);
 }
 
@@ -82,7 +124,7 @@ static void act_unreaped(int64_t ms)
     (void)signal(SIGCHLD, SIG_IGN);
     if (fork() == 0) {
         burn(CLOCK_PROCESS_CPUTIME_ID, ms);
-        _exit(0);
+        leave();
     }
     (void)wait(NULL);
 }
@@ -326,6 +368,8 @@ void tree_act(void)
         act_orphan(first);
     } else if (strcmp(action, "unreaped") == 0) {
         act_unreaped(first);
+    } else if (strcmp(action, "zapped") == 0) {
+        act_zapped(first);
     } else if (strcmp(action, "eat") == 0) {
         act_eat(first, second);
     } else if (strcmp(action, "forks") == 0) {
@@ -348,7 +392,7 @@ void tree_act(void)
     } else if (strcmp(action, "grow") == 0) {
         act_grow();
     }
-    _exit(0);
+    leave();
 }
 
 /* ----------------------------------------------------------------- runs --- */

@@ -17,6 +17,7 @@
  *     threads MS      so do two threads together
  *     orphan MS       so does one in a session of its own, without a parent
  *     unreaped MS     so does one whom nobody waits for
+ *     zapped MS       so does one who stays when the leader ends
  *     eat MIB COUNT   each of COUNT processes touches so much; 7: it can't
  *     forks COUNT     tries so many at one time; the code: how many failed
  *     nested-forks N  the same, in a user namespace that it makes
@@ -29,6 +30,9 @@
  *                     has a child in there
  *     headless CHILD  its first thread ends, and another one stays; with 1 that
  *                     is a child, which it leaves behind
+ *
+ * With $WEFT_TRUTH those who burn write to standard input, as an uint64_t, how
+ * much CPU time each of their processes has used, in ns.
  */
 void tree_act(void);
 

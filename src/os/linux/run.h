@@ -63,6 +63,7 @@ struct run_cpu {
     int handle;          /* what is read of a group */
     int counter;         /* a performance counter, or -1 */
     uint64_t last_ns;    /* CPU time at the last look */
+    uint64_t over_ns;    /* when the hard limit was reached; 0: it was not */
     uint64_t soft;       /* CPU time; WEFT_FOREVER: none, or done */
     uint64_t hard;       /* likewise */
     uint64_t look_at_ns; /* WEFT_FOREVER: never */

@@ -39,7 +39,7 @@ static const char *const metrics[] = {
     "resident, without files and what is shared",
     "cgroup v2 charge, with cache",
     "cgroup v1 charge, with cache",
-    "sampled: resident and swapped, without files",
+    "sampled without files, or the peak of its largest process",
 };
 
 static const char *events_of(const struct run *run)
@@ -332,6 +332,10 @@ void weftos_run_memory_usage(struct run *run, weft_usage *usage)
         usage->memory_peak_bytes = memory->peak > usage->memory_bytes
                                        ? memory->peak
                                        : usage->memory_bytes;
+        /* The kernel has seen what came and went between two looks. */
+        if (usage->rss_peak_bytes > usage->memory_peak_bytes) {
+            usage->memory_peak_bytes = usage->rss_peak_bytes;
+        }
         usage->valid |= WEFT_USAGE_MEMORY | WEFT_USAGE_PEAK;
     } else if (weftos_run_sample(run, &sum)) {
         usage->memory_bytes = sum.private_;
