@@ -228,6 +228,34 @@ static void check_refusals(void)
     weft_process_spec_close(&spec);
 }
 
+/* What the helper remembers of control groups changes no limit. */
+static void check_limits(void)
+{
+    weft_process_spec *spec = tree_spec();
+    weft_level levels[3] = {WEFT_LEVEL_UNSUPPORTED};
+    struct tree_run run;
+
+    CHECK_STATUS(
+        weft_process_spec_limit(spec, WEFT_FENCE_PROCESSES, 0, 4, WEFT_TRY),
+        WEFT_OK);
+    CHECK_STATUS(weft_process_spec_limit(spec, WEFT_FENCE_MEMORY, 0, 64u << 20,
+                                         WEFT_TRY),
+                 WEFT_OK);
+    for (int i = 0; i < 5; i++) {
+        tree_run(spec, &run, "burn", "1", NULL);
+        CHECK(run.result.reason == WEFT_REASON_EXITED);
+        if (i == 0) {
+            levels[0] = run.rows[WEFT_FENCE_PROCESSES].level;
+            levels[1] = run.rows[WEFT_FENCE_MEMORY].level;
+            levels[2] = run.rows[WEFT_FENCE_TREE_KILL].level;
+        }
+        CHECK(run.rows[WEFT_FENCE_PROCESSES].level == levels[0]);
+        CHECK(run.rows[WEFT_FENCE_MEMORY].level == levels[1]);
+        CHECK(run.rows[WEFT_FENCE_TREE_KILL].level == levels[2]);
+    }
+    weft_process_spec_close(&spec);
+}
+
 static int exit_code_of(weft_process_spec *spec, char *const *arguments)
 {
     weft_process_result result = {.size = sizeof(result)};
@@ -277,6 +305,9 @@ void test_main(void)
 
     check_case("what can't be started leaves all as it was");
     check_refusals();
+
+    check_case("each start is as firmly limited as the first");
+    check_limits();
 
     check_case("a script is run by a shell");
     check_scripts();

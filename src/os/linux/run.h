@@ -80,12 +80,18 @@ struct run_tasks {
     uint64_t pause_ns;
 };
 
+/* What a supervisor tells the helper when it has started a program. */
+struct run_told {
+    pid_t supervisor;
+    bool has_groups;
+};
+
 struct run {
     const struct wefti_run_request *request;
     struct wefti_run_report *report;
     int handles[WEFTI_RUN_HANDLES]; /* -1 where there is none */
     int host;                       /* its pidfd, or -1 */
-    int told;                       /* where the helper hears of a start */
+    int told;                       /* where the helper hears run_told */
     int report_handle;              /* to be shared with the host */
     size_t report_bytes;
     uint64_t started_ns;
@@ -195,6 +201,9 @@ bool weftos_run_kill_group(struct run *run);
 
 /* Whether someone is in it: 1 or 0; -1: it can't be told. */
 int weftos_run_group_populated(const struct run *run);
+
+/* In the helper: finds where groups are made, for its later supervisors. */
+void weftos_run_groups_keep(void);
 
 /* Removes the empty groups of supervisors that have died. */
 void weftos_run_groups_tidy(struct run *run);

@@ -425,9 +425,5 @@ void weftos_run_groups_end_of(pid_t supervisor)
 
     weftos_run_groups_find(groups);
     remove_all_left(groups, supervisor);
-    for (int i = 0; i < RUN_TIERS; i++) {
-        if (groups[i].parent >= 0) {
-            (void)close(groups[i].parent);
-        }
-    }
+    weftos_run_groups_forget(groups);
 }

@@ -16,6 +16,9 @@
 /* Finds where groups can be made; what the fields held before is lost. */
 void weftos_run_groups_find(struct run_group *groups);
 
+/* Closes what that has opened. */
+void weftos_run_groups_forget(struct run_group *groups);
+
 /* -------------------------------------------------------------------- files
  */
 

@@ -107,7 +107,7 @@ static void find_all(struct run_group *groups)
     weftos_mounts_each("", note_mount, &search);
 }
 
-void weftos_run_groups_find(struct run_group *groups)
+static void find(struct run_group *groups)
 {
     const char *given = getenv(RUN_ROOT_VARIABLE);
 
@@ -128,5 +128,78 @@ void weftos_run_groups_find(struct run_group *groups)
                            sizeof(groups[RUN_UNIFIED].why_not),
                            "$" RUN_ROOT_VARIABLE ": %s", strerror(errno));
         }
+    }
+}
+
+/* ----------------------------------------------------------------- keep --- */
+
+/*
+ * What the helper has found is good for its supervisors, which inherit it, as
+ * long as they are in the same groups as it was then.
+ */
+static struct {
+    bool is_known;
+    char memberships[4096]; /* /proc/self/cgroup */
+    struct run_group groups[RUN_TIERS];
+} kept;
+
+static bool read_memberships(char *text, size_t room)
+{
+    int file = open("/proc/self/cgroup", O_RDONLY | O_CLOEXEC);
+    ssize_t bytes = file >= 0 ? read(file, text, room - 1) : -1;
+
+    if (file >= 0) {
+        (void)close(file);
+    }
+    text[bytes > 0 ? bytes : 0] = '\0';
+    return bytes > 0 && (size_t)bytes < room - 1;
+}
+
+static bool is_kept(void)
+{
+    char text[sizeof(kept.memberships)];
+
+    return kept.is_known && read_memberships(text, sizeof(text)) &&
+           strcmp(text, kept.memberships) == 0;
+}
+
+static void close_parents(struct run_group *groups)
+{
+    for (int i = 0; i < RUN_TIERS; i++) {
+        if (groups[i].parent >= 0) {
+            (void)close(groups[i].parent);
+            groups[i].parent = -1;
+        }
+    }
+}
+
+void weftos_run_groups_keep(void)
+{
+    if (is_kept()) {
+        return;
+    }
+    if (kept.is_known) {
+        close_parents(kept.groups);
+    }
+    kept.is_known =
+        read_memberships(kept.memberships, sizeof(kept.memberships));
+    if (kept.is_known) {
+        find(kept.groups);
+    }
+}
+
+void weftos_run_groups_find(struct run_group *groups)
+{
+    if (is_kept()) {
+        memcpy(groups, kept.groups, sizeof(kept.groups));
+    } else {
+        find(groups);
+    }
+}
+
+void weftos_run_groups_forget(struct run_group *groups)
+{
+    if (!kept.is_known || groups[0].parent != kept.groups[0].parent) {
+        close_parents(groups);
     }
 }

@@ -9,7 +9,7 @@
  *   host            helper              spare
  *   START --------------------------->  takes it, and is a supervisor
  *   the program runs <----------------  STARTED
- *                   forks the next <--  tells its number
+ *                   forks the next <--  tells so
  *
  * The helper looks at its socket for messages only while it has no spare. It
  * makes none after the first start: most who start one program start no other.
@@ -38,7 +38,7 @@ struct helper {
     weft_handle socket;
     int host;    /* its pidfd, or -1 */
     int ends;    /* of children: a signalfd */
-    int told[2]; /* a pipe of the numbers of those that have started; or -1 */
+    int told[2]; /* a pipe of struct run_told; or -1 */
     pid_t number;
     unsigned starts; /* so many, up to STARTS_MIN */
     pid_t spare;     /* or 0 */
@@ -169,16 +169,19 @@ static void make_spare(struct helper *helper)
 /* Hears who has started a program. */
 static void hear_told(struct helper *helper)
 {
-    pid_t number;
+    struct run_told told = {0};
 
-    while (read(helper->told[0], &number, sizeof(number)) ==
-           (ssize_t)sizeof(number)) {
+    while (read(helper->told[0], &told, sizeof(told)) ==
+           (ssize_t)sizeof(told)) {
         if (helper->starts < STARTS_MIN) {
             helper->starts++;
         }
-        if (number == helper->spare) {
+        if (told.supervisor == helper->spare) {
             helper->spare = 0;
         }
+    }
+    if (told.has_groups) {
+        weftos_run_groups_keep();
     }
     if (helper->spare == 0 && helper->starts == STARTS_MIN) {
         make_spare(helper);

@@ -168,6 +168,14 @@ static bool watch(struct run *run, int ends)
     return has_host;
 }
 
+/* It may have another one wait from now on; at the worst it does not. */
+static void tell_helper(const struct run *run)
+{
+    const struct run_told told = {run->supervisor, run->has_found_groups};
+
+    (void)!write(run->told, &told, sizeof(told));
+}
+
 /* The exit code. */
 static int supervise(struct run *run)
 {
@@ -198,8 +206,7 @@ static int supervise(struct run *run)
     }
     weftos_run_tell(run, WEFTI_RUN_STARTED, run->leader, run->report_handle);
     weftos_run_limits_start(run);
-    /* It may have another one wait from now on; at the worst it does not. */
-    (void)!write(run->told, &run->supervisor, sizeof(run->supervisor));
+    tell_helper(run);
     if (!watch(run, ends)) {
         return 1;
     }
