@@ -42,7 +42,23 @@ weft_status weftos_stream_copy(unsigned number, weft_handle *copy,
 weft_status weftos_handle_copy(weft_handle handle, weft_handle *copy,
                                weft_detail *detail);
 
-/* The variable `number` as "NAME=value"; NULL after the last one. */
-const char *weftos_environment_get(size_t number);
+/*
+ * The environment as it is now: "NAME=value" each, in UTF-8 on Windows, and
+ * NULL after the last one. To be given to weftos_environment_close.
+ * WEFT_EINVAL: it has a text that can't be written in UTF-8. WEFT_ENOMEM.
+ */
+weft_status weftos_environment_open(char ***variables, weft_detail *detail);
+void weftos_environment_close(char **variables);
+
+/* Whether two names of variables, of so many bytes each, are the same. */
+bool weftos_variable_is(const char *name, const char *other, size_t bytes);
+
+/* The numbers that signals have on all systems. */
+#define WEFTOS_SIGNAL_INTERRUPT 2
+#define WEFTOS_SIGNAL_KILL 9
+#define WEFTOS_SIGNAL_TERMINATE 15
+
+/* Whether this system can send it, in whatever way. */
+bool weftos_signal_is_known(int number);
 
 #endif

@@ -17,6 +17,7 @@
 struct weft_process {
     uint64_t token; /* of the process that started it */
     weft_handle socket;
+    weft_handle ended; /* ready at the end; WEFTOS_NONE: the socket tells */
     int64_t pid;
     weft_channel *channel;
     const struct wefti_run_report *shared; /* the helper's, read only */
@@ -39,11 +40,12 @@ static weft_status say(weft_handle socket, uint32_t type, int64_t number,
 }
 
 /*
- * Hears one message of the helper's; `handle`, which may be NULL, is what it
- * carries. WEFT_EPEERDIED: the helper has hung up.
+ * Hears one message of the helper's; `carried`, which may be NULL, has room for
+ * the handles in it, and for WEFTOS_NONE where there is none. WEFT_EPEERDIED:
+ * the helper has hung up.
  */
 static weft_status hear(weft_handle socket, uint64_t deadline_ns,
-                        struct wefti_run_message *message, weft_handle *handle,
+                        struct wefti_run_message *message, weft_handle *carried,
                         weft_detail *detail)
 {
     weftos_received received = {.handle_count = 0};
@@ -64,12 +66,12 @@ static weft_status hear(weft_handle socket, uint64_t deadline_ns,
         return status == WEFT_ECLOSED ? WEFT_EPEERDIED : status;
     }
     weftos_close(received.process);
-    if (handle != NULL && received.handle_count == 1) {
-        *handle = received.handles[0];
-        received.handle_count = 0;
-    }
     for (size_t i = 0; i < received.handle_count; i++) {
-        weftos_close(received.handles[i]);
+        if (carried != NULL && i < WEFTI_RUN_CARRIED) {
+            carried[i] = received.handles[i];
+        } else {
+            weftos_close(received.handles[i]);
+        }
     }
     if (received.bytes != sizeof(*message)) {
         return wefti_fail(detail, WEFT_EPROTO, "understand the helper");
@@ -110,6 +112,7 @@ static weft_status start_helper(weft_process_spec *spec, weft_detail *detail)
 struct cargo {
     weft_handle handles[WEFTI_RUN_HANDLES];
     weft_handle socket; /* our end of the program's own */
+    weft_handle ended;
     const void *request;
     size_t request_bytes;
     weft_channel *channel;
@@ -230,7 +233,7 @@ static weft_status request_start(weft_process_spec *spec, struct cargo *cargo,
                                  struct wefti_run_message *answer,
                                  const void **report, weft_detail *detail)
 {
-    weft_handle object = WEFTOS_NONE;
+    weft_handle carried[WEFTI_RUN_CARRIED] = {WEFTOS_NONE, WEFTOS_NONE};
     weft_status status = ship(spec, cargo, detail);
 
     /*
@@ -240,7 +243,7 @@ static weft_status request_start(weft_process_spec *spec, struct cargo *cargo,
     weftos_close(cargo->handles[WEFTI_RUN_SOCKET]);
     cargo->handles[WEFTI_RUN_SOCKET] = WEFTOS_NONE;
     if (status == WEFT_OK) {
-        status = hear(cargo->socket, WEFT_FOREVER, answer, &object, detail);
+        status = hear(cargo->socket, WEFT_FOREVER, answer, carried, detail);
     }
     drop_cargo(cargo);
     if (status == WEFT_ECLOSED || status == WEFT_EPEERDIED) {
@@ -257,10 +260,11 @@ static weft_status request_start(weft_process_spec *spec, struct cargo *cargo,
         status = wefti_fail(detail, WEFT_EPROTO, "understand the helper");
     }
     if (status == WEFT_OK) {
-        status =
-            weftos_shm_attach(object, (size_t)answer->bytes, report, detail);
+        status = weftos_shm_attach(carried[0], (size_t)answer->bytes, report,
+                                   detail);
     }
-    weftos_close(object);
+    weftos_close(carried[0]);
+    cargo->ended = carried[1];
     return status;
 }
 
@@ -269,7 +273,7 @@ static weft_status run(weft_process_spec *spec, char *const *arguments,
                        weft_process *process, weft_detail *detail)
 {
     struct wefti_run_message answer = {0};
-    struct cargo cargo = {.socket = WEFTOS_NONE};
+    struct cargo cargo = {.socket = WEFTOS_NONE, .ended = WEFTOS_NONE};
     const void *report = NULL;
     weft_status status;
 
@@ -287,10 +291,12 @@ static weft_status run(weft_process_spec *spec, char *const *arguments,
     if (status != WEFT_OK) {
         drop_cargo(&cargo);
         weftos_close(cargo.socket);
+        weftos_close(cargo.ended);
         weft_channel_close(&cargo.channel);
         return status;
     }
     process->socket = cargo.socket;
+    process->ended = cargo.ended;
     process->channel = cargo.channel;
     process->pid = answer.number;
     process->shared = report;
@@ -346,7 +352,7 @@ weft_status weft_process_spec_probe(weft_process_spec *spec,
                                     weft_enforcement *rows, size_t room,
                                     weft_detail *detail)
 {
-    weft_process probe = {.socket = WEFTOS_NONE};
+    weft_process probe = {.socket = WEFTOS_NONE, .ended = WEFTOS_NONE};
     weft_status status;
 
     if (spec == NULL || rows == NULL || room < WEFT_FENCE_COUNT) {
@@ -363,6 +369,7 @@ weft_status weft_process_spec_probe(weft_process_spec *spec,
     memcpy(rows, probe.report.rows, sizeof(probe.report.rows));
     weftos_shm_unmap(probe.shared, probe.shared_bytes);
     weftos_close(probe.socket);
+    weftos_close(probe.ended);
     return WEFT_OK;
 }
 
@@ -390,7 +397,10 @@ weft_channel *weft_process_take_channel(weft_process *process)
 
 weft_handle weft_process_handle(const weft_process *process)
 {
-    return process != NULL ? process->socket : WEFT_HANDLE_NONE;
+    if (process == NULL) {
+        return WEFT_HANDLE_NONE;
+    }
+    return process->ended != WEFTOS_NONE ? process->ended : process->socket;
 }
 
 const weft_enforcement *weft_process_enforcement(const weft_process *process,
@@ -510,6 +520,9 @@ weft_status weft_process_signal(weft_process *process, int number,
     if (number <= 0 || number > 64) {
         return WEFT_EINVAL;
     }
+    if (!weftos_signal_is_known(number)) {
+        return WEFT_ENOTSUP;
+    }
     return tell(process, WEFTI_RUN_SIGNAL, number, whole_tree ? 1 : 0);
 }
 
@@ -572,6 +585,7 @@ void weft_process_close(weft_process **process_)
     weft_channel_close(&process->channel);
     weftos_shm_unmap(process->shared, process->shared_bytes);
     weftos_close(process->socket);
+    weftos_close(process->ended);
     free(process);
     *process_ = NULL;
 }

@@ -34,13 +34,11 @@ static void put(struct writer *writer, const char *text)
     writer->at = end;
 }
 
-static const char *find_variable(const char *name)
+static const char *find_variable(char *const *environment, const char *name)
 {
-    const char *found;
-
-    for (size_t i = 0; (found = weftos_environment_get(i)) != NULL; i++) {
-        if (wefti_same_variable(found, name)) {
-            return found;
+    for (; *environment != NULL; environment++) {
+        if (wefti_same_variable(*environment, name)) {
+            return *environment;
         }
     }
     return NULL;
@@ -61,23 +59,21 @@ static bool is_overridden(const weft_process_spec *spec, const char *variable)
 }
 
 static uint32_t put_variables(const weft_process_spec *spec,
-                              struct writer *writer)
+                              char *const *environment, struct writer *writer)
 {
     uint32_t count = 0;
     const char *variable;
 
-    for (size_t i = 0;
-         !spec->is_clean && (variable = weftos_environment_get(i)) != NULL;
-         i++) {
-        if (!is_overridden(spec, variable)) {
-            put(writer, variable);
+    for (size_t i = 0; !spec->is_clean && environment[i] != NULL; i++) {
+        if (!is_overridden(spec, environment[i])) {
+            put(writer, environment[i]);
             count++;
         }
     }
     for (size_t i = 0; i < spec->variable_count; i++) {
         variable = spec->variables[i];
         if (strchr(variable, '=') == NULL) {
-            variable = find_variable(variable);
+            variable = find_variable(environment, variable);
         }
         if (variable != NULL) {
             put(writer, variable);
@@ -88,7 +84,8 @@ static uint32_t put_variables(const weft_process_spec *spec,
 }
 
 static void put_all(const weft_process_spec *spec, char *const *arguments,
-                    struct wefti_run_request *request, struct writer *writer)
+                    char *const *environment, struct wefti_run_request *request,
+                    struct writer *writer)
 {
     struct wefti_run_path *rules = NULL;
 
@@ -98,7 +95,7 @@ static void put_all(const weft_process_spec *spec, char *const *arguments,
         put(writer, arguments[request->argument_count++]);
     }
     request->variables = writer->at;
-    request->variable_count = put_variables(spec, writer);
+    request->variable_count = put_variables(spec, environment, writer);
     if (writer->base != NULL) {
         rules =
             (struct wefti_run_path *)(void *)(writer->base + request->paths);
@@ -134,10 +131,9 @@ static void fill_in(const weft_process_spec *spec,
     memcpy(request->fences, spec->fences, sizeof(request->fences));
 }
 
-weft_status wefti_request_create(const weft_process_spec *spec,
-                                 char *const *arguments, weft_handle *object,
-                                 const void **base, size_t *bytes,
-                                 weft_detail *detail)
+static weft_status create(const weft_process_spec *spec, char *const *arguments,
+                          char *const *environment, weft_handle *object,
+                          const void **base, size_t *bytes, weft_detail *detail)
 {
     struct wefti_run_request request = {0};
     struct writer writer = {.at = sizeof(request)};
@@ -150,7 +146,7 @@ weft_status wefti_request_create(const weft_process_spec *spec,
         request.flags |= WEFTI_RUN_PROBE;
     }
     writer.at += rules;
-    put_all(spec, arguments, &request, &writer);
+    put_all(spec, arguments, environment, &request, &writer);
     if (writer.overflows ||
         !wefti_align_up(writer.at, weftos_get_facts()->page_bytes, bytes)) {
         return wefti_fail(detail, WEFT_ENOMEM, "write the request");
@@ -161,7 +157,7 @@ weft_status wefti_request_create(const weft_process_spec *spec,
     }
     request.bytes = *bytes;
     writer = (struct writer){memory, *bytes, sizeof(request) + rules, false};
-    put_all(spec, arguments, &request, &writer);
+    put_all(spec, arguments, environment, &request, &writer);
     memcpy(memory, &request, sizeof(request));
     if (writer.overflows) {
         weftos_shm_unmap(memory, *bytes);
@@ -171,4 +167,20 @@ weft_status wefti_request_create(const weft_process_spec *spec,
     }
     *base = memory;
     return WEFT_OK;
+}
+
+weft_status wefti_request_create(const weft_process_spec *spec,
+                                 char *const *arguments, weft_handle *object,
+                                 const void **base, size_t *bytes,
+                                 weft_detail *detail)
+{
+    char **environment = NULL;
+    weft_status status = weftos_environment_open(&environment, detail);
+
+    if (status == WEFT_OK) {
+        status =
+            create(spec, arguments, environment, object, base, bytes, detail);
+        weftos_environment_close(environment);
+    }
+    return status;
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../os/run.h"
 #include "spec.h"
 
 /* ---------------------------------------------------------------- names --- */
@@ -299,7 +300,7 @@ bool wefti_same_variable(const char *one, const char *other)
 {
     size_t bytes = name_bytes(one);
 
-    return bytes == name_bytes(other) && strncmp(one, other, bytes) == 0;
+    return bytes == name_bytes(other) && weftos_variable_is(one, other, bytes);
 }
 
 /* Takes `variable`, after success and after failure. */

@@ -54,12 +54,17 @@ enum wefti_run_message_type {
     WEFTI_RUN_SIGNAL,    /* host: `number`, `flags` 1 for the whole tree */
     WEFTI_RUN_KILL,      /* host */
     WEFTI_RUN_ASK_USAGE, /* host: answered with WEFTI_RUN_USAGE */
-    WEFTI_RUN_STARTED,   /* helper: `number` is the pid; 0: probed only */
+    WEFTI_RUN_STARTED,   /* helper: `number` is the pid; 0: probed only. It
+                             carries the report, and, where nobody can wait for
+                             a socket, what is ready when it has ended. */
     WEFTI_RUN_REFUSED,   /* helper: `number` is the status; `code`, `text`;
                              `flags` 1: the program can't be executed */
     WEFTI_RUN_USAGE,     /* helper: the report's usage is up to date */
     WEFTI_RUN_ENDED      /* helper: the report is complete */
 };
+
+/* The most handles in a message of the helper's. */
+#define WEFTI_RUN_CARRIED 2
 
 struct wefti_run_message {
     uint32_t magic;

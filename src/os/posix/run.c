@@ -5,6 +5,7 @@
 #define _GNU_SOURCE
 #define _DARWIN_C_SOURCE
 #include <fcntl.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "posix.h"
@@ -59,10 +60,30 @@ weft_status weftos_stream_copy(unsigned number, weft_handle *copy,
     return weftos_handle_copy((weft_handle)number, copy, detail);
 }
 
-const char *weftos_environment_get(size_t number)
+weft_status weftos_environment_open(char ***variables, weft_detail *detail)
 {
+    static char *none[] = {NULL};
+
+    (void)detail;
     /* Some programs empty it by making it NULL. */
-    return the_environment != NULL ? the_environment[number] : NULL;
+    *variables = the_environment != NULL ? the_environment : none;
+    return WEFT_OK;
+}
+
+void weftos_environment_close(char **variables)
+{
+    (void)variables; /* it is the process's own */
+}
+
+bool weftos_variable_is(const char *name, const char *other, size_t bytes)
+{
+    return strncmp(name, other, bytes) == 0;
+}
+
+bool weftos_signal_is_known(int number)
+{
+    (void)number;
+    return true;
 }
 
 void weftos_environment_set(char **variables)

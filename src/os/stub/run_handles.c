@@ -2,6 +2,8 @@
  *
  * What a program that is started inherits: not supported.
  */
+#include <string.h>
+
 #include "../run.h"
 #include "stub.h"
 
@@ -29,8 +31,24 @@ weft_status weftos_stream_copy(unsigned number, weft_handle *copy,
     return stub_refuse(detail, "copy a standard stream");
 }
 
-const char *weftos_environment_get(size_t number)
+weft_status weftos_environment_open(char ***variables, weft_detail *detail)
+{
+    (void)variables;
+    return stub_refuse(detail, "copy the environment");
+}
+
+void weftos_environment_close(char **variables)
+{
+    (void)variables;
+}
+
+bool weftos_variable_is(const char *name, const char *other, size_t bytes)
+{
+    return strncmp(name, other, bytes) == 0;
+}
+
+bool weftos_signal_is_known(int number)
 {
     (void)number;
-    return NULL;
+    return false;
 }
