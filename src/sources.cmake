@@ -230,8 +230,18 @@ set(WEFT_OS_WINDOWS_SOURCES
     os/windows/pipe.c
     os/windows/place.c
     os/windows/proof.c
-    os/stub/run_handles.c
-    os/stub/run_helper.c
+    os/windows/run_child.c
+    os/windows/run_helper.c
+    os/windows/run_inherit.c
+    os/windows/run_isolate.c
+    os/windows/run_job.c
+    os/windows/run_limits.c
+    os/windows/run_pump.c
+    os/windows/run_report.c
+    os/windows/run_sample.c
+    os/windows/run_start.c
+    os/windows/run_text.c
+    os/windows/run_tree.c
     os/stub/tree.c
     os/windows/security.c
     os/windows/self.c

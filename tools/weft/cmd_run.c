@@ -3,8 +3,9 @@
  * weft run - a program under limits, and the truth about it.
  *
  * The command itself is small and has one thread, so its helper is a fork of
- * it. While the program runs, the signals that ask this process to end are
- * passed on: the first one as it is, the next one ends the tree.
+ * it where there is such a thing. While the program runs, the signals that ask
+ * this process to end are passed on: the first one as it is, the next one ends
+ * the tree.
  */
 #include "alerting.h"
 #include "run_history.h"

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "run_options.h"
+#include "sys.h"
 
 static weft_demand demand_of(const run_values *values, int fence)
 {
@@ -96,7 +97,7 @@ bool run_make_spec(const run_values *values, weft_process_spec **spec)
         return false;
     }
     status = weft_process_spec_open(spec);
-    if (status == WEFT_OK) {
+    if (status == WEFT_OK && sys_can_fork) {
         status = weft_process_spec_fork_helper(*spec);
     }
     if (status == WEFT_OK) {

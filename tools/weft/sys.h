@@ -21,6 +21,9 @@
  */
 void sys_start(int argc, char **argv);
 
+/* Whether the helper of programs can be a fork of this process. */
+extern const bool sys_can_fork;
+
 /* Ends the process at once; nothing that is open is ended in order. */
 _Noreturn void sys_abandon(int exit_code);
 

@@ -27,6 +27,8 @@
 
 #include "sys.h"
 
+const bool sys_can_fork = true;
+
 /* The signals that ask a process to end. */
 static const int ending_signals[] = {SIGINT, SIGTERM, SIGHUP};
 #define ENDING_SIGNALS (sizeof(ending_signals) / sizeof(ending_signals[0]))

@@ -13,6 +13,8 @@
 #include "sys.h"
 #include "sys_windows.h"
 
+const bool sys_can_fork = false;
+
 static HANDLE end_event;
 
 /* ------------------------------------------------------------ beginning --- */

@@ -207,23 +207,28 @@ bool weftos_link_prove(struct weftos_link *link, DWORD pid, HANDLE theirs)
     return true;
 }
 
-void weftos_link_meet(HANDLE pipe)
+void weftos_link_introduce(HANDLE theirs, DWORD pid)
 {
     AcquireSRWLockShared(&table_lock);
     for (size_t i = 0; i < BUCKETS; i++) {
         for (struct weftos_link *link = buckets[i]; link != NULL;
              link = link->next) {
             if (link->is_inherited && !link->has_peer &&
-                weftos_is_other_end(link->pipe, pipe)) {
-                struct weftos_party self;
+                weftos_is_other_end(link->pipe, theirs)) {
+                struct weftos_party party;
 
-                weftos_party_open(&self, GetCurrentProcessId());
-                set_peer(link, &self);
+                weftos_party_open(&party, pid);
+                set_peer(link, &party);
                 weftos_link_confirm(link, 0);
             }
         }
     }
     ReleaseSRWLockShared(&table_lock);
+}
+
+void weftos_link_meet(HANDLE pipe)
+{
+    weftos_link_introduce(pipe, GetCurrentProcessId());
 }
 
 weftos_peer weftos_link_peer(const struct weftos_link *link)

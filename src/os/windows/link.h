@@ -85,6 +85,13 @@ struct weftos_link *weftos_link_find(HANDLE pipe);
 void weftos_link_meet(HANDLE pipe);
 
 /*
+ * Another end of a pair, which is this process's still, is to be inherited by
+ * this process that it has made: so that is who is at the first one. It gets
+ * handles before it has said a word.
+ */
+void weftos_link_introduce(HANDLE theirs, DWORD pid);
+
+/*
  * A message of the peer's has come, who has received `seen` of ours: what was
  * lent with those is done with.
  */

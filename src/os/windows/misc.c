@@ -241,18 +241,6 @@ uint32_t weftos_process_stamp(HANDLE process)
                     created.dwLowDateTime);
 }
 
-/* How the list of all processes begins each entry, since Windows 7. */
-struct process_entry {
-    ULONG next; /* bytes from here to the next one; 0: it is the last */
-    ULONG threads;
-    uint64_t unused[3];
-    uint64_t created;
-    uint64_t times[2];
-    USHORT name_bytes[2];
-    wchar_t *name;
-    LONG priority;
-    HANDLE pid;
-};
 typedef LONG NTAPI query_list(int what, void *facts, ULONG bytes, ULONG *used);
 #define SYSTEM_PROCESSES 5
 
@@ -260,8 +248,7 @@ typedef LONG NTAPI query_list(int what, void *facts, ULONG bytes, ULONG *used);
 #define LIST_SPARE_BYTES 65536
 #define LIST_TRIES 8
 
-/* The caller frees it; NULL: it can't be had. */
-static void *list_processes(void)
+struct weftos_process_entry *weftos_list_processes(void)
 {
     query_list *query = (query_list *)weftos_find_function(
         L"ntdll.dll", "NtQuerySystemInformation");
@@ -283,21 +270,18 @@ static void *list_processes(void)
 
 bool weftos_listed_stamp(DWORD pid, uint32_t *stamp)
 {
-    char *list = list_processes();
-    const struct process_entry *entry;
-    size_t at = 0;
+    struct weftos_process_entry *list = weftos_list_processes();
+    const struct weftos_process_entry *entry = list;
 
     if (list == NULL) {
         return false;
     }
     *stamp = 0;
-    do {
-        entry = (const struct process_entry *)(const void *)(list + at);
+    for (; entry != NULL; entry = weftos_next_process(entry)) {
         if ((uintptr_t)entry->pid == pid) {
             *stamp = stamp_of(entry->created);
         }
-        at += entry->next;
-    } while (entry->next != 0);
+    }
     free(list);
     return true;
 }
