@@ -282,7 +282,8 @@ void running_json_result(FILE *file, char *const *arguments,
     tool_json_text(&json, "command", arguments[0]);
     tool_json_text(&json, "reason", weft_reason_name(result->reason));
     if (result->exited) {
-        tool_json_u64(&json, "exit_code", (uint64_t)result->exit_code);
+        /* Those of Windows have 32 bits, of which the first is no sign. */
+        tool_json_u64(&json, "exit_code", (uint32_t)result->exit_code);
     }
     if (result->signal_number != 0) {
         tool_json_u64(&json, "signal", (uint64_t)result->signal_number);
