@@ -17,8 +17,7 @@
 
 #define MANY 8
 #define MIB ((size_t)1 << 20)
-#define SPAWNED 12 /* at most so many are started by one that would not stop   \
-                    */
+#define SPAWNED 12 /* how many one starts that is not to stop */
 
 /* ---------------------------------------------------------- the program --- */
 
@@ -504,7 +503,7 @@ static void check_limits(void)
     CHECK(result.reason == WEFT_REASON_MEMORY);
 
     check_case("and of time without output");
-    result = run_limited(WEFT_FENCE_IDLE, 0, 100 * PEER_MS, "--say", "1");
+    result = run_limited(WEFT_FENCE_IDLE, 0, 700 * PEER_MS, "--say", "1");
     CHECK(result.reason == WEFT_REASON_IDLE && result.was_killed);
     CHECK(result.usage.output_bytes == 10);
 

@@ -15,7 +15,7 @@
 #include "peer.h"
 #include "process/helped.h"
 
-#define MOST 16
+#define LONG_PATH ((size_t)2 * MAX_PATH)
 
 /* ---------------------------------------------------------- the program --- */
 
@@ -43,7 +43,7 @@ static int act_wide(void)
 static int act_temp(bool stays)
 {
     wchar_t room[MAX_PATH];
-    wchar_t path[2 * MAX_PATH];
+    wchar_t path[LONG_PATH];
     DWORD length = GetTempPathW(MAX_PATH, room);
     HANDLE file;
 
@@ -52,11 +52,11 @@ static int act_temp(bool stays)
     }
     put_wide(room);
     (void)fflush(stdout);
-    (void)_snwprintf(path, 2 * MAX_PATH, L"%lsdirectory", room);
+    (void)_snwprintf(path, LONG_PATH, L"%lsdirectory", room);
     if (!CreateDirectoryW(path, NULL)) {
         return 2;
     }
-    (void)_snwprintf(path, 2 * MAX_PATH, L"%lsdirectory\\file", room);
+    (void)_snwprintf(path, LONG_PATH, L"%lsdirectory\\file", room);
     file = CreateFileW(path, GENERIC_WRITE, 0, NULL, CREATE_NEW,
                        FILE_ATTRIBUTE_READONLY, NULL);
     if (file == INVALID_HANDLE_VALUE) {
@@ -240,10 +240,10 @@ static void make_folder(struct folder *folder)
 
 static void make_file(const struct folder *folder, const wchar_t *name)
 {
-    wchar_t path[2 * MAX_PATH];
+    wchar_t path[LONG_PATH];
     HANDLE file;
 
-    (void)_snwprintf(path, 2 * MAX_PATH, L"%ls\\%ls", folder->path, name);
+    (void)_snwprintf(path, LONG_PATH, L"%ls\\%ls", folder->path, name);
     file = CreateFileW(path, GENERIC_WRITE, 0, NULL, CREATE_NEW, 0, NULL);
     REQUIRE(file != INVALID_HANDLE_VALUE);
     CHECK(CloseHandle(file));
@@ -251,9 +251,9 @@ static void make_file(const struct folder *folder, const wchar_t *name)
 
 static void remove_file(const struct folder *folder, const wchar_t *name)
 {
-    wchar_t path[2 * MAX_PATH];
+    wchar_t path[LONG_PATH];
 
-    (void)_snwprintf(path, 2 * MAX_PATH, L"%ls\\%ls", folder->path, name);
+    (void)_snwprintf(path, LONG_PATH, L"%ls\\%ls", folder->path, name);
     CHECK(DeleteFileW(path));
 }
 
@@ -262,12 +262,11 @@ static bool leads_to(const struct folder *folder, const char *name,
                      weft_status expected, const wchar_t *end)
 {
     struct run_text found = {NULL, 0, 0};
-    wchar_t search[2 * MAX_PATH];
+    wchar_t search[LONG_PATH];
     weft_status status;
     bool same;
 
-    (void)_snwprintf(search, 2 * MAX_PATH, L";C:\\nonesuch;\"%ls\"",
-                     folder->path);
+    (void)_snwprintf(search, LONG_PATH, L";C:\\nonesuch;\"%ls\"", folder->path);
     status = weftos_program_find(name, folder->path, search, L".COM;.EXE;.BAT",
                                  &found);
     same = status == expected &&

@@ -364,8 +364,8 @@ static weft_status status_of(DWORD cause)
 }
 
 /* With the helper's token, or another. */
-static bool create(HANDLE token, const struct plan *plan, STARTUPINFOW *startup,
-                   PROCESS_INFORMATION *made)
+static bool create_once(HANDLE token, const struct plan *plan,
+                        STARTUPINFOW *startup, PROCESS_INFORMATION *made)
 {
     const DWORD flags = CREATE_SUSPENDED | CREATE_NEW_PROCESS_GROUP |
                         CREATE_UNICODE_ENVIRONMENT |
@@ -380,6 +380,20 @@ static bool create(HANDLE token, const struct plan *plan, STARTUPINFOW *startup,
                : CreateProcessW(program, plan->line.units, NULL, NULL, TRUE,
                                 flags, plan->environment.units, directory,
                                 startup, made) != 0;
+}
+
+static bool create(HANDLE token, const struct plan *plan, STARTUPINFOW *startup,
+                   PROCESS_INFORMATION *made)
+{
+    for (int i = 1; i < WEFTOS_CREATE_TRIES; i++) {
+        if (create_once(token, plan, startup, made)) {
+            return true;
+        }
+        if (GetLastError() != ERROR_INTERNAL_ERROR) {
+            return false;
+        }
+    }
+    return create_once(token, plan, startup, made);
 }
 
 /* Before Windows 10 a process can't be made in a job, but it can be put there.
@@ -429,8 +443,10 @@ static bool make(struct run *run, struct plan *plan)
     if (!create(run->token, plan, &startup.StartupInfo, &made)) {
         DWORD cause = GetLastError();
 
-        run->is_program_wrong = true;
-        return refuse(run, status_of(cause), cause, "execute it");
+        weft_status status = status_of(cause);
+
+        run->is_program_wrong = status == WEFT_ENOENT || status == WEFT_EACCES;
+        return refuse(run, status, cause, "execute it");
     }
     run->leader = made.hProcess;
     run->leader_thread = made.hThread;

@@ -136,12 +136,15 @@ static enum found clear(struct run_text *path)
         if (is_dots(entry.cFileName)) {
             continue;
         }
-        if (weftos_text_add(path, entry.cFileName, wcslen(entry.cFileName)) !=
-            WEFT_OK) {
-            result = FOUND_FAILURE;
-        } else if ((entry.dwFileAttributes & FILE_ATTRIBUTE_DIRECTORY) != 0 &&
-                   (entry.dwFileAttributes & FILE_ATTRIBUTE_REPARSE_POINT) ==
-                       0) {
+        result = weftos_text_add(path, entry.cFileName,
+                                 wcslen(entry.cFileName)) == WEFT_OK
+                     ? FOUND_NOTHING
+                     : FOUND_FAILURE;
+        if (result == FOUND_FAILURE) {
+            break;
+        }
+        if ((entry.dwFileAttributes & FILE_ATTRIBUTE_DIRECTORY) != 0 &&
+            (entry.dwFileAttributes & FILE_ATTRIBUTE_REPARSE_POINT) == 0) {
             result = FOUND_DIRECTORY;
         } else if (!remove_one(path->units, entry.dwFileAttributes)) {
             result = FOUND_FAILURE;

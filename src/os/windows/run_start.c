@@ -129,13 +129,20 @@ static weft_status start(const wchar_t *path, HANDLE socket,
     HANDLE self = GetCurrentProcess();
     PROCESS_INFORMATION made;
     HANDLE copy = NULL;
+    bool is_made = false;
     weft_status status = WEFT_OK;
 
     if (!DuplicateHandle(self, socket, self, &copy, 0, TRUE,
                          DUPLICATE_SAME_ACCESS)) {
         return weftos_fail_last(detail, "copy the helper's socket");
     }
-    if (create(path, copy, &made)) {
+    for (int i = 0; i < WEFTOS_CREATE_TRIES && !is_made; i++) {
+        is_made = create(path, copy, &made);
+        if (!is_made && GetLastError() != ERROR_INTERNAL_ERROR) {
+            break;
+        }
+    }
+    if (is_made) {
         weftos_link_introduce(socket, made.dwProcessId);
         (void)CloseHandle(made.hThread);
         (void)CloseHandle(made.hProcess);

@@ -66,7 +66,7 @@ weft_status weftos_text_add_utf8(struct run_text *text, const char *more)
             return WEFT_EINVAL;
         }
     }
-    if (!grow(text, (size_t)length)) {
+    if (!grow(text, (size_t)length) || text->units == NULL) {
         return WEFT_ENOMEM;
     }
     if (length > 0) {

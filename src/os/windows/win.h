@@ -51,6 +51,12 @@ static inline weft_status weftos_fail_last(weft_detail *detail,
                        operation);
 }
 
+/*
+ * So often a process is tried to be made. On a busy machine Wine 8 fails now
+ * and then with ERROR_INTERNAL_ERROR, once in hundreds of times.
+ */
+#define WEFTOS_CREATE_TRIES 3
+
 /* A function of a system library, or NULL. The caller knows its type. */
 typedef void weftos_function(void);
 weftos_function *weftos_find_function(const wchar_t *library, const char *name);
