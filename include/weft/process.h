@@ -69,6 +69,9 @@ typedef enum weft_demand {
  * these are not files of the program's own; what goes beyond is not passed on.
  * CORE: of a core dump; 0 is allowed. STACK: of each process's first thread.
  * IDLE: time without a byte of output.
+ *
+ * On Windows MEMORY is what the tree has committed, PROCESSES does not count
+ * threads, and FILES, FILE_SIZE, CORE and STACK are unsupported.
  */
 #define WEFT_FENCE_LIST(X)                                                     \
     X(WEFT_FENCE_MEMORY, 0, "memory", "bytes")                                 \
@@ -169,9 +172,11 @@ WEFT_API weft_status weft_process_spec_grace(weft_process_spec *spec,
  * no process but its own), IPC (likewise System V and POSIX queues, abstract
  * Unix sockets), CALLS (a filter of system calls: nothing that runs, talks and
  * computes needs what it refuses), TEMP (a temporary directory of its own,
- * which goes with the tree: $TMPDIR; on Linux it takes the place of /tmp, and a
- * rule that shows the host's /tmp excludes it). On macOS each process of a tree
- * has a variable WEFT_TREE, by which those are found that have left it.
+ * which goes with the tree: $TMPDIR, on Windows %TEMP% and %TMP%, too; on Linux
+ * it takes the place of /tmp, and a rule that shows the host's /tmp excludes
+ * it). On Windows only TREE_KILL, PRIVILEGES and TEMP are supported, and no
+ * rules for paths. On macOS each process of a tree has a variable WEFT_TREE, by
+ * which those are found that have left it.
  *
  * WEFT_EINVAL: any other fence. Since 0.1.
  */
@@ -229,8 +234,8 @@ WEFT_API weft_status weft_process_spec_sandbox(weft_process_spec *spec,
 
 /*
  * Starts with an empty environment from here on, instead of this process's.
- * PATH, HOME, LANG, LC_ALL, TERM and TZ are passed on if they are set.
- * Since 0.1.
+ * PATH, HOME, LANG, LC_ALL, TERM and TZ are passed on if they are set; on
+ * Windows SystemRoot always. Since 0.1.
  */
 WEFT_API weft_status
 weft_process_spec_clean_environment(weft_process_spec *spec);
@@ -330,6 +335,11 @@ WEFT_API weft_status weft_process_spec_probe(weft_process_spec *spec,
  * runs or has failed to: some milliseconds. The caller owns `*out` and ends it
  * with weft_process_close.
  *
+ * On Windows a backslash or a drive does as well as a '/', the endings of
+ * PATHEXT are tried, the working directory is no part of PATH, and a batch file
+ * is WEFT_EACCES, as nobody can quote arguments for it. Texts are UTF-8; others
+ * are WEFT_EINVAL.
+ *
  * WEFT_ENOENT: there is no such program (or helper, or path of a rule; the
  * detail says). WEFT_EACCES: it can't be executed, or this process lacks the
  * right to something asked for. WEFT_ENOTSUP: something required can't be
@@ -421,7 +431,8 @@ WEFT_API weft_status weft_process_usage(weft_process *process,
 
 /*
  * Sends a signal to the leader or to each process of the tree. On Windows only
- * SIGKILL (9) and SIGTERM (15, as CTRL_BREAK).
+ * SIGKILL (9), SIGTERM and SIGINT (15 and 2, both as CTRL_BREAK for all that
+ * are in the leader's group; if it can't be sent, the evidence says so).
  *
  * WEFT_ENOENT: it has ended. WEFT_EAGAIN: the helper has not taken yet what it
  * was told before. WEFT_EINVAL: no such signal. WEFT_ENOTSUP, WEFT_EFORKED.
