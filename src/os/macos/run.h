@@ -24,8 +24,9 @@
  * to know to end a tree that has lost its supervisor.
  */
 struct run_slot {
-    _Atomic int leader; /* 0: not started, or reaped */
-    uint64_t start_us;  /* written before */
+    _Atomic int leader; /* 0: not started; the rest comes before */
+    uint64_t start_us;
+    pid_t group; /* of its own; 0: none */
     char mark[RUN_MARK_BYTES];
 };
 
@@ -130,8 +131,11 @@ void weftos_run_members_kill(struct run_members *members);
 /* Those that live, without those that may not be signalled. */
 size_t weftos_run_members_left(const struct run_members *members);
 
-/* In the helper: kills what is left of a tree. False: nothing is. */
-bool weftos_run_kill_stray(const struct run_slot *slot);
+/*
+ * In the helper: kills what is left of a tree, and has the kqueue tell of the
+ * ends. False: nothing is left.
+ */
+bool weftos_run_kill_stray(const struct run_slot *slot, int queue);
 
 /* What the processes of a tree that live have and use. */
 struct run_sample {

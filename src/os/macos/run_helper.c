@@ -180,7 +180,7 @@ weft_status weftos_helper_start(const char *path, bool forks,
 #define EVENTS_MOST 16
 
 struct supervisor {
-    pid_t pid;
+    pid_t pid; /* 0: it was killed, and its tree is not gone yet */
     struct run_slot *slot;
 };
 
@@ -190,6 +190,7 @@ struct helper {
     weftos_process_id host; /* pid 0: not known yet */
     bool has_ended;         /* the host has */
     bool has_message;
+    bool has_strays;
     struct supervisor *list;
     size_t count;
     size_t room;
@@ -233,9 +234,31 @@ static void free_slot(struct run_slot *slot)
     (void)munmap(slot, sizeof(*slot));
 }
 
+static void forget(struct helper *helper, size_t index)
+{
+    free_slot(helper->list[index].slot);
+    helper->list[index] = helper->list[--helper->count];
+}
+
+/* Kills what killed supervisors have left; the ends lead here again. */
+static void end_strays(struct helper *helper)
+{
+    helper->has_strays = false;
+    for (size_t i = helper->count; i > 0; i--) {
+        if (helper->list[i - 1].pid != 0) {
+            continue;
+        }
+        if (weftos_run_kill_stray(helper->list[i - 1].slot, helper->queue)) {
+            helper->has_strays = true;
+        } else {
+            forget(helper, i - 1);
+        }
+    }
+}
+
 /*
- * Reaps one. What it had left undone is done here: it was killed. NOTE_EXIT may
- * come before the process can be waited for, so this waits; its end is near.
+ * Reaps one. NOTE_EXIT may come before the process can be waited for, so this
+ * waits; its end is near.
  */
 static void reap(struct helper *helper, pid_t pid)
 {
@@ -247,12 +270,12 @@ static void reap(struct helper *helper, pid_t pid)
         }
         while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
         }
-        if (!WIFEXITED(status)) {
-            while (weftos_run_kill_stray(helper->list[i].slot)) {
-            }
+        if (WIFEXITED(status)) {
+            forget(helper, i);
+        } else {
+            helper->list[i].pid = 0;
+            helper->has_strays = true;
         }
-        free_slot(helper->list[i].slot);
-        helper->list[i] = helper->list[--helper->count];
         return;
     }
 }
@@ -317,6 +340,17 @@ static void know_host(struct helper *helper, weft_handle process)
                                              ID_HOST, NULL) == WEFT_ENOENT;
 }
 
+static void take_event(struct helper *helper, uint64_t id)
+{
+    if (id == ID_SOCKET) {
+        helper->has_message = true;
+    } else if (id == ID_HOST) {
+        helper->has_ended = true;
+    } else {
+        reap(helper, (pid_t)id);
+    }
+}
+
 /* Until there is a message, or the host has gone. */
 static weft_status wait_for_host(struct helper *helper)
 {
@@ -331,15 +365,10 @@ static weft_status wait_for_host(struct helper *helper)
             return WEFT_EOS;
         }
         for (int i = 0; i < count; i++) {
-            uint64_t id = (uint64_t)(uintptr_t)found[i].udata;
-
-            if (id == ID_SOCKET) {
-                helper->has_message = true;
-            } else if (id == ID_HOST) {
-                helper->has_ended = true;
-            } else {
-                reap(helper, (pid_t)id);
-            }
+            take_event(helper, (uint64_t)(uintptr_t)found[i].udata);
+        }
+        if (helper->has_strays) {
+            end_strays(helper);
         }
     }
     return helper->has_message ? WEFT_OK : WEFT_EPEERDIED;

@@ -498,10 +498,11 @@ size_t weftos_run_members_left(const struct run_members *members)
     return count;
 }
 
-bool weftos_run_kill_stray(const struct run_slot *slot)
+bool weftos_run_kill_stray(const struct run_slot *slot, int queue)
 {
-    struct run_members members = {.start_us = slot->start_us};
     pid_t leader = atomic_load(&slot->leader);
+    struct run_members members = {.start_us = slot->start_us,
+                                  .group = slot->group};
     size_t left;
 
     if (leader == 0) {
@@ -511,10 +512,8 @@ bool weftos_run_kill_stray(const struct run_slot *slot)
     if (start_of(leader) == slot->start_us) {
         (void)add(&members, leader, LAUNCHD);
     }
-    if (getpgid(0) != leader) {
-        members.group = leader;
-    }
     weftos_run_members_kill(&members);
+    weftos_run_members_watch(&members, queue);
     left = weftos_run_members_left(&members);
     free(members.list);
     free(members.known);

@@ -97,6 +97,7 @@ static void know_leader(struct run *run)
 
     weftos_run_members_lead(&run->members, run->leader, has_group);
     run->slot->start_us = run->members.start_us;
+    run->slot->group = run->members.group;
     atomic_store(&run->slot->leader, run->leader);
     weftos_run_members_watch(&run->members, run->queue);
 }
@@ -160,7 +161,6 @@ static void reap_leader(struct run *run)
         weftos_run_add_reaped(run, &usage);
     }
     weftos_run_leader_ended(run, status);
-    atomic_store(&run->slot->leader, 0);
 }
 
 static void take_event(struct run *run, const struct kevent *event,
