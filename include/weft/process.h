@@ -18,8 +18,9 @@
  * contain this process's own, no signal handler is needed, and the children
  * of this process that wait() tells of are its own only, unless this process
  * adopts orphans; on macOS one that waits for any child while the helper is
- * started may be told of a process between. What is inherited and not named here (credentials, the
- * umask, resource limits, the terminal) is as it was when the helper started.
+ * started may be told of a process between. What is inherited and not named
+ * here (credentials, the umask, resource limits, the terminal) is as it was
+ * when the helper started.
  *
  * Threads: one thread at a time may use a spec, and one a process; different
  * ones are independent. Fork: in a forked child every call returns
