@@ -242,7 +242,7 @@ static void check_ends(void)
     process = start(spec, "--sleep", NULL);
     CHECK_STATUS(weft_process_signal(process, 9, false), WEFT_OK);
     result = end_of(&process);
-    CHECK(result.reason == WEFT_REASON_SIGNALLED && !result.was_killed);
+    CHECK(result.reason == WEFT_REASON_SIGNALLED && result.was_killed);
     CHECK(result.signal_number == 9);
     CHECK_STATUS(weft_process_signal(NULL, 9, false), WEFT_EINVAL);
     weft_process_spec_close(&spec);

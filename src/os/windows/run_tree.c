@@ -151,7 +151,11 @@ static void send_signal(struct run *run, int number, bool whole_tree)
 {
     if (number != WEFTOS_SIGNAL_KILL) {
         (void)send_break(run);
-    } else if (whole_tree) {
+        return;
+    }
+    weftos_run_evidence(run, "the host asked for SIGKILL");
+    run->report->was_killed = 1;
+    if (whole_tree) {
         (void)TerminateJobObject(run->job, RUN_KILLED);
     } else {
         (void)TerminateProcess(run->leader, RUN_KILLED);
