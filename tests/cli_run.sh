@@ -248,7 +248,9 @@ assert limits["wall"]["requested"] == 100000000, rows
 assert limits["wall"]["level"] == "monitored", rows
 last = rows[-1]
 assert last["reason"] == "wall" and last["killed"], rows
-assert last["signal"] == 9 and last["survivors"] == 0, rows
+unknown = "orphans that may be" in last["evidence"]
+assert last["signal"] == 9, rows
+assert last.get("survivors", 0 if unknown else 1) == 0, rows
 assert 100e6 <= last["wall_ns"] < 30e9, rows
 assert "limit reached" in last["evidence"], rows' "$work/json"
 run --json "$work/json" --meta "$work/meta" sh -c 'exit 5'
