@@ -75,8 +75,12 @@ if says out.err 'without SQLite'; then
     check 'and refuses to record' ended 125 ''
     check '  and says why' says out.err 'without SQLite'
     check '  and runs nothing' [ ! -e "$work/was-run" ]
-    WEFT_RECORD=all weft run sh -c 'exit 4'
-    check 'a wish in the environment stops no run' warned 4 'without SQLite'
+    if on_windows; then
+        skip 'a wish in the environment stops no run' 'programs are not run yet'
+    else
+        WEFT_RECORD=all weft run sh -c 'exit 4'
+        check 'a wish in the environment stops no run' warned 4 'without SQLite'
+    fi
     finish
 fi
 check 'no history is no error' ended 0 ''
@@ -105,7 +109,7 @@ assert run["arguments"] == ["-c", "echo out; exit 3", "a\x1b[31m", "\ufffd", ""]
 assert not run["arguments_cut"], run
 assert run["labels"] == ["one", "two words"], run
 assert run["reason"] == "exited" and run["exit_code"] == 3, run
-assert run["exit_status"] == 3 and run["survivors"] == 0, run
+assert run["exit_status"] == 3 and run.get("survivors", 0) == 0, run
 assert run["wall_ns"] > 0 and run["memory_metric"], run
 assert "exit code 3" in run["evidence"], run
 limits = {row["name"]: row for row in rows[:-1]}
@@ -355,7 +359,7 @@ fi
 as_user() {
     setpriv --reuid=65533 --regid=65533 --clear-groups "$@"
 }
-chmod 711 "$work"
+chmod 755 "$work"
 if [[ $(id -u) == 0 ]] && as_user "$WEFT" version >/dev/null 2>&1; then
     chmod 777 h
     as_user "$WEFT" run --history h/history.db sh -c 'exit 2' \
