@@ -122,10 +122,10 @@ static bool is_group(const struct run *run)
 }
 
 /*
- * What the counter says, if that is more: it does not wait for a tick. But it
- * goes on while the CPU does something else: a hypervisor runs another machine,
- * or there is an interrupt. So a group, which is behind by a tick at most, and
- * not at all when all have ended, is believed more.
+ * What the counter says, if that is more: it does not wait for a tick. But
+ * where many wait for the CPUs it has counted up to 13 % too much (Linux 6.18
+ * on a virtual machine). So a group, which is behind by a tick at most, and not
+ * at all when all have ended, is believed more.
  */
 static bool read_times(struct run *run, struct cpu_times *times)
 {
