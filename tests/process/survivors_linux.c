@@ -46,7 +46,7 @@ enum user {
     USERS
 };
 
-static const char *const user_names[] = {
+static const char *const user_names[USERS + 1] = {
     "as it is",
     "no groups",
     "no namespaces",
@@ -56,7 +56,7 @@ static const char *const user_names[] = {
 
 enum fences { FREE, KILLED, LIMITED, ISOLATED, BOTH, STRICT, FENCES };
 
-static const char *const fence_names[] = {
+static const char *const fence_names[FENCES + 1] = {
     "free", "tree_kill", "limits", "isolated", "limits, isolated", "strict"};
 
 enum end {
@@ -72,7 +72,7 @@ enum end {
     ENDS
 };
 
-static const char *const end_names[] = {
+static const char *const end_names[ENDS + 1] = {
     "exits",         "wall limit",        "kill",
     "close",         "SIGTERM",           "host killed",
     "helper killed", "supervisor killed", "host and supervisor killed",
