@@ -90,6 +90,27 @@ static void check_files(void)
     CHECK(can_open("/tmp/weft-test-inside", O_WRONLY | O_CREAT));
 }
 
+/* Ways around what is named: up, by links, and by those of /proc. */
+static void check_ways(void)
+{
+    check_case("no way leads out of what is named");
+    CHECK(!can_open(inside("write/../outside"), O_RDONLY));
+    CHECK(symlink("../outside", inside("write/near")) == 0);
+    CHECK(symlink("/etc/passwd", inside("write/far")) == 0);
+    CHECK(!can_open(inside("write/near"), O_RDONLY));
+    CHECK(!can_open(inside("write/far"), O_RDONLY));
+    CHECK(unlink(inside("write/near")) == 0 &&
+          unlink(inside("write/far")) == 0);
+    CHECK(!can_open("/proc/self/root/etc/passwd", O_RDONLY));
+    CHECK(!can_open("/proc/self/cwd/../../../../etc/passwd", O_RDONLY));
+    CHECK(!can_open("/../etc/passwd", O_RDONLY));
+    CHECK(link(inside("read/file"), inside("write/linked")) != 0);
+    CHECK(rename(inside("read/file"), inside("write/moved")) != 0);
+
+    check_case("memory with a name is its own");
+    CHECK(can_open("/dev/shm/weft-test-inside", O_WRONLY | O_CREAT));
+}
+
 static int connect_to(int family, int type, const void *address,
                       socklen_t bytes)
 {
@@ -122,6 +143,7 @@ static void check_network(void)
                                .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t bytes;
     struct sockaddr_un name = abstract_name(&bytes);
+    struct sockaddr_un path = {.sun_family = AF_UNIX};
     int pair[2];
 
     check_case("there is no network, and no socket of the host's");
@@ -129,6 +151,11 @@ static void check_network(void)
     CHECK(connect_to(AF_INET, SOCK_DGRAM, &here, sizeof(here)) < 0);
     CHECK(connect_to(AF_UNIX, SOCK_STREAM, &name, bytes) < 0);
     CHECK(socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE) < 0);
+    CHECK(socket(AF_PACKET, SOCK_RAW, 0) < 0);
+    CHECK(socket(38, SOCK_SEQPACKET, 0) < 0); /* AF_ALG */
+    (void)snprintf(path.sun_path, sizeof(path.sun_path), "%s",
+                   inside("socket"));
+    CHECK(connect_to(AF_UNIX, SOCK_STREAM, &path, sizeof(path)) < 0);
     CHECK(socket(40, SOCK_STREAM, 0) < 0); /* AF_VSOCK */
     if (CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0)) {
         (void)close(pair[0]);
@@ -164,6 +191,16 @@ static void check_calls(void)
     CHECK(is_refused(umount2("/no/such", MNT_DETACH)));
     CHECK(is_refused(syscall(SYS_keyctl, 0, 0, 0, 0, 0)));
     CHECK(is_refused(syscall(SYS_bpf, 0, NULL, 0)));
+    CHECK(is_refused(syscall(426, -1, 0, 0, 0, NULL, 0))); /* io_uring_enter */
+    CHECK(is_refused(syscall(438, -1, 0, 0)));             /* pidfd_getfd */
+    CHECK(is_refused(
+        syscall(SYS_process_vm_readv, getpid(), NULL, 0L, NULL, 0L, 0L)));
+    CHECK(is_refused(syscall(SYS_perf_event_open, NULL, 0, -1, -1, 0L)));
+    CHECK(is_refused(syscall(SYS_userfaultfd, 0)));
+    CHECK(is_refused(syscall(SYS_open_by_handle_at, -1, NULL, 0)));
+    CHECK(is_refused(syscall(SYS_add_key, NULL, NULL, NULL, 0L, 0)));
+    CHECK(is_refused(syscall(SYS_setns, -1, 0)));
+    CHECK(is_refused(chroot("/")));
     CHECK(is_refused(ioctl(0, TIOCSTI, "x")));
     CHECK(is_refused(syscall(SYS_personality, 0x0040000)));
     CHECK(syscall(SYS_personality, 0xffffffffL) >= 0);
@@ -177,6 +214,21 @@ static void check_calls(void)
         _exit(3);
     }
     CHECK(waitpid(child, &status, 0) == child && WEXITSTATUS(status) == 3);
+}
+
+/* All whom it may signal are its own. */
+static void check_all_killed(void)
+{
+    int status = 0;
+    pid_t child = fork();
+
+    if (child == 0) {
+        (void)pause();
+        _exit(0);
+    }
+    check_case("a signal for all ends its own processes only");
+    CHECK(kill(-1, SIGKILL) == 0);
+    CHECK(waitpid(child, &status, 0) == child && WIFSIGNALED(status));
 }
 
 static void check_processes(void)
@@ -256,9 +308,11 @@ static void be_worker(void)
     check_channel(); /* closed after it */
     check_open();
     check_files();
+    check_ways();
     check_network();
     check_calls();
     check_processes();
+    check_all_killed();
     check_rights();
     check_exit_child();
 }
@@ -283,6 +337,17 @@ static void be_parent(void)
 static void be_foreigner(void)
 {
     (void)syscall(0x40000000L | 39);
+    _exit(0);
+}
+
+/* Calls it by those of 32 bits, where it has them. */
+static void be_narrow(void)
+{
+#if defined(__x86_64__)
+    long number = 20; /* getpid */
+
+    __asm__ volatile("int $0x80" : "+a"(number) : : "memory");
+#endif
     _exit(0);
 }
 
@@ -314,7 +379,8 @@ static void test_worker(void)
     struct sockaddr_un name;
     socklen_t bytes = sizeof(here);
     weft_process *process;
-    int listeners[2];
+    struct sockaddr_un path = {.sun_family = AF_UNIX};
+    int listeners[3];
 
     check_case("a strict worker works, and reaches nothing else");
     listeners[0] = listen_at(AF_INET, SOCK_STREAM, &here, sizeof(here));
@@ -323,6 +389,9 @@ static void test_worker(void)
     set_number(spec, "HOST", getpid());
     name = abstract_name(&bytes);
     listeners[1] = listen_at(AF_UNIX, SOCK_STREAM, &name, bytes);
+    (void)snprintf(path.sun_path, sizeof(path.sun_path), "%s",
+                   isolation_path("socket"));
+    listeners[2] = listen_at(AF_UNIX, SOCK_STREAM, &path, sizeof(path));
     isolation_rule(spec, isolation_path("read"), WEFT_ACCESS_READ);
     isolation_rule(spec, isolation_path("link"), WEFT_ACCESS_READ);
     isolation_rule(spec, isolation_path("write"), WEFT_ACCESS_WRITE);
@@ -335,8 +404,11 @@ static void test_worker(void)
     isolation_expect_well(process);
     CHECK(access(isolation_path("write/new"), F_OK) == 0);
     CHECK(access("/tmp/weft-test-inside", F_OK) != 0);
+    CHECK(access("/dev/shm/weft-test-inside", F_OK) != 0);
     (void)close(listeners[0]);
     (void)close(listeners[1]);
+    (void)close(listeners[2]);
+    CHECK(unlink(isolation_path("socket")) == 0);
     weft_process_spec_close(&spec);
 }
 
@@ -391,6 +463,12 @@ static void test_violation(void)
     CHECK(result.reason == WEFT_REASON_VIOLATION);
     CHECK(result.signal_number == SIGSYS);
     CHECK(strstr(result.evidence, "filter") != NULL);
+    weft_process_close(&process);
+    process = isolation_start(spec, "--narrow");
+    result = isolation_end(process);
+    CHECK(result.reason == WEFT_REASON_VIOLATION ||
+          (result.reason == WEFT_REASON_SIGNALLED &&
+           result.signal_number == SIGSEGV)); /* the kernel has none */
     weft_process_close(&process);
     weft_process_spec_close(&spec);
 }
@@ -538,6 +616,7 @@ void test_main(void)
     } roles[] = {{"--worker", be_worker},
                  {"--parent", be_parent},
                  {"--basic", be_basic},
+                 {"--narrow", be_narrow},
                  {"--foreigner", be_foreigner}};
     const char *role = check_arguments[1] != NULL ? check_arguments[1] : "";
 
