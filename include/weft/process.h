@@ -202,14 +202,15 @@ typedef enum weft_access {
 
 /*
  * Allows, hides or replaces the file or directory `path`. With the first READ
- * or WRITE all that is not named is out of reach; with the others alone all else
- * stays as it is. The path must exist when the program is started; a link is followed
- * then. Of two rules for nested paths the deeper one counts. A standard stream
- * that is a directory would lead out: the start fails with WEFT_EINVAL.
+ * or WRITE all that is not named is out of reach; with the others alone all
+ * else stays as it is. The path must exist when the program is started; a link
+ * is followed then. Of two rules for nested paths the deeper one counts. A
+ * standard stream that is a directory would lead out: the start fails with
+ * WEFT_EINVAL.
  *
- * OVERLAY and TEMP are for directories other than the root: else the start fails
- * with WEFT_EINVAL. What they hold is in memory, which a control group counts as
- * the tree's.
+ * OVERLAY and TEMP are had on Linux only. They are for directories other than
+ * the root: else the start fails with WEFT_EINVAL. What they hold is in memory,
+ * which a control group counts as the tree's.
  *
  * WEFT_EINVAL: the path is not absolute, or has a rule already that differs.
  * Since 0.1.

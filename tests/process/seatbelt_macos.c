@@ -163,6 +163,12 @@ static void check_runs(const char *folder)
                    folder);
     CHECK(has_line(text, line));
     CHECK(has_line(text, "(deny network*)"));
+
+    check_case("nothing is laid over a directory");
+    CHECK_STATUS(
+        weft_process_spec_path(spec, "/usr", WEFT_ACCESS_OVERLAY, WEFT_REQUIRE),
+        WEFT_OK);
+    CHECK_STATUS(run_true(spec, &level), WEFT_ENOTSUP);
     weft_process_spec_close(&spec);
     (void)unlink(noted);
     (void)rmdir(path);

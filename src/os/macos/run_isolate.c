@@ -121,8 +121,12 @@ static int add_rule(struct run_profile *profile, char *path, uint32_t access)
 static int add_path(struct run_profile *profile, const char *path,
                     uint32_t access)
 {
-    char *real = realpath(path, NULL);
+    char *real;
 
+    if (access > WEFT_ACCESS_HIDE) {
+        return ENOTSUP; /* there is nothing to lay over a directory */
+    }
+    real = realpath(path, NULL);
     if (real == NULL) {
         return errno;
     }
@@ -132,6 +136,13 @@ static int add_path(struct run_profile *profile, const char *path,
         return EINVAL;
     }
     return add_rule(profile, real, access);
+}
+
+static weft_status status_of(int cause)
+{
+    return cause == ENOENT    ? WEFT_ENOENT
+           : cause == ENOTSUP ? WEFT_ENOTSUP
+                              : weftos_errno_status(cause);
 }
 
 /* The user's rules. False: it has refused. */
@@ -152,9 +163,8 @@ static bool add_request(struct run *run)
             return false;
         }
         if (cause != 0 && rules[i].demand == WEFT_REQUIRE) {
-            weftos_run_refuse(
-                run, cause == ENOENT ? WEFT_ENOENT : weftos_errno_status(cause),
-                cause, "path %.150s", path);
+            weftos_run_refuse(run, status_of(cause), cause, "path %.150s",
+                              path);
             return false;
         }
         if (cause != 0) {
