@@ -11,71 +11,124 @@
 #include "run_history.h"
 #include "run_options.h"
 #include "run_report.h"
+#include "run_status.h"
+#include "run_streams.h"
+#include "run_talk.h"
+#include "run_wait.h"
 #include "running.h"
 #include "sys.h"
 
-/*
- * Waits for the end, passes on the signals that ask this process to, and looks
- * when an alert is due.
- */
-static weft_status await_end(weft_process *process, alerting *alerts,
-                             weft_process_result *result)
+/* What goes on beside a run; NULL: not in this one. */
+typedef struct run_sides {
+    run_streams streams;
+    run_status status;
+    run_talk talk;
+    run_status *has_status;
+    run_talk *has_talk;
+    alerting *alerts;
+} run_sides;
+
+static bool open_sides(run_sides *sides, const run_values *values,
+                       weft_process_spec *spec)
 {
-    bool has_passed_on = false;
-    weft_status status;
-    int code;
-
-    for (;;) {
-        status = weft_process_wait(process, WEFT_NOW, result);
-        if (status != WEFT_EAGAIN) {
-            return status;
-        }
-        alerting_look(alerts);
-        if (sys_wait_handle(weft_process_handle(process),
-                            alerting_deadline_ns(alerts),
-                            &code) == SYS_INTERRUPTED) {
-            int number = sys_take_signal();
-
-            if (has_passed_on) {
-                (void)weft_process_kill(process);
-            } else {
-                (void)weft_process_signal(process, number, false);
-            }
-            has_passed_on = true;
+    if (!run_streams_open(&sides->streams, values, spec)) {
+        return false;
+    }
+    if (values->channel) {
+        sides->has_talk = &sides->talk;
+        if (!run_talk_begin(&sides->talk, values, spec)) {
+            return false;
         }
     }
+    if (run_status_wanted(values)) {
+        if (!run_status_begin(&sides->status, values, spec)) {
+            return false;
+        }
+        sides->has_status = &sides->status;
+    }
+    return true;
 }
 
-static int run_program(const run_values *values, weft_process_spec *spec,
-                       char *const *arguments)
+static void close_sides(run_sides *sides)
+{
+    if (sides->has_status != NULL) {
+        run_status_end(&sides->status);
+    }
+    if (sides->has_talk != NULL) {
+        run_talk_free(&sides->talk);
+    }
+    run_streams_close(&sides->streams);
+}
+
+static int refuse(const run_values *values, const weft_process_spec *spec,
+                  char *const *arguments, uint64_t started_unix_ns,
+                  const weft_detail *detail)
+{
+    int exit_code = run_refuse(spec, arguments[0], detail);
+
+    run_history_refused(values, arguments, started_unix_ns, exit_code,
+                        run_refusal_text(spec, detail));
+    return exit_code;
+}
+
+/* It runs: tells the sides, and sees it through. */
+static weft_status await(run_sides *sides, const run_values *values,
+                         weft_process *process, weft_process_result *result)
+{
+    run_streams_close(&sides->streams);
+    if (sides->has_status != NULL) {
+        run_status_started(&sides->status);
+    }
+    if (sides->has_talk != NULL) {
+        run_talk_started(&sides->talk, process, sides->has_status);
+    }
+    sides->alerts = alerting_begin(values, process);
+    return run_await(process, sides->has_status, sides->has_talk, sides->alerts,
+                     result);
+}
+
+/* Starts it, and tells what came of it. */
+static int run_started(run_sides *sides, const run_values *values,
+                       weft_process_spec *spec, char *const *arguments)
 {
     weft_process_result result = {.size = sizeof(result)};
     weft_process *process = NULL;
     weft_detail detail = {WEFT_OK, 0, ""};
     uint64_t started_unix_ns = sys_unix_ns();
-    alerting *alerts;
-    int exit_code;
+    int exit_code = RUN_EXIT_FAILED;
 
-    sys_hold_signals();
     if (weft_process_start(spec, arguments, &process, &detail) != WEFT_OK) {
-        sys_release_signals();
-        exit_code = run_refuse(spec, arguments[0], &detail);
-        run_history_refused(values, arguments, started_unix_ns, exit_code,
-                            run_refusal_text(spec, &detail));
-        return exit_code;
+        return refuse(values, spec, arguments, started_unix_ns, &detail);
     }
-    alerts = alerting_begin(values, process);
-    if (await_end(process, alerts, &result) == WEFT_OK) {
+    if (await(sides, values, process, &result) == WEFT_OK) {
         exit_code = run_tell(values, arguments, &result);
+        if (sides->has_talk != NULL && sides->talk.has_failed) {
+            exit_code = RUN_EXIT_FAILED;
+        }
         run_history_add(values, arguments, started_unix_ns, exit_code, &result);
-        alerting_end(&alerts, &result.usage);
+        alerting_end(&sides->alerts, &result.usage);
     } else {
         tool_error("cannot wait for '%s'", arguments[0]);
-        exit_code = RUN_EXIT_FAILED;
-        alerting_end(&alerts, NULL);
+        alerting_end(&sides->alerts, NULL);
     }
     weft_process_close(&process);
-    sys_release_signals();
+    return exit_code;
+}
+
+static int run_program(const run_values *values, weft_process_spec *spec,
+                       char *const *arguments)
+{
+    static run_sides sides;
+    int exit_code = RUN_EXIT_FAILED;
+
+    if (open_sides(&sides, values, spec)) {
+        sys_hold_signals();
+        exit_code = run_started(&sides, values, spec, arguments);
+        close_sides(&sides);
+        sys_release_signals();
+    } else {
+        close_sides(&sides);
+    }
     return exit_code;
 }
 
@@ -115,6 +168,14 @@ int cmd_run(int argc, char **argv)
     }
     if (operands.count == 0 && !values.check && !values.explain) {
         tool_usage_error("run", "which program? (after '--')");
+        return RUN_EXIT_FAILED;
+    }
+    if (!values.channel && (values.lines || values.block_bytes != 0)) {
+        tool_usage_error("run", "'--lines' and '--size' are for '--channel'");
+        return RUN_EXIT_FAILED;
+    }
+    if (values.lines && values.block_bytes != 0) {
+        tool_usage_error("run", "'--lines' and '--size' exclude each other");
         return RUN_EXIT_FAILED;
     }
     if (!run_history_settle(&values) || !alerting_check(&values) ||

@@ -48,8 +48,7 @@ static void format_share(const progress *bar, uint64_t bytes, char *text,
              left_s / 60, (unsigned)(left_s % 60));
 }
 
-/* Overwrites what the line showed before with `text` and blanks. */
-static void show(const char *text)
+void progress_show(const char *text)
 {
     int width = (int)sys_terminal_columns() - 1;
 
@@ -70,7 +69,7 @@ static void draw(progress *bar, uint64_t bytes)
         format_share(bar, bytes, share, sizeof(share));
     }
     snprintf(line, sizeof(line), "%10s  %10s/s%s", amount, rate, share);
-    show(line);
+    progress_show(line);
     bar->drawn = true;
 }
 
@@ -97,7 +96,7 @@ void progress_look(progress *bar, uint64_t bytes)
 void progress_end(progress *bar)
 {
     if (bar->drawn) {
-        show("");
+        progress_show("");
         bar->drawn = false;
     }
     bar->on = false;

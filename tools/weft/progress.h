@@ -23,6 +23,9 @@ typedef struct progress {
     double rate; /* bytes a second, smoothed */
 } progress;
 
+/* Overwrites the line at stderr, a terminal, with `text`; "" wipes it. */
+void progress_show(const char *text);
+
 /* Stays silent if `quiet`, or if stderr is not a terminal. */
 void progress_begin(progress *bar, bool quiet, uint64_t total_bytes);
 

@@ -57,6 +57,10 @@ typedef struct run_values {
     const char *directory;
     const char *user;
     uint64_t cpus[16];
+    const char *streams[3]; /* files, in place of our own */
+    bool channel;
+    bool lines;           /* each line of the input is a message */
+    uint64_t block_bytes; /* or so much is; 0: what comes at a time */
     const char *json;
     const char *meta;
     alert_list alerts;
@@ -64,6 +68,7 @@ typedef struct run_values {
     const char *history;
     const char *labels[HISTORY_LABELS_MAX];
     size_t label_count;
+    bool status;
     bool verbose;
     bool quiet;
     bool check;

@@ -121,6 +121,9 @@ bool run_make_spec(const run_values *values, weft_process_spec **spec)
          values->alerts.count > 0 || values->record != RUN_RECORD_NONE)) {
         status = weft_process_spec_account(*spec);
     }
+    if (status == WEFT_OK && values->channel) {
+        status = weft_process_spec_channel(*spec, NULL);
+    }
     for (size_t i = 0; i < TOOL_COUNT_OF(values->cpus); i++) {
         cpus |= values->cpus[i];
     }

@@ -59,6 +59,15 @@ int sys_read(void *buffer, size_t room, size_t *bytes);
 int sys_write(const void *data, size_t bytes, uint64_t deadline_ns,
               size_t *written);
 
+/*
+ * Writes what standard output takes without waiting, perhaps nothing; on
+ * Windows, where nobody can know that, it waits and writes all.
+ */
+int sys_write_some(const void *data, size_t bytes, size_t *written);
+
+/* Our standard error. */
+weft_handle sys_error_stream(void);
+
 /* Closes standard output, and so learns of errors that came late. */
 int sys_close_output(void);
 
@@ -91,11 +100,35 @@ sys_event sys_wait_handle(weft_handle handle, uint64_t deadline_ns, int *code);
 void sys_hold_signals(void);
 void sys_release_signals(void);
 
+/* What several things are waited for, and which of the streams is ready. */
+#define SYS_WAITS_MAX 8
+typedef struct sys_waits {
+    weft_handle handles[SYS_WAITS_MAX]; /* until one is readable */
+    size_t count;
+    bool for_input;  /* or standard input can be read */
+    bool for_output; /* or standard output takes more */
+    bool has_input;
+    bool has_output;
+} sys_waits;
+
+/*
+ * As sys_wait_handle, for several. SYS_READY: look at each handle, and at the
+ * two streams; perhaps nothing is ready yet.
+ */
+sys_event sys_wait_several(sys_waits *waits, uint64_t deadline_ns, int *code);
+
 /*
  * The signal that has ended a wait, which is then forgotten; 0: none. On
  * Windows each is SIGINT, number 2.
  */
 int sys_take_signal(void);
+
+/*
+ * The number of a signal by its name, with or without SIG, or by its number; -1
+ * if this system has none.
+ */
+int sys_signal_number(const char *name);
+#define SYS_SIGNAL_KILL 9
 
 /* ---------------------------------------------------------------- files --- */
 
@@ -125,6 +158,30 @@ int sys_file_cut(weft_handle file, uint64_t length);
 int sys_file_sync(weft_handle file);
 
 #define SYS_BUSY (-2)
+
+/* ----------------------------------------------- a program's own streams ---
+ */
+
+/*
+ * Opens a file for a program's standard stream: to read, or to write, made if
+ * it is not there and not emptied yet. A directory is an error.
+ */
+int sys_stream_open(const char *path, bool to_write, weft_handle *file);
+
+/* Are both the same file? */
+bool sys_stream_is_same(weft_handle first, weft_handle second);
+
+/* Empties a file; what has no length is left as it is. */
+int sys_stream_empty(weft_handle file);
+
+/*
+ * A pipe for what a program writes: it is read without waiting, and its end
+ * for reading can be waited for. Not on Windows. Both are sys_file_close's.
+ * `*bytes` 0: nothing is there now, or nobody has it for writing any more.
+ */
+int sys_relay_open(weft_handle *to_read, weft_handle *to_write);
+int sys_relay_read(weft_handle to_read, void *buffer, size_t room,
+                   size_t *bytes, bool *at_end);
 
 /* ------------------------------------------------------------- programs --- */
 

@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "sys.h"
@@ -100,4 +101,70 @@ int sys_file_cut(weft_handle file, uint64_t length)
 int sys_file_sync(weft_handle file)
 {
     return fsync((int)file) == 0 ? 0 : errno;
+}
+
+/* ----------------------------------------------- a program's own streams ---
+ */
+
+int sys_stream_open(const char *path, bool to_write, weft_handle *file)
+{
+    int flags = to_write ? O_WRONLY | O_CREAT : O_RDONLY;
+    int fd = open(path, flags | O_CLOEXEC | O_NOCTTY, 0666);
+    struct stat status;
+
+    *file = WEFT_HANDLE_NONE;
+    if (fd < 0) {
+        return errno;
+    }
+    if (fstat(fd, &status) == 0 && S_ISDIR(status.st_mode)) {
+        (void)close(fd);
+        return EISDIR;
+    }
+    *file = fd;
+    return 0;
+}
+
+bool sys_stream_is_same(weft_handle first, weft_handle second)
+{
+    struct stat one;
+    struct stat other;
+
+    return fstat((int)first, &one) == 0 && fstat((int)second, &other) == 0 &&
+           S_ISREG(one.st_mode) && one.st_dev == other.st_dev &&
+           one.st_ino == other.st_ino;
+}
+
+int sys_stream_empty(weft_handle file)
+{
+    struct stat status;
+
+    if (fstat((int)file, &status) == 0 && !S_ISREG(status.st_mode)) {
+        return 0;
+    }
+    return ftruncate((int)file, 0) == 0 ? 0 : errno;
+}
+
+int sys_relay_open(weft_handle *to_read, weft_handle *to_write)
+{
+    int ends[2];
+
+    if (pipe(ends) != 0) {
+        return errno;
+    }
+    (void)fcntl(ends[0], F_SETFD, FD_CLOEXEC);
+    (void)fcntl(ends[1], F_SETFD, FD_CLOEXEC);
+    (void)fcntl(ends[0], F_SETFL, O_NONBLOCK);
+    *to_read = ends[0];
+    *to_write = ends[1];
+    return 0;
+}
+
+int sys_relay_read(weft_handle to_read, void *buffer, size_t room,
+                   size_t *bytes, bool *at_end)
+{
+    ssize_t got = read((int)to_read, buffer, room);
+
+    *at_end = got == 0;
+    *bytes = got > 0 ? (size_t)got : 0;
+    return got >= 0 || errno == EAGAIN || errno == EINTR ? 0 : errno;
 }

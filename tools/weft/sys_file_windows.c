@@ -113,3 +113,63 @@ int sys_file_sync(weft_handle file)
 {
     return FlushFileBuffers((HANDLE)file) ? 0 : (int)GetLastError();
 }
+
+/* ----------------------------------------------- a program's own streams ---
+ */
+
+int sys_stream_open(const char *path, bool to_write, weft_handle *file)
+{
+    WCHAR *wide = sys_wide(path);
+    HANDLE opened = INVALID_HANDLE_VALUE;
+    int code = ERROR_NOT_ENOUGH_MEMORY;
+
+    if (wide != NULL) {
+        opened =
+            CreateFileW(wide, to_write ? GENERIC_WRITE : GENERIC_READ,
+                        FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE,
+                        NULL, to_write ? OPEN_ALWAYS : OPEN_EXISTING,
+                        FILE_ATTRIBUTE_NORMAL, NULL);
+        code = opened != INVALID_HANDLE_VALUE ? 0 : (int)GetLastError();
+    }
+    free(wide);
+    *file = code == 0 ? (weft_handle)opened : WEFT_HANDLE_NONE;
+    return code;
+}
+
+bool sys_stream_is_same(weft_handle first, weft_handle second)
+{
+    BY_HANDLE_FILE_INFORMATION one;
+    BY_HANDLE_FILE_INFORMATION other;
+
+    return GetFileInformationByHandle((HANDLE)first, &one) &&
+           GetFileInformationByHandle((HANDLE)second, &other) &&
+           one.dwVolumeSerialNumber == other.dwVolumeSerialNumber &&
+           one.nFileIndexHigh == other.nFileIndexHigh &&
+           one.nFileIndexLow == other.nFileIndexLow;
+}
+
+int sys_stream_empty(weft_handle file)
+{
+    if (GetFileType((HANDLE)file) != FILE_TYPE_DISK) {
+        return 0;
+    }
+    return SetEndOfFile((HANDLE)file) ? 0 : (int)GetLastError();
+}
+
+int sys_relay_open(weft_handle *to_read, weft_handle *to_write)
+{
+    *to_read = WEFT_HANDLE_NONE;
+    *to_write = WEFT_HANDLE_NONE;
+    return ERROR_NOT_SUPPORTED;
+}
+
+int sys_relay_read(weft_handle to_read, void *buffer, size_t room,
+                   size_t *bytes, bool *at_end)
+{
+    (void)to_read;
+    (void)buffer;
+    (void)room;
+    *bytes = 0;
+    *at_end = true;
+    return ERROR_NOT_SUPPORTED;
+}

@@ -213,6 +213,18 @@ int sys_write(const void *data, size_t bytes, uint64_t deadline_ns,
     return 0;
 }
 
+int sys_write_some(const void *data, size_t bytes, size_t *written)
+{
+    int code = sys_write(data, bytes, WEFT_NOW, written);
+
+    return code == SYS_TIMED_OUT ? 0 : code;
+}
+
+weft_handle sys_error_stream(void)
+{
+    return STDERR_FILENO;
+}
+
 int sys_close_output(void)
 {
     return close(STDOUT_FILENO) == 0 || errno == EINTR ? 0 : errno;
@@ -276,6 +288,32 @@ int sys_take_signal(void)
 
     received_signal = 0;
     return number;
+}
+
+int sys_signal_number(const char *name)
+{
+    static const struct {
+        const char *name;
+        int number;
+    } signals[] = {
+        {"HUP", SIGHUP},   {"INT", SIGINT},   {"QUIT", SIGQUIT},
+        {"ABRT", SIGABRT}, {"KILL", SIGKILL}, {"TERM", SIGTERM},
+        {"USR1", SIGUSR1}, {"USR2", SIGUSR2}, {"ALRM", SIGALRM},
+        {"PIPE", SIGPIPE}, {"STOP", SIGSTOP}, {"CONT", SIGCONT},
+    };
+    char *end;
+    long number = strtol(name, &end, 10);
+
+    if (end != name && *end == '\0') {
+        return number > 0 && number < NSIG ? (int)number : -1;
+    }
+    name += strncmp(name, "SIG", 3) == 0 ? 3 : 0;
+    for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
+        if (strcmp(signals[i].name, name) == 0) {
+            return signals[i].number;
+        }
+    }
+    return -1;
 }
 
 /* The time left as pselect() takes it; NULL for ever. */
@@ -348,6 +386,43 @@ sys_event sys_wait_programs(weft_handle handle, const sys_watch *watches,
 sys_event sys_wait_handle(weft_handle handle, uint64_t deadline_ns, int *code)
 {
     return sys_wait_programs(handle, NULL, 0, deadline_ns, code);
+}
+
+sys_event sys_wait_several(sys_waits *waits, uint64_t deadline_ns, int *code)
+{
+    struct timespec left;
+    fd_set readable;
+    fd_set writable;
+    int limit = 0;
+    int ready;
+
+    FD_ZERO(&readable);
+    FD_ZERO(&writable);
+    for (size_t i = 0; i < waits->count; i++) {
+        add(waits->handles[i], &readable, &limit);
+    }
+    if (waits->for_input) {
+        add(STDIN_FILENO, &readable, &limit);
+    }
+    if (waits->for_output) {
+        add(STDOUT_FILENO, &writable, &limit);
+    }
+    *code = limit < 0 ? EMFILE : 0;
+    ready = limit < 0 ? -1
+                      : pselect(limit, &readable, &writable, NULL,
+                                time_left(deadline_ns, &left), &mask_before);
+    if (ready < 0 && *code == 0) {
+        *code = errno;
+    }
+    waits->has_input = ready > 0 && FD_ISSET(STDIN_FILENO, &readable);
+    waits->has_output = ready > 0 && FD_ISSET(STDOUT_FILENO, &writable);
+    if (received_signal != 0) {
+        return SYS_INTERRUPTED;
+    }
+    if (ready < 0) {
+        return *code == EINTR ? SYS_READY : SYS_ERROR;
+    }
+    return ready == 0 ? SYS_DEADLINE : SYS_READY;
 }
 
 /* --------------------------------------------------------------- places --- */

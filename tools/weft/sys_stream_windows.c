@@ -134,19 +134,67 @@ bool sys_input_left(uint64_t *bytes)
     return true;
 }
 
+/* A file can be read at once. */
+static bool input_is_file(void)
+{
+    return GetFileType(GetStdHandle(STD_INPUT_HANDLE)) == FILE_TYPE_DISK;
+}
+
+/* Reads ahead from now on. */
+static int start_input(void)
+{
+    if (input != NULL) {
+        return 0;
+    }
+    input = relay_start(read_ahead, STD_INPUT_HANDLE);
+    return input == NULL ? ERROR_NOT_ENOUGH_MEMORY : hand_over(input);
+}
+
+/* Writes wait here, so the output is always ready. */
+sys_event sys_wait_several(sys_waits *waits, uint64_t deadline_ns, int *code)
+{
+    HANDLE handles[2 + SYS_WAITS_MAX] = {sys_end_event()};
+    bool is_ready = waits->for_output || (waits->for_input && input_is_file());
+    DWORD count = 1;
+    DWORD result;
+
+    waits->has_output = waits->for_output;
+    waits->has_input = waits->for_input && input_is_file();
+    if (waits->for_input && !waits->has_input) {
+        *code = start_input();
+        if (*code != 0) {
+            return SYS_ERROR;
+        }
+        handles[count++] = input->ours;
+    }
+    for (size_t i = 0; i < waits->count; i++) {
+        handles[count++] = (HANDLE)waits->handles[i];
+    }
+    result = WaitForMultipleObjects(count, handles, FALSE,
+                                    is_ready ? 0 : sys_timeout(deadline_ns));
+    if (result == WAIT_OBJECT_0) {
+        return SYS_INTERRUPTED;
+    }
+    if (result == WAIT_FAILED) {
+        *code = (int)GetLastError();
+        return SYS_ERROR;
+    }
+    if (waits->for_input && !waits->has_input) {
+        waits->has_input = WaitForSingleObject(input->ours, 0) == WAIT_OBJECT_0;
+    }
+    return result == WAIT_TIMEOUT && !is_ready ? SYS_DEADLINE : SYS_READY;
+}
+
 sys_event sys_wait_input(weft_handle watch, uint64_t deadline_ns, int *code)
 {
     sys_event event;
 
-    if (input == NULL) {
-        if (GetFileType(GetStdHandle(STD_INPUT_HANDLE)) == FILE_TYPE_DISK) {
-            return SYS_READY;
-        }
-        input = relay_start(read_ahead, STD_INPUT_HANDLE);
-        *code = input == NULL ? ERROR_NOT_ENOUGH_MEMORY : hand_over(input);
-        if (*code != 0) {
-            return SYS_ERROR;
-        }
+    if (input == NULL && input_is_file()) {
+        return SYS_READY;
+    }
+    *code = start_input();
+    if (*code != 0) {
+        return SYS_ERROR;
     }
     if (watch == WEFT_HANDLE_NONE) {
         return sys_wait_two(input->ours, NULL, deadline_ns, code);
@@ -248,6 +296,16 @@ int sys_write(const void *data, size_t bytes, uint64_t deadline_ns,
         *written += done;
     }
     return code;
+}
+
+int sys_write_some(const void *data, size_t bytes, size_t *written)
+{
+    return sys_write(data, bytes, WEFT_FOREVER, written);
+}
+
+weft_handle sys_error_stream(void)
+{
+    return (weft_handle)GetStdHandle(STD_ERROR_HANDLE);
 }
 
 int sys_close_output(void)

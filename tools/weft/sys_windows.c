@@ -240,6 +240,11 @@ static sys_event wait_end(weft_handle handle, bool completes,
     }
 }
 
+HANDLE sys_end_event(void)
+{
+    return end_event;
+}
+
 sys_event sys_wait_handle(weft_handle handle, uint64_t deadline_ns, int *code)
 {
     return wait_end(handle, false, deadline_ns, code);
@@ -292,6 +297,14 @@ void sys_release_signals(void)
     if (end_event != NULL && WaitForSingleObject(end_event, 0) == 0) {
         sys_abandon((int)STATUS_CONTROL_C_EXIT);
     }
+}
+
+/* There is no other than the end, at once. */
+int sys_signal_number(const char *name)
+{
+    name += strncmp(name, "SIG", 3) == 0 ? 3 : 0;
+    return strcmp(name, "KILL") == 0 || strcmp(name, "9") == 0 ? SYS_SIGNAL_KILL
+                                                               : -1;
 }
 
 /* --------------------------------------------------------------- places --- */

@@ -29,6 +29,9 @@ sys_event sys_wait_two(HANDLE first, HANDLE second, uint64_t deadline_ns,
 sys_event sys_wait_completion(weft_handle handle, uint64_t deadline_ns,
                               int *code);
 
+/* The event that somebody asks this process to end; NULL: nobody is heard. */
+HANDLE sys_end_event(void);
+
 /* A job that ends its processes when it is closed; NULL: GetLastError(). */
 HANDLE sys_job_make(void);
 
