@@ -6,7 +6,7 @@
 # shellcheck source=tests/tap.bash disable=SC1091,SC2154
 . "$(dirname "$0")/tap.bash"
 
-commands='recv send pub sub tap record replay call echo serve runs memory ls stat bench doctor version help'
+commands='recv send pub sub tap record replay call echo serve run usage kill-tree runs memory ls stat bench doctor version help'
 
 # run ARGUMENTS...: leaves the exit code in $code, output in out and out.err.
 run() {
@@ -167,7 +167,7 @@ for command in $commands; do
     check "weft-$command.1 is there" test -s "$page"
     check '  and has every option' page_is_complete "$command" "$page"
     check '  and weft.1 names it' grep -q "weft.*$command" \
-        "$source_dir/man/weft.1"
+        <(sed 's/\\//g' "$source_dir/man/weft.1")
 done
 
 # ----------------------------------------------------------- completion ---

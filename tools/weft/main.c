@@ -21,6 +21,8 @@ const tool_command tool_commands[] = {
     {"echo", "be a service that answers with what it is sent", cmd_echo},
     {"serve", "be a service whose answers a program gives", cmd_serve},
     {"run", "run a program under limits, and tell the truth about it", cmd_run},
+    {"usage", "tell what a process and its descendants use", cmd_usage},
+    {"kill-tree", "end a process and its descendants", cmd_kill_tree},
     {"runs", "tell what was run, and what came of it", cmd_runs_any},
     {"memory", "tell what the memory of this machine does", cmd_memory},
     {"ls", "list the names in use, and who has them", cmd_ls},

@@ -69,6 +69,8 @@ tool_run cmd_bench_any; /* whichever of those its first argument says */
 tool_run cmd_ls;
 tool_run cmd_stat;
 tool_run cmd_run;
+tool_run cmd_usage;
+tool_run cmd_kill_tree;
 tool_run cmd_runs; /* the list of runs */
 tool_run cmd_runs_show;
 tool_run cmd_runs_stats;

@@ -30,6 +30,11 @@ _weft_choices() {
         sed -n -E "s/^ .*$2 ([a-z]+(\|[a-z]+)+).*/\1/p" | tr '|' '\n'
 }
 
+# The numbers of this user's processes.
+_weft_processes() {
+    ps -U "$EUID" -o pid= 2>/dev/null
+}
+
 # Bash 3, which macOS has, has no mapfile.
 _weft_reply() {
     local word
@@ -42,7 +47,7 @@ _weft_reply() {
 _weft() {
     local current=${COMP_WORDS[COMP_CWORD]}
     local previous=${COMP_WORDS[COMP_CWORD - 1]}
-    local commands='recv send pub sub tap record replay call echo serve run runs memory ls stat bench doctor version help'
+    local commands='recv send pub sub tap record replay call echo serve run usage kill-tree runs memory ls stat bench doctor version help'
     local command=${COMP_WORDS[1]}
     local choices=''
 
@@ -66,6 +71,7 @@ _weft() {
         send | recv | pub | sub | tap | record | call | echo | serve | stat)
             _weft_reply "$(_weft_names)" "$current"
             ;;
+        usage | kill-tree) _weft_reply "$(_weft_processes)" "$current" ;;
         run) _weft_reply "$(compgen -c -- "$current")" "$current" ;;
         replay) _weft_reply "$(compgen -f -- "$current")" "$current" ;;
         runs) _weft_reply 'list show stats suggest prune' "$current" ;;
