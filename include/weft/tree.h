@@ -60,9 +60,9 @@ typedef struct weft_member {
  * Tells what the tree of process `pid` uses now: `*count` processes, of which
  * the first `room` are written to `members`, which may be NULL if `room` is 0.
  * The root is the first one, and each comes after the one that it was found by.
- * `what` are the WEFT_MEMBER_... bits that are wanted. What this user may not look at is
- * absent from `valid`; what ends meanwhile is left out, or the little that is
- * known of it. Takes some 20 us for each process of the system.
+ * `what` are the WEFT_MEMBER_... bits that are wanted. What this user may not
+ * look at is absent from `valid`; what ends meanwhile is left out, or the
+ * little that is known of it. Takes some 20 us for each process of the system.
  *
  * WEFT_ENOENT: there is no such process, or the number is a thread's.
  * WEFT_EINVAL: `pid` is not above 0; NULL; an unknown bit. WEFT_ENOTSUP: not on

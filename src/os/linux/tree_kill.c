@@ -92,9 +92,7 @@ static int open_checked(pid_t pid, uint64_t start)
     }
     if (!weftos_kin_read(pid, &now)) {
         code = errno == EMFILE || errno == ENFILE ? errno : ESRCH;
-    } else if (now.start != start) {
-        code = ESRCH;
-    } else if (send_to((int)handle, 0) == ESRCH) {
+    } else if (now.start != start || send_to((int)handle, 0) == ESRCH) {
         code = ESRCH;
     }
     if (code != 0) {

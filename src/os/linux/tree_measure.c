@@ -202,10 +202,11 @@ static weft_status measure(const struct kin_list *list, pid_t pid,
         return weftos_fail(detail, WEFT_ENOENT, 0, "there is no such process");
     }
     order = malloc(list->count * sizeof(*order));
-    if (order != NULL) {
-        order[0] = (size_t)(root - list->items);
-        *count = weftos_kin_family(list, order, 1);
+    if (order == NULL) {
+        return weftos_fail(detail, WEFT_ENOMEM, 0, "find a tree");
     }
+    order[0] = (size_t)(root - list->items);
+    *count = weftos_kin_family(list, order, 1);
     for (size_t i = 0; i < *count && i < room; i++) {
         tell(&list->items[order[i]], what, &members[i]);
     }
