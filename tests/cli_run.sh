@@ -148,12 +148,32 @@ wait $pid
 code=$?
 check 'a signal is passed on to the program' is $code 143
 check 'which ends by it' is "$(left 'sleep 1000.4')" 0
-setsid "$WEFT" run sh -c 'trap "exit 9" TERM; sleep 1000.6 & wait' &
+# It may get the signal twice: from here, and passed on.
+setsid "$WEFT" run sh -c 'trap "trap \"\" TERM; exit 9" TERM
+    sleep 1000.6 & wait' &
 pid=$!
 until [[ $(left 'sleep 1000.6') == 1 ]]; do :; done
 kill -TERM -- -$pid
 wait $pid
 check 'what a whole group gets does not end the supervisor' is $? 9
+python3 - "$WEFT" >"$work/out" 2>"$work/out.err" <<'EOF_PYTHON'
+import os, pty, sys
+program = 'n=0; trap "n=$((n+1))" INT; echo ready; sleep 0.3; sleep 0.3; ' \
+          'echo count=$n'
+pid, terminal = pty.fork()
+if pid == 0:
+    os.execv(sys.argv[1], [sys.argv[1], 'run', 'bash', '-c', program])
+text = b''
+while b'ready' not in text:
+    text += os.read(terminal, 100)
+os.write(terminal, b'\x03')
+while b'count=' not in text:
+    text += os.read(terminal, 100)
+os.waitpid(pid, 0)
+print(text.decode().split('count=')[1].strip())
+EOF_PYTHON
+check 'what a terminal sends is not passed on besides' \
+    is "$(cat "$work/out")" 1
 "$WEFT" run sh -c 'setsid sleep 1000.5 & sleep 1000.5' &
 pid=$!
 until [[ $(left 'sleep 1000.5') == 2 ]]; do :; done

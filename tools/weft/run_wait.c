@@ -7,13 +7,15 @@
 #include "run_wait.h"
 #include "sys.h"
 
+/* The first one is the program's, the second one ends it. */
 static void pass_on_signal(weft_process *process, bool *has_passed_on)
 {
-    int number = sys_take_signal();
+    bool is_shared;
+    int number = sys_take_signal(&is_shared);
 
     if (*has_passed_on) {
         (void)weft_process_kill(process);
-    } else {
+    } else if (!is_shared) {
         (void)weft_process_signal(process, number, false);
     }
     *has_passed_on = true;

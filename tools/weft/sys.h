@@ -119,9 +119,10 @@ sys_event sys_wait_several(sys_waits *waits, uint64_t deadline_ns, int *code);
 
 /*
  * The signal that has ended a wait, which is then forgotten; 0: none. On
- * Windows each is SIGINT, number 2.
+ * Windows each is SIGINT, number 2. `*is_shared`: the terminal has sent it, to
+ * the programs that this one has started as well.
  */
-int sys_take_signal(void);
+int sys_take_signal(bool *is_shared);
 
 /*
  * The number of a signal by its name, with or without SIG, or by its number; -1

@@ -34,6 +34,7 @@ static const int ending_signals[] = {SIGINT, SIGTERM, SIGHUP};
 #define ENDING_SIGNALS (sizeof(ending_signals) / sizeof(ending_signals[0]))
 
 static volatile sig_atomic_t received_signal;
+static volatile sig_atomic_t is_from_terminal;
 static sigset_t mask_before;
 static struct sigaction actions_before[ENDING_SIGNALS];
 
@@ -244,9 +245,18 @@ sys_event sys_wait_input(weft_handle watch, uint64_t deadline_ns, int *code)
     return polls[1].revents != 0 ? SYS_OTHER : SYS_READY;
 }
 
-static void note_signal(int number)
+/* What the terminal sends; Darwin has no name for it. */
+#ifdef SI_KERNEL
+#define FROM_TERMINAL SI_KERNEL
+#else
+#define FROM_TERMINAL 0
+#endif
+
+static void note_signal(int number, siginfo_t *info, void *context)
 {
+    (void)context;
     received_signal = number;
+    is_from_terminal = info->si_code == FROM_TERMINAL;
 }
 
 void sys_hold_signals(void)
@@ -255,7 +265,8 @@ void sys_hold_signals(void)
     sigset_t held;
 
     memset(&note, 0, sizeof(note));
-    note.sa_handler = note_signal;
+    note.sa_sigaction = note_signal;
+    note.sa_flags = SA_SIGINFO;
     sigemptyset(&note.sa_mask);
     sigemptyset(&held);
     for (size_t i = 0; i < ENDING_SIGNALS; i++) {
@@ -282,10 +293,11 @@ void sys_release_signals(void)
     }
 }
 
-int sys_take_signal(void)
+int sys_take_signal(bool *is_shared)
 {
     int number = received_signal;
 
+    *is_shared = is_from_terminal != 0;
     received_signal = 0;
     return number;
 }

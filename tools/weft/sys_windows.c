@@ -281,10 +281,11 @@ void sys_hold_signals(void)
     }
 }
 
-int sys_take_signal(void)
+int sys_take_signal(bool *is_shared)
 {
     bool has_come = end_event != NULL && WaitForSingleObject(end_event, 0) == 0;
 
+    *is_shared = false;
     if (has_come) {
         (void)ResetEvent(end_event);
     }
