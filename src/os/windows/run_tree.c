@@ -26,7 +26,7 @@ void weftos_run_kill(struct run *run)
 {
     if (!run->is_ending) {
         run->is_ending = true;
-        run->report->was_killed = !run->leader_has_ended;
+        run->report->was_killed |= !run->leader_has_ended;
     }
     (void)TerminateJobObject(run->job, RUN_KILLED);
 }
