@@ -61,7 +61,6 @@ run -m 64M "$program" --eat
 check 'that of memory with 123' ended 123
 run -p 4 "$program" --spawn 12
 check 'and more processes than allowed do not stay' [ "$code" -gt 0 ]
-check 'none is left' is "$(left)" 0
 run --out 25 "$program" --say 100
 check 'output passes to the byte' ended 123 0123456789012345678901234
 run --files 20 "$program" --exit 0
