@@ -31,6 +31,7 @@ struct weft_channel {
     struct wefti_settings settings;
     weft_detail detail;      /* of the handshake */
     weftos_waiter *greeting; /* hears the peer's first word; NULL: not asked */
+    bool is_greeted;         /* it had come before that was heard */
     void *memory;            /* what to free: the struct is aligned within */
     alignas(64) struct wefti_rx rx;
     struct wefti_line line;
@@ -655,6 +656,30 @@ weft_status weft_channel_send_handle(weft_channel *channel, weft_handle *handle)
     return status != WEFT_OK ? status : wefti_tx_expose(&channel->tx, handle);
 }
 
+/* Some systems hear the socket only from the first look on. */
+static weft_status open_greeting(weft_channel *channel)
+{
+    unsigned events = 0;
+    weft_handle handle;
+    weft_status status =
+        weftos_waiter_open(channel->offer.hear, channel->line.socket,
+                           WEFTOS_NONE, &channel->greeting, NULL);
+
+    if (status == WEFT_OK) {
+        status = weftos_waiter_expose(channel->greeting, false, &handle, NULL);
+    }
+    if (status == WEFT_OK) {
+        status = weftos_waiter_wait(channel->greeting, WEFT_NOW, false, &events,
+                                    NULL);
+    }
+    channel->is_greeted = events != 0;
+    if (status != WEFT_OK) {
+        weftos_waiter_close(channel->greeting);
+        channel->greeting = NULL;
+    }
+    return status;
+}
+
 weft_status weft_channel_pair_handle(weft_channel *channel, weft_handle *handle)
 {
     weft_status status = WEFT_OK;
@@ -675,12 +700,12 @@ weft_status weft_channel_pair_handle(weft_channel *channel, weft_handle *handle)
         break;
     }
     if (channel->greeting == NULL) {
-        status = weftos_waiter_open(channel->offer.hear, channel->line.socket,
-                                    WEFTOS_NONE, &channel->greeting, NULL);
+        status = open_greeting(channel);
     }
     return status != WEFT_OK
                ? status
-               : weftos_waiter_expose(channel->greeting, false, handle, NULL);
+               : weftos_waiter_expose(channel->greeting, channel->is_greeted,
+                                      handle, NULL);
 }
 
 weft_status weft_channel_get_stats(const weft_channel *channel,
