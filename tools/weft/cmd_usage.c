@@ -145,7 +145,7 @@ static int run_program(const usage_values *values, char *const *arguments)
         weft_process_spec_close(&spec);
         return RUN_EXIT_FAILED;
     }
-    if (status == WEFT_OK) {
+    if (status == WEFT_OK && sys_can_fork) {
         status = weft_process_spec_fork_helper(spec);
     }
     if (status == WEFT_OK) {
