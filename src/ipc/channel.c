@@ -660,46 +660,32 @@ weft_status weft_channel_send_handle(weft_channel *channel, weft_handle *handle)
 static weft_status open_greeting(weft_channel *channel)
 {
     unsigned events = 0;
-    weft_handle handle;
     weft_status status =
         weftos_waiter_open(channel->offer.hear, channel->line.socket,
                            WEFTOS_NONE, &channel->greeting, NULL);
 
-    if (status == WEFT_OK) {
-        status = weftos_waiter_expose(channel->greeting, false, &handle, NULL);
-    }
-    if (status == WEFT_OK) {
-        status = weftos_waiter_wait(channel->greeting, WEFT_NOW, false, &events,
-                                    NULL);
-    }
-    channel->is_greeted = events != 0;
-    if (status != WEFT_OK) {
-        weftos_waiter_close(channel->greeting);
-        channel->greeting = NULL;
-    }
+    channel->is_greeted = status == WEFT_OK &&
+                          weftos_waiter_wait(channel->greeting, WEFT_NOW, false,
+                                             &events, NULL) == WEFT_OK &&
+                          events != 0;
     return status;
 }
 
 weft_status weft_channel_pair_handle(weft_channel *channel, weft_handle *handle)
 {
     weft_status status = WEFT_OK;
+    uint32_t phase;
 
     if (handle == NULL || channel == NULL) {
         return WEFT_EINVAL;
     }
     *handle = WEFT_HANDLE_NONE;
+    phase = atomic_load(&channel->phase);
     if (weftos_process_token() != channel->token) {
-        return WEFT_EFORKED;
-    }
-    switch (atomic_load(&channel->phase)) {
-    case READY:
-        return WEFT_ENOENT;
-    case FAILED:
-        return channel->detail.status;
-    default:
-        break;
-    }
-    if (channel->greeting == NULL) {
+        status = WEFT_EFORKED;
+    } else if (phase == READY || phase == FAILED) {
+        status = phase == READY ? WEFT_ENOENT : channel->detail.status;
+    } else if (channel->greeting == NULL) {
         status = open_greeting(channel);
     }
     return status != WEFT_OK
@@ -711,16 +697,13 @@ weft_status weft_channel_pair_handle(weft_channel *channel, weft_handle *handle)
 weft_status weft_channel_get_stats(const weft_channel *channel,
                                    weft_channel_stats *stats)
 {
-    size_t size = sizeof(*stats);
-
-    if (channel == NULL || stats == NULL || stats->size != size) {
+    if (channel == NULL || stats == NULL || stats->size != sizeof(*stats)) {
         return WEFT_EINVAL;
     }
     if (weftos_process_token() != channel->token) {
         return WEFT_EFORKED;
     }
-    memset(stats, 0, sizeof(*stats));
-    stats->size = size;
+    *stats = (weft_channel_stats){.size = sizeof(*stats)};
     if (atomic_load(&channel->phase) == READY) {
         wefti_tx_stats(&channel->tx, &stats->sent);
         wefti_rx_stats(&channel->rx, &stats->received);
