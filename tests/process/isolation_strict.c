@@ -341,15 +341,20 @@ static void be_foreigner(void)
 }
 
 /* Calls it by those of 32 bits, where it has them. */
+#if defined(__x86_64__)
 static void be_narrow(void)
 {
-#if defined(__x86_64__)
     long number = 20; /* getpid */
 
     __asm__ volatile("int $0x80" : "+a"(number) : : "memory");
-#endif
     _exit(0);
 }
+#else
+static void be_narrow(void)
+{
+    _exit(0);
+}
+#endif
 
 /* ---------------------------------------------------------- the outside --- */
 
