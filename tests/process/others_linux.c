@@ -420,6 +420,28 @@ static void test_nobody(void)
     (void)close(output);
 }
 
+/* Without handles of processes nobody can be sure whom he kills. */
+static void test_no_handles(void)
+{
+    weft_tree_kill_result result = {.size = sizeof(result)};
+    weft_detail detail;
+    pid_t child = fork();
+
+    check_case("without handles of processes nobody is ended");
+    REQUIRE(child >= 0);
+    if (child == 0) {
+        (void)alarm(60);
+        (void)pause();
+        _exit(0);
+    }
+    CHECK_STATUS(weft_tree_kill(child, NULL, &result, &detail), WEFT_ENOTSUP);
+    CHECK(detail.operation != NULL && result.found == 0);
+    CHECK(kill(child, 0) == 0);
+    CHECK(kill(child, SIGKILL) == 0);
+    (void)reap(child);
+    SKIP("this kernel has no handles of processes");
+}
+
 void test_main(void)
 {
     ssize_t bytes = readlink("/proc/self/exe", self, sizeof(self) - 1);
@@ -427,6 +449,9 @@ void test_main(void)
     tree_act();
     REQUIRE(bytes > 0);
     test_arguments();
+    if (check_lacks("pidfd")) {
+        test_no_handles();
+    }
     test_measure();
     test_ended();
     test_changing();

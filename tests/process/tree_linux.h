@@ -36,6 +36,15 @@
  */
 void tree_act(void);
 
+/* Leaves the control group of the tree. False: there is none, or it may not. */
+bool tree_leave_group(void);
+
+/*
+ * Whether a process without its first thread is found. The double can't show
+ * that: it looks at Linux's /proc, which has no environment of such a one.
+ */
+extern const bool tree_finds_headless;
+
 /* A spec with a wall limit, as no test may hang. */
 weft_process_spec *tree_spec(void);
 
