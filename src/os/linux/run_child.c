@@ -110,6 +110,18 @@ _Noreturn void weftos_run_child(struct run *run, int pipe)
 
 /* --------------------------------------------------------------- borrow --- */
 
+/* AddressSanitizer marks stacks, and none may be another process's. */
+#if defined(__SANITIZE_ADDRESS__)
+#define CAN_BORROW false
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define CAN_BORROW false
+#endif
+#endif
+#ifndef CAN_BORROW
+#define CAN_BORROW true
+#endif
+
 /*
  * For a few frames of ours, and exec: it puts a path on the stack, and the
  * arguments of a script without "#!".
@@ -123,7 +135,7 @@ bool weftos_run_can_borrow(const struct run *run)
      * Who changes the user makes memory undumpable, and who is isolated is made
      * in namespaces. The v2 group is entered by being born in it.
      */
-    return run->isolation == NULL &&
+    return CAN_BORROW && run->isolation == NULL &&
            (run->request->flags & WEFTI_RUN_HAS_USER) == 0 &&
            run->request->argument_count <= BORROWED_ARGUMENTS_MAX &&
            !weftos_run_can_be_born_in_group(run);
