@@ -55,7 +55,7 @@ static void run_to_end(weft_process_spec *spec, const char *action,
 
     (void)close(ends[1]);
     CHECK_STATUS(weft_process_wait(process, WEFT_FOREVER, &result), WEFT_OK);
-    CHECK(result.reason == WEFT_REASON_EXITED && result.survivors == 0);
+    CHECK(result.reason == WEFT_REASON_EXITED && tree_has_ended(&result));
     CHECK(tree_is_closed(ends[0]));
     weft_process_close(&process);
     (void)close(ends[0]);
