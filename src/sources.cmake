@@ -90,7 +90,7 @@ set(WEFT_OS_RUN_SOURCES
     os/posix/run_exec.c
     os/posix/run_program.c
     os/posix/run_pump.c
-    os/posix/run_report.c
+    os/run_report.c
     os/posix/run_start.c
     os/posix/run_watch.c
 )
@@ -237,7 +237,7 @@ set(WEFT_OS_WINDOWS_SOURCES
     os/windows/run_job.c
     os/windows/run_limits.c
     os/windows/run_pump.c
-    os/windows/run_report.c
+    os/run_report.c
     os/windows/run_sample.c
     os/windows/run_start.c
     os/windows/run_text.c

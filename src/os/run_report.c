@@ -2,11 +2,19 @@
  *
  * The report of a run, and refusals.
  */
+#define _GNU_SOURCE
+#define _DARWIN_C_SOURCE
+#include "run_report.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "run.h"
+#if defined(_WIN32)
+#include "windows/run.h"
+#else
+#include "posix/run.h"
+#endif
 
 bool weftos_run_is_asked(const struct run *run, weft_fence fence)
 {
@@ -66,7 +74,7 @@ void weftos_run_evidence(struct run *run, const char *format, ...)
     report->evidence_bytes += (uint32_t)bytes + 1;
 }
 
-void weftos_run_refuse(struct run *run, weft_status status, DWORD os_code,
+void weftos_run_refuse(struct run *run, weft_status status, int64_t os_code,
                        const char *format, ...)
 {
     struct wefti_run_message message = {.magic = WEFTI_RUN_MAGIC,
@@ -98,7 +106,7 @@ bool weftos_run_check_rows(struct run *run)
         }
         if (row->level == WEFT_LEVEL_UNSUPPORTED && row->why_not[0] == '\0') {
             weftos_run_row(run, fence, WEFT_LEVEL_UNSUPPORTED, NULL,
-                           "weft has no way to on Windows");
+                           "weft has no way to on this system");
         }
         if (row->level == WEFT_LEVEL_UNSUPPORTED &&
             row->demand == WEFT_REQUIRE) {
