@@ -37,6 +37,9 @@ typedef bool weftos_group_visit(void *context, unsigned version,
 void weftos_groups_each(const char *root, const char *controller,
                         weftos_group_visit *visit, void *context);
 
+/* Values of version 1 near this one, rounded to pages, mean "no limit". */
+#define WEFTOS_NO_LIMIT_V1 (UINT64_C(0x7fffffffffffffff) - UINT64_C(0x1000000))
+
 /* One line of /proc/self/mountinfo, taken apart in place. */
 struct weftos_mount {
     char *root;    /* what of its file system is mounted */

@@ -21,9 +21,6 @@
 #include "container.h"
 #include "text.h"
 
-/* Values of version 1 near this one, rounded to pages, mean "no limit". */
-#define NO_LIMIT_V1 (UINT64_C(0x7fffffffffffffff) - UINT64_C(0x1000000))
-
 /* More than memory.stat has before the line that is looked for. */
 #define STAT_BYTES 8192
 
@@ -210,7 +207,7 @@ static uint64_t read_memory(const char *root, const struct hierarchy *hierarchy,
                                            : "memory.limit_in_bytes",
                    text, sizeof(text)) ||
         !weftos_parse_number(text, &end, &value) ||
-        (hierarchy->version == 1 && value >= NO_LIMIT_V1)) {
+        (hierarchy->version == 1 && value >= WEFTOS_NO_LIMIT_V1)) {
         return WEFT_UNLIMITED;
     }
     return value;
@@ -257,6 +254,18 @@ static uint64_t read_quota(const char *root, const struct hierarchy *hierarchy,
                : WEFT_UNLIMITED;
 }
 
+/* From a group's path to that of the one above. False: it is out of sight. */
+static bool go_up(const struct hierarchy *hierarchy, size_t *length)
+{
+    if (*length <= hierarchy->skip) {
+        return false;
+    }
+    do {
+        (*length)--;
+    } while (*length > hierarchy->skip && hierarchy->group[*length] != '/');
+    return true;
+}
+
 /* The least value of the group and those above, and whose it is. */
 static uint64_t find_least(const char *root, const struct hierarchy *hierarchy,
                            read_value *read_one, const char *file, char *source,
@@ -265,7 +274,7 @@ static uint64_t find_least(const char *root, const struct hierarchy *hierarchy,
     size_t length = strlen(hierarchy->group);
     uint64_t least = WEFT_UNLIMITED;
 
-    for (;;) {
+    do {
         uint64_t value = read_one(root, hierarchy, length);
 
         if (value < least) {
@@ -274,13 +283,8 @@ static uint64_t find_least(const char *root, const struct hierarchy *hierarchy,
                            hierarchy->version, file,
                            length > 0 ? (int)length : 1, hierarchy->group);
         }
-        if (length <= hierarchy->skip) {
-            return least;
-        }
-        do {
-            length--;
-        } while (length > hierarchy->skip && hierarchy->group[length] != '/');
-    }
+    } while (go_up(hierarchy, &length));
+    return least;
 }
 
 /* Version 1 tells the least one itself, those out of sight included. */
@@ -294,7 +298,7 @@ static void ask_kernel(const char *root, const struct hierarchy *hierarchy,
         read_file(root, hierarchy, strlen(hierarchy->group), "memory.stat",
                   text, sizeof(text)) &&
         weftos_find_number(text, "hierarchical_memory_limit", &value) &&
-        value < NO_LIMIT_V1 && value < system->memory_limit_bytes) {
+        value < WEFTOS_NO_LIMIT_V1 && value < system->memory_limit_bytes) {
         system->memory_limit_bytes = value;
         (void)snprintf(system->memory_limit_source,
                        sizeof(system->memory_limit_source),
@@ -342,20 +346,15 @@ static void visit_levels(struct hierarchy *hierarchy, weftos_group_visit *visit,
 {
     size_t length = strlen(hierarchy->group);
     char directory[PATH_MAX * 2];
+    bool goes_on;
 
-    for (;;) {
+    do {
         hierarchy->group[length] = '\0';
         (void)snprintf(directory, sizeof(directory), "%s%s", hierarchy->mount,
                        hierarchy->group + hierarchy->skip);
-        if (!visit(context, hierarchy->version, directory,
-                   length > 0 ? hierarchy->group : "/") ||
-            length <= hierarchy->skip) {
-            return;
-        }
-        do {
-            length--;
-        } while (length > hierarchy->skip && hierarchy->group[length] != '/');
-    }
+        goes_on = visit(context, hierarchy->version, directory,
+                        length > 0 ? hierarchy->group : "/");
+    } while (goes_on && go_up(hierarchy, &length));
 }
 
 void weftos_groups_each(const char *root, const char *controller,

@@ -24,9 +24,6 @@
 /* Deeper than anyone nests groups; what is above that is out of sight. */
 #define LEVELS_MOST 32
 
-/* Values of version 1 near this one, rounded to pages, mean "no limit". */
-#define NO_LIMIT_V1 (UINT64_C(0x7fffffffffffffff) - UINT64_C(0x1000000))
-
 struct level {
     int limit;
     int used;
@@ -151,7 +148,7 @@ bool weftos_levels_read(struct weftos_levels *levels, uint64_t *limit,
         uint64_t left;
 
         if (!read_number(level->limit, &value) ||
-            (level->version == 1 && value >= NO_LIMIT_V1) ||
+            (level->version == 1 && value >= WEFTOS_NO_LIMIT_V1) ||
             !read_number(level->used, &taken)) {
             continue;
         }

@@ -83,29 +83,17 @@ static bool read_all(weftos_meter *meter, enum meter_file file)
 
 /* ------------------------------------------------------------- meminfo --- */
 
-/* A line in units of 1024 bytes. */
-static bool find_bytes(const char *text, const char *label, uint64_t *bytes)
-{
-    uint64_t value;
-
-    if (!weftos_find_number(text, label, &value) || value > UINT64_MAX / 1024) {
-        return false;
-    }
-    *bytes = value * 1024;
-    return true;
-}
-
 /* The sum of the lines that are there; false: the first one is not. */
 static bool find_sum(const char *text, const char *const *labels, size_t count,
                      uint64_t *bytes)
 {
     uint64_t part;
 
-    if (!find_bytes(text, labels[0], bytes)) {
+    if (!weftos_find_bytes(text, labels[0], bytes)) {
         return false;
     }
     for (size_t i = 1; i < count; i++) {
-        if (find_bytes(text, labels[i], &part)) {
+        if (weftos_find_bytes(text, labels[i], &part)) {
             *bytes += part;
         }
     }
@@ -177,7 +165,7 @@ static void read_meminfo(weftos_meter *meter, weft_memory_figures *figures)
         }
     }
     find_cached(meter->text, figures);
-    if (find_bytes(meter->text, "MemAvailable:", &available)) {
+    if (weftos_find_bytes(meter->text, "MemAvailable:", &available)) {
         WEFTOS_FIGURE(figures, WEFT_MEMORY_AVAILABLE, available, available);
         WEFTOS_SET_TEXT(figures->available_method, "MemAvailable");
     }

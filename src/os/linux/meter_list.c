@@ -57,32 +57,20 @@ weft_status weftos_meter_list(weft_memory_process *processes, size_t room,
 
 /* ------------------------------------------------------------------ one --- */
 
-/* False: there is no such line. */
-static bool find_bytes(const char *text, const char *label, uint64_t *bytes)
-{
-    uint64_t value;
-
-    if (!weftos_find_number(text, label, &value) || value > UINT64_MAX / 1024) {
-        return false;
-    }
-    *bytes = value * 1024;
-    return true;
-}
-
 static void tell_rollup(const char *text, weft_memory_process *process)
 {
     uint64_t clean;
     uint64_t dirty;
 
-    if (find_bytes(text, "Pss:", &process->footprint_bytes)) {
+    if (weftos_find_bytes(text, "Pss:", &process->footprint_bytes)) {
         process->valid |= WEFT_MEMORY_PROCESS_FOOTPRINT;
     }
-    if (find_bytes(text, "Private_Clean:", &clean) &&
-        find_bytes(text, "Private_Dirty:", &dirty)) {
+    if (weftos_find_bytes(text, "Private_Clean:", &clean) &&
+        weftos_find_bytes(text, "Private_Dirty:", &dirty)) {
         process->private_bytes = clean + dirty;
         process->valid |= WEFT_MEMORY_PROCESS_PRIVATE;
     }
-    if (find_bytes(text, "SwapPss:", &process->swapped_bytes)) {
+    if (weftos_find_bytes(text, "SwapPss:", &process->swapped_bytes)) {
         process->valid |= WEFT_MEMORY_PROCESS_SWAPPED;
     }
 }

@@ -86,3 +86,14 @@ bool weftos_find_number(const char *text, const char *label, uint64_t *value)
     }
     return false;
 }
+
+bool weftos_find_bytes(const char *text, const char *label, uint64_t *bytes)
+{
+    uint64_t value;
+
+    if (!weftos_find_number(text, label, &value) || value > UINT64_MAX / 1024) {
+        return false;
+    }
+    *bytes = value * 1024;
+    return true;
+}

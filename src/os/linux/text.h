@@ -22,6 +22,9 @@ bool weftos_read_text(const char *path, char *text, size_t bytes);
  */
 bool weftos_find_number(const char *text, const char *label, uint64_t *value);
 
+/* The same in the kernel's kilobytes, of 1024; as bytes. */
+bool weftos_find_bytes(const char *text, const char *label, uint64_t *bytes);
+
 /*
  * The next line, without its end. What has no room, of WEFTOS_LINE_BYTES, is
  * passed over. False: there is no other.

@@ -79,10 +79,7 @@ static bool read_of(pid_t pid, const char *name, char *text, size_t bytes)
 static void tell_bytes(const char *text, const char *label, uint64_t *bytes,
                        uint32_t bit, weft_member *member)
 {
-    uint64_t value;
-
-    if (weftos_find_number(text, label, &value)) {
-        *bytes = value * 1024;
+    if (weftos_find_bytes(text, label, bytes)) {
         member->valid |= bit;
     }
 }
