@@ -108,6 +108,7 @@ set(WEFT_OS_LINUX_SOURCES
     os/linux/levels.c
     os/linux/lookout.c
     os/linux/meter.c
+    os/linux/meter_count.c
     os/linux/meter_list.c
     os/linux/misc.c
     os/linux/mounts.c
@@ -159,6 +160,7 @@ set(WEFT_OS_MACOS_SOURCES
     os/macos/queue.c
     os/stub/alarm.c
     os/stub/meter.c
+    os/stub/meter_count.c
     os/stub/meter_list.c
     os/stub/tree.c
     os/macos/run_child.c
@@ -210,6 +212,7 @@ if(WEFT_DOUBLE)
 endif()
 
 set(WEFT_OS_WINDOWS_SOURCES
+    os/stub/meter_count.c
     os/stub/meter_list.c
     os/windows/alarm.c
     os/windows/bell.c
@@ -264,6 +267,7 @@ set(WEFT_OS_STUB_SOURCES
     os/stub/facts.c
     os/stub/memory.c
     os/stub/meter.c
+    os/stub/meter_count.c
     os/stub/meter_list.c
     os/stub/process.c
     os/stub/run_handles.c

@@ -141,6 +141,49 @@ WEFT_API weft_status weft_memory_look(weft_memory *memory,
                                       weft_memory_figures *figures,
                                       weft_detail *detail);
 
+/* ------------------------------------------------------------- counters --- */
+
+/*
+ * What the system has counted since it began: symbol, value, member.
+ *
+ * REFAULTED_FILE: copies of files that were read again, in bytes, though they
+ * had been in memory: they were dropped too early. REFAULTED_ANONYMOUS: the
+ * same of programs' own memory, that was in swap or compressed. SWAPPED_IN,
+ * SWAPPED_OUT: bytes that went from swap and to it. MAJOR_FAULTS: how often a
+ * program had to wait for a page that was not in memory.
+ */
+#define WEFT_MEMORY_COUNTER_LIST(X)                                            \
+    X(WEFT_MEMORY_REFAULTED_FILE, 0, refaulted_file_bytes)                     \
+    X(WEFT_MEMORY_REFAULTED_ANONYMOUS, 1, refaulted_anonymous_bytes)           \
+    X(WEFT_MEMORY_SWAPPED_IN, 2, swapped_in_bytes)                             \
+    X(WEFT_MEMORY_SWAPPED_OUT, 3, swapped_out_bytes)                           \
+    X(WEFT_MEMORY_MAJOR_FAULTS, 4, major_faults)
+
+typedef enum weft_memory_counter {
+#define WEFT_MEMORY_COUNTER_ENUM(symbol, value, member) symbol = (value),
+    WEFT_MEMORY_COUNTER_LIST(WEFT_MEMORY_COUNTER_ENUM)
+#undef WEFT_MEMORY_COUNTER_ENUM
+} weft_memory_counter;
+
+typedef struct weft_memory_counters {
+    size_t size;    /* sizeof(weft_memory_counters), set by the caller */
+    uint32_t valid; /* bit N: the counter N of the list */
+#define WEFT_MEMORY_COUNTER_MEMBER(symbol, value, member) uint64_t member;
+    WEFT_MEMORY_COUNTER_LIST(WEFT_MEMORY_COUNTER_MEMBER)
+#undef WEFT_MEMORY_COUNTER_MEMBER
+} weft_memory_counters;
+
+/*
+ * Reads the counters. `*counters` is the caller's. Takes some 50 us, and waits
+ * for nothing.
+ *
+ * WEFT_OK; WEFT_EINVAL; WEFT_EFORKED; WEFT_ENOTSUP: not on this system yet;
+ * WEFT_ELIMIT; WEFT_EOS. Since 0.1.
+ */
+WEFT_API weft_status weft_memory_count(weft_memory *memory,
+                                       weft_memory_counters *counters,
+                                       weft_detail *detail);
+
 /* ------------------------------------------------------------ processes --- */
 
 /* Which members of a weft_memory_process are known. */

@@ -93,6 +93,22 @@ weft_status weft_memory_look(weft_memory *memory, weft_memory_figures *figures,
     return WEFT_OK;
 }
 
+weft_status weft_memory_count(weft_memory *memory,
+                              weft_memory_counters *counters,
+                              weft_detail *detail)
+{
+    if (memory == NULL || counters == NULL ||
+        counters->size != sizeof(*counters)) {
+        return wefti_fail(detail, WEFT_EINVAL, "check the arguments");
+    }
+    if (memory->token != weftos_process_token()) {
+        return wefti_fail(detail, WEFT_EFORKED, "read the counters of memory");
+    }
+    memset(counters, 0, sizeof(*counters));
+    counters->size = sizeof(*counters);
+    return weftos_meter_count("", counters, detail);
+}
+
 /* ------------------------------------------------------------ processes --- */
 
 static weft_status check(const weft_memory *memory, const void *output,

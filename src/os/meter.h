@@ -39,6 +39,13 @@ void weftos_meter_close(weftos_meter *meter);
 weft_status weftos_meter_read(weftos_meter *meter, weft_memory_figures *figures,
                               weft_detail *detail);
 
+/*
+ * Fills in the counters that it can find, and names them in `valid`; all of it
+ * is zero before, but for `size`. `root` as in weftos_meter_open.
+ */
+weft_status weftos_meter_count(const char *root, weft_memory_counters *counters,
+                               weft_detail *detail);
+
 /* ------------------------------------------------------------ processes --- */
 
 /* As weft_memory_processes and weft_memory_measure, with checked arguments. */

@@ -13,6 +13,7 @@ static void test_arguments(void)
 {
     weft_memory *memory;
     weft_memory_figures figures = {.size = sizeof(figures)};
+    weft_memory_counters counters = {.size = sizeof(counters)};
     weft_detail detail;
 
     check_case("wrong use is refused");
@@ -23,6 +24,10 @@ static void test_arguments(void)
     CHECK_STATUS(weft_memory_look(memory, NULL, &detail), WEFT_EINVAL);
     figures.size--;
     CHECK_STATUS(weft_memory_look(memory, &figures, &detail), WEFT_EINVAL);
+    CHECK_STATUS(weft_memory_count(NULL, &counters, &detail), WEFT_EINVAL);
+    CHECK_STATUS(weft_memory_count(memory, NULL, &detail), WEFT_EINVAL);
+    counters.size--;
+    CHECK_STATUS(weft_memory_count(memory, &counters, &detail), WEFT_EINVAL);
     weft_memory_close(&memory);
     CHECK(memory == NULL);
     weft_memory_close(&memory);

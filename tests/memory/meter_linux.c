@@ -179,6 +179,41 @@ static void test_long(void)
     files_end();
 }
 
+/* ------------------------------------------------------------ counters --- */
+
+static void test_counters(void)
+{
+    const uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+    const char *root = files_begin();
+    weft_memory_counters counters = {.size = sizeof(counters)};
+
+    check_case("each counter is the kernel's");
+    CHECK_STATUS(weftos_meter_count(root, &counters, NULL), WEFT_EOS);
+    files_make("/proc/vmstat", "nr_free_pages 9\nworkingset_refault_anon 3\n"
+                               "workingset_refault_file 5\npswpin 7\n"
+                               "pswpout 11\npgmajfault 13\n");
+    CHECK_STATUS(weftos_meter_count(root, &counters, NULL), WEFT_OK);
+    CHECK(counters.valid == 31);
+    CHECK(counters.refaulted_anonymous_bytes == 3 * page);
+    CHECK(counters.refaulted_file_bytes == 5 * page);
+    CHECK(counters.swapped_in_bytes == 7 * page);
+    CHECK(counters.swapped_out_bytes == 11 * page);
+    CHECK(counters.major_faults == 13);
+
+    check_case("those of an old kernel, and no nonsense");
+    memset(&counters, 0, sizeof(counters));
+    files_make("/proc/vmstat", "workingset_refault 2\npswpin\npswpout -1\n"
+                               "pgmajfault 99999999999999999999999\n");
+    CHECK_STATUS(weftos_meter_count(root, &counters, NULL), WEFT_OK);
+    CHECK(counters.valid == UINT32_C(1) << WEFT_MEMORY_REFAULTED_FILE);
+    CHECK(counters.refaulted_file_bytes == 2 * page);
+    memset(&counters, 0, sizeof(counters));
+    files_make("/proc/vmstat", "pswpin 18446744073709551615\n");
+    CHECK_STATUS(weftos_meter_count(root, &counters, NULL), WEFT_OK);
+    CHECK(counters.valid == 0);
+    files_end();
+}
+
 /* -------------------------------------------------------------- limits --- */
 
 static void make_group(const char *path, const char *limit, const char *used)
@@ -308,6 +343,7 @@ void test_main(void)
     test_swap();
     test_arc();
     test_long();
+    test_counters();
     test_limits();
     test_hostile();
     test_descriptors();

@@ -210,9 +210,11 @@ static void test_fork(void)
     REQUIRE(child >= 0);
     if (child == 0) {
         weft_memory_figures figures = {.size = sizeof(figures)};
+        weft_memory_counters counters = {.size = sizeof(counters)};
         weft_memory_process process = {.pid = 1};
 
         CHECK_STATUS(weft_memory_look(memory, &figures, NULL), WEFT_EFORKED);
+        CHECK_STATUS(weft_memory_count(memory, &counters, NULL), WEFT_EFORKED);
         CHECK_STATUS(weft_memory_processes(memory, NULL, 0, &count, NULL),
                      WEFT_EFORKED);
         CHECK_STATUS(weft_memory_measure(memory, &process, NULL), WEFT_EFORKED);
