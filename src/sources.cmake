@@ -53,6 +53,8 @@ set(WEFT_IPC_SOURCES
 set(WEFT_MEMORY_SOURCES
     memory/look.c
     memory/pressure.c
+    memory/reclaim.c
+    memory/reclaim_names.c
     memory/watch.c
 )
 

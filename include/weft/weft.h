@@ -11,6 +11,7 @@
 #include <weft/memory.h>
 #include <weft/poll.h>
 #include <weft/process.h>
+#include <weft/reclaim.h>
 #include <weft/service.h>
 #include <weft/state.h>
 #include <weft/sync.h>
