@@ -55,6 +55,9 @@ set(WEFT_MEMORY_SOURCES
     memory/pressure.c
     memory/reclaim.c
     memory/reclaim_names.c
+    memory/trim.c
+    memory/trim_ask.c
+    memory/trim_listen.c
     memory/watch.c
 )
 

@@ -18,6 +18,7 @@
 #include <weft/system.h>
 #include <weft/topic.h>
 #include <weft/tree.h>
+#include <weft/trim.h>
 #include <weft/version.h>
 
 #endif
