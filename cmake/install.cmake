@@ -42,7 +42,7 @@ if(APPLE)
     # The library's own name is @rpath/..., and macOS looks nowhere else.
     set(weft_pc_rpath "-Wl,-rpath,\${libdir} ")
 elseif(UNIX)
-    set(weft_pc_private -pthread)
+    set(weft_pc_private "-pthread -ldl")
 endif()
 configure_file(cmake/weft.pc.in ${PROJECT_BINARY_DIR}/weft.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/weft.pc

@@ -51,6 +51,7 @@ set(WEFT_IPC_SOURCES
 )
 
 set(WEFT_MEMORY_SOURCES
+    memory/gpu.c
     memory/look.c
     memory/pressure.c
     memory/reclaim.c
@@ -77,6 +78,7 @@ set(WEFT_HOOK_SOURCES
 set(WEFT_OS_POSIX_SOURCES
     os/posix/bell.c
     os/posix/folder.c
+    os/posix/library.c
     os/posix/limit.c
     os/posix/map.c
     os/posix/misc.c
@@ -102,6 +104,8 @@ set(WEFT_OS_RUN_SOURCES
 
 # One of these lists is the back end, by WEFT_OS.
 set(WEFT_OS_LINUX_SOURCES
+    os/gpu_list.c
+    os/gpu_nvml.c
     os/linux/alarm.c
     os/linux/bell.c
     os/linux/container.c
@@ -109,6 +113,8 @@ set(WEFT_OS_LINUX_SOURCES
     os/linux/features.c
     os/linux/fence.c
     os/linux/folder.c
+    os/linux/gpu_drm.c
+    os/linux/gpu_users.c
     os/linux/groups.c
     os/linux/levels.c
     os/linux/lookout.c
@@ -153,6 +159,8 @@ set(WEFT_OS_LINUX_SOURCES
 )
 
 set(WEFT_OS_MACOS_SOURCES
+    os/gpu_list.c
+    os/gpu_nvml.c
     os/macos/bell.c
     os/macos/connect.c
     os/macos/endpoint.c
@@ -164,6 +172,7 @@ set(WEFT_OS_MACOS_SOURCES
     os/macos/process.c
     os/macos/queue.c
     os/stub/alarm.c
+    os/stub/gpu.c
     os/stub/meter.c
     os/stub/meter_count.c
     os/stub/meter_list.c
@@ -218,6 +227,10 @@ endif()
 
 set(WEFT_OS_WINDOWS_SOURCES
     os/stub/meter_count.c
+    os/gpu_list.c
+    os/gpu_nvml.c
+    os/stub/gpu.c
+    os/stub/library.c
     os/stub/meter_list.c
     os/windows/alarm.c
     os/windows/bell.c
@@ -266,10 +279,14 @@ set(WEFT_OS_WINDOWS_SOURCES
 )
 
 set(WEFT_OS_STUB_SOURCES
+    os/gpu_list.c
+    os/gpu_nvml.c
     os/stub/alarm.c
     os/stub/clock.c
     os/stub/endpoint.c
     os/stub/facts.c
+    os/stub/gpu.c
+    os/stub/library.c
     os/stub/memory.c
     os/stub/meter.c
     os/stub/meter_count.c

@@ -7,6 +7,7 @@
 
 #include <weft/base.h>
 #include <weft/channel.h>
+#include <weft/gpu.h>
 #include <weft/inspect.h>
 #include <weft/memory.h>
 #include <weft/poll.h>
