@@ -54,6 +54,9 @@ set(WEFT_MEMORY_SOURCES
     memory/gpu.c
     memory/look.c
     memory/pressure.c
+    memory/protect.c
+    memory/protect_gate.c
+    memory/protect_rules.c
     memory/reclaim.c
     memory/reclaim_names.c
     memory/trim.c
@@ -106,6 +109,7 @@ set(WEFT_OS_RUN_SOURCES
 set(WEFT_OS_LINUX_SOURCES
     os/gpu_list.c
     os/gpu_nvml.c
+    os/known.c
     os/linux/alarm.c
     os/linux/bell.c
     os/linux/container.c
@@ -115,7 +119,13 @@ set(WEFT_OS_LINUX_SOURCES
     os/linux/folder.c
     os/linux/gpu_drm.c
     os/linux/gpu_users.c
+    os/linux/group_names.c
     os/linux/groups.c
+    os/linux/identity.c
+    os/linux/identity_files.c
+    os/linux/identity_front.c
+    os/linux/identity_group.c
+    os/linux/known.c
     os/linux/levels.c
     os/linux/lookout.c
     os/linux/meter.c
@@ -173,6 +183,7 @@ set(WEFT_OS_MACOS_SOURCES
     os/macos/queue.c
     os/stub/alarm.c
     os/stub/gpu.c
+    os/stub/identity.c
     os/stub/meter.c
     os/stub/meter_count.c
     os/stub/meter_list.c
@@ -226,11 +237,12 @@ if(WEFT_DOUBLE)
 endif()
 
 set(WEFT_OS_WINDOWS_SOURCES
-    os/stub/meter_count.c
     os/gpu_list.c
     os/gpu_nvml.c
     os/stub/gpu.c
+    os/stub/identity.c
     os/stub/library.c
+    os/stub/meter_count.c
     os/stub/meter_list.c
     os/windows/alarm.c
     os/windows/bell.c
@@ -286,6 +298,7 @@ set(WEFT_OS_STUB_SOURCES
     os/stub/endpoint.c
     os/stub/facts.c
     os/stub/gpu.c
+    os/stub/identity.c
     os/stub/library.c
     os/stub/memory.c
     os/stub/meter.c

@@ -66,7 +66,8 @@ WEFT_API weft_status weft_system_features(weft_feature *features, size_t room,
     X(WEFT_CONTAINER_KUBERNETES, 4, "kubernetes")                              \
     X(WEFT_CONTAINER_LXC, 5, "lxc")                                            \
     X(WEFT_CONTAINER_NSPAWN, 6, "systemd-nspawn")                              \
-    X(WEFT_CONTAINER_WSL, 7, "wsl")
+    X(WEFT_CONTAINER_WSL, 7, "wsl")                                            \
+    X(WEFT_CONTAINER_CONTAINERD, 8, "containerd")
 
 typedef enum weft_container {
 #define WEFT_CONTAINER_ENUM(symbol, value, name) symbol = (value),

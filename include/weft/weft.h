@@ -12,6 +12,7 @@
 #include <weft/memory.h>
 #include <weft/poll.h>
 #include <weft/process.h>
+#include <weft/protect.h>
 #include <weft/reclaim.h>
 #include <weft/service.h>
 #include <weft/state.h>

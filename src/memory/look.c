@@ -11,6 +11,7 @@
 
 #include "../ipc/handshake.h"
 #include "../os/meter.h"
+#include "memory.h"
 #include "pressure.h"
 
 struct weft_memory {
@@ -71,17 +72,28 @@ void weft_memory_close(weft_memory **memory)
     *memory = NULL;
 }
 
+weft_status wefti_memory_check(const weft_memory *memory, const char *operation,
+                               weft_detail *detail)
+{
+    if (memory == NULL) {
+        return wefti_fail(detail, WEFT_EINVAL, "check the arguments");
+    }
+    return memory->token == weftos_process_token()
+               ? WEFT_OK
+               : wefti_fail(detail, WEFT_EFORKED, operation);
+}
+
 weft_status weft_memory_look(weft_memory *memory, weft_memory_figures *figures,
                              weft_detail *detail)
 {
     weft_status status;
 
-    if (memory == NULL || figures == NULL ||
-        figures->size != sizeof(*figures)) {
+    if (figures == NULL || figures->size != sizeof(*figures)) {
         return wefti_fail(detail, WEFT_EINVAL, "check the arguments");
     }
-    if (memory->token != weftos_process_token()) {
-        return wefti_fail(detail, WEFT_EFORKED, "look at the memory");
+    status = wefti_memory_check(memory, "look at the memory", detail);
+    if (status != WEFT_OK) {
+        return status;
     }
     memset(figures, 0, sizeof(*figures));
     figures->size = sizeof(*figures);
@@ -97,12 +109,14 @@ weft_status weft_memory_count(weft_memory *memory,
                               weft_memory_counters *counters,
                               weft_detail *detail)
 {
-    if (memory == NULL || counters == NULL ||
-        counters->size != sizeof(*counters)) {
+    weft_status status;
+
+    if (counters == NULL || counters->size != sizeof(*counters)) {
         return wefti_fail(detail, WEFT_EINVAL, "check the arguments");
     }
-    if (memory->token != weftos_process_token()) {
-        return wefti_fail(detail, WEFT_EFORKED, "read the counters of memory");
+    status = wefti_memory_check(memory, "read the counters of memory", detail);
+    if (status != WEFT_OK) {
+        return status;
     }
     memset(counters, 0, sizeof(*counters));
     counters->size = sizeof(*counters);
@@ -114,12 +128,10 @@ weft_status weft_memory_count(weft_memory *memory,
 static weft_status check(const weft_memory *memory, const void *output,
                          weft_detail *detail)
 {
-    if (memory == NULL || output == NULL) {
+    if (output == NULL) {
         return wefti_fail(detail, WEFT_EINVAL, "check the arguments");
     }
-    return memory->token == weftos_process_token()
-               ? WEFT_OK
-               : wefti_fail(detail, WEFT_EFORKED, "look at the processes");
+    return wefti_memory_check(memory, "look at the processes", detail);
 }
 
 weft_status weft_memory_processes(weft_memory *memory,

@@ -37,6 +37,21 @@ typedef bool weftos_group_visit(void *context, unsigned version,
 void weftos_groups_each(const char *root, const char *controller,
                         weftos_group_visit *visit, void *context);
 
+/*
+ * The same for another process's group, which is given. False: it is not in
+ * sight, and nothing was told.
+ */
+bool weftos_group_levels(const char *root, unsigned version,
+                         const char *controller, const char *group,
+                         weftos_group_visit *visit, void *context);
+
+/*
+ * Who has made the container that a group is of, by its path, and that one's
+ * id or name: `*length` bytes of the path, 0 if it has none there.
+ */
+weft_container weftos_group_maker(const char *path, const char **id,
+                                  size_t *length);
+
 /* Values of version 1 near this one, rounded to pages, mean "no limit". */
 #define WEFTOS_NO_LIMIT_V1 (UINT64_C(0x7fffffffffffffff) - UINT64_C(0x1000000))
 

@@ -8,9 +8,6 @@
  * seen from the root of its cgroup namespace; the mount says which directory
  * that is. Each group above binds too, so the least value of all counts, as
  * far as they are in sight.
- *
- * What a group is called is its maker's choice: names count only in the form
- * that the makers of containers give them, with 64 hexadecimal digits.
  */
 #define _GNU_SOURCE
 #include <limits.h>
@@ -33,49 +30,18 @@ struct hierarchy {
     size_t skip;          /* what of `group` is above the mount */
 };
 
-/* ---------------------------------------------------- names of groups --- */
-
-static bool is_id(const char *text)
-{
-    return strspn(text, "0123456789abcdef") == 64 &&
-           (text[64] == '\0' || text[64] == '/' || text[64] == '.');
-}
-
-/* Whether a part of the path, from `at` on, is one of a maker of containers. */
-static weft_container name_maker(const char *at, const char *path)
-{
-    bool is_first = at == path || at[-1] == '/';
-
-    if (!is_first) {
-        return WEFT_CONTAINER_NONE;
-    }
-    if (strncmp(at, "kubepods", 8) == 0 &&
-        (at[8] == '/' || at[8] == '-' || at[8] == '.' || at[8] == '\0')) {
-        return WEFT_CONTAINER_KUBERNETES;
-    }
-    if ((strncmp(at, "docker/", 7) == 0 || strncmp(at, "docker-", 7) == 0) &&
-        is_id(at + 7)) {
-        return WEFT_CONTAINER_DOCKER;
-    }
-    if (strncmp(at, "libpod-", 7) == 0 && is_id(at + 7)) {
-        return WEFT_CONTAINER_PODMAN;
-    }
-    if (strncmp(at, "lxc.payload.", 12) == 0 ||
-        strncmp(at, "lxc.payload/", 12) == 0) {
-        return WEFT_CONTAINER_LXC;
-    }
-    return WEFT_CONTAINER_NONE;
-}
-
 static void judge_path(const char *path, struct weftos_groups *groups)
 {
-    for (const char *at = path;
-         *at != '\0' && groups->container == WEFT_CONTAINER_NONE; at++) {
-        groups->container = name_maker(at, path);
-        if (groups->container != WEFT_CONTAINER_NONE) {
-            (void)snprintf(groups->fact, sizeof(groups->fact),
-                           "its control group is %.60s", path);
-        }
+    const char *id;
+    size_t length;
+
+    if (groups->container != WEFT_CONTAINER_NONE) {
+        return;
+    }
+    groups->container = weftos_group_maker(path, &id, &length);
+    if (groups->container != WEFT_CONTAINER_NONE) {
+        (void)snprintf(groups->fact, sizeof(groups->fact),
+                       "its control group is %.60s", path);
     }
 }
 
@@ -375,4 +341,27 @@ void weftos_groups_each(const char *root, const char *controller,
         visit_levels(found, visit, context);
     }
     free(found);
+}
+
+bool weftos_group_levels(const char *root, unsigned version,
+                         const char *controller, const char *group,
+                         weftos_group_visit *visit, void *context)
+{
+    struct hierarchy *found = calloc(1, sizeof(*found));
+    struct search search = {found, 1};
+    bool is_seen;
+
+    if (found == NULL) {
+        return false;
+    }
+    found->controller = controller;
+    found->version = version;
+    (void)snprintf(found->group, PATH_MAX, "%s", group);
+    weftos_mounts_each(root, match_mount, &search);
+    is_seen = found->mount[0] != '\0';
+    if (is_seen) {
+        visit_levels(found, visit, context);
+    }
+    free(found);
+    return is_seen;
 }

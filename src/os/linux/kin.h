@@ -15,6 +15,10 @@ struct kin {
     pid_t pid;
     pid_t parent;
     pid_t session;
+    pid_t group;     /* of processes, for job control */
+    pid_t front;     /* the terminal's group in the foreground; -1: none */
+    unsigned device; /* the terminal, as the kernel encodes it; 0: none */
+    unsigned policy; /* of the scheduler, SCHED_OTHER and so on */
     char state;
     bool is_kernels;   /* a thread of the kernel's own */
     uint64_t start;    /* in ticks since the system's */
@@ -32,6 +36,10 @@ struct kin_list {
 
 /* False, and errno: it is not there, or can't be read. */
 bool weftos_kin_read(pid_t pid, struct kin *kin);
+
+/* The same from another stat file, also of a thread; the number is given. */
+bool weftos_kin_read_at(int folder, const char *path, pid_t pid,
+                        struct kin *kin);
 
 /* It has ended, and its parent has not asked. */
 bool weftos_kin_has_ended(const struct kin *kin);

@@ -10,9 +10,9 @@
 #include <string.h>
 #include <unistd.h>
 
-bool weftos_read_text(const char *path, char *text, size_t bytes)
+bool weftos_read_text_at(int folder, const char *path, char *text, size_t bytes)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    int fd = openat(folder, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     size_t length = 0;
     ssize_t got = 1;
 
@@ -32,6 +32,11 @@ bool weftos_read_text(const char *path, char *text, size_t bytes)
     (void)close(fd);
     text[length] = '\0';
     return got >= 0;
+}
+
+bool weftos_read_text(const char *path, char *text, size_t bytes)
+{
+    return weftos_read_text_at(AT_FDCWD, path, text, bytes);
 }
 
 bool weftos_read_line(FILE *file, char *line)

@@ -16,6 +16,10 @@
  */
 bool weftos_read_text(const char *path, char *text, size_t bytes);
 
+/* The same, from an open directory on; errno says why not. */
+bool weftos_read_text_at(int folder, const char *path, char *text,
+                         size_t bytes);
+
 /*
  * The number behind `label`, where a line begins with it; blanks between them
  * are passed over. False: there is no such line, or no number in it.

@@ -33,16 +33,15 @@ static bool read_name(const char *text, const char *end, struct kin *kin)
     return true;
 }
 
-bool weftos_kin_read(pid_t pid, struct kin *kin)
+bool weftos_kin_read_at(int folder, const char *path, pid_t pid,
+                        struct kin *kin)
 {
-    char path[32];
     char text[1024];
     const char *end;
     unsigned flags;
 
-    (void)snprintf(path, sizeof(path), "/proc/%d/stat", pid);
     errno = 0;
-    if (!weftos_read_text(path, text, sizeof(text))) {
+    if (!weftos_read_text_at(folder, path, text, sizeof(text))) {
         return false;
     }
     memset(kin, 0, sizeof(*kin));
@@ -50,17 +49,27 @@ bool weftos_kin_read(pid_t pid, struct kin *kin)
     end = strrchr(text, ')');
     if (end == NULL || !read_name(text, end, kin) ||
         sscanf(end + 1,
-               " %c %d %*d %d %*d %*d %u %*u %*u %*u %*u %" SCNu64 " %" SCNu64
+               " %c %d %d %d %u %d %u %*u %*u %*u %*u %" SCNu64 " %" SCNu64
                " %" SCNu64 " %" SCNu64 " %*d %*d %" SCNu64 " %*d %" SCNu64
-               " %*u %" SCNu64,
-               &kin->state, &kin->parent, &kin->session, &flags, &kin->ticks[0],
+               " %*u %" SCNu64 " %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s"
+               " %*s %*s %*s %*s %*s %u",
+               &kin->state, &kin->parent, &kin->group, &kin->session,
+               &kin->device, &kin->front, &flags, &kin->ticks[0],
                &kin->ticks[1], &kin->ticks[2], &kin->ticks[3], &kin->threads,
-               &kin->start, &kin->pages) != 11) {
+               &kin->start, &kin->pages, &kin->policy) != 15) {
         errno = ESRCH; /* it ended under the read */
         return false;
     }
     kin->is_kernels = (flags & KERNELS_OWN) != 0;
     return true;
+}
+
+bool weftos_kin_read(pid_t pid, struct kin *kin)
+{
+    char path[32];
+
+    (void)snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+    return weftos_kin_read_at(AT_FDCWD, path, pid, kin);
 }
 
 bool weftos_kin_has_ended(const struct kin *kin)

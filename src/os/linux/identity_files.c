@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What the open files of a process say of it: a sound device, or a virtual
+ * machine of the kernel's.
+ *
+ * A program that plays by a server of sound has a socket like any other: its
+ * sound is not seen here, the server's is.
+ */
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "identity.h"
+
+/*
+ * Each takes 1 us. Of a process with more it is not known what they are, and
+ * that protects it.
+ */
+#define FILES_MOST 65536
+
+static const struct {
+    const char *begin; /* of what the descriptor is a link to */
+    weft_mark mark;
+} files[] = {
+    {"/dev/snd/", WEFT_MARK_AUDIO},
+    {"/dev/kvm", WEFT_MARK_MACHINE},
+    {"anon_inode:kvm-vm", WEFT_MARK_MACHINE},
+    {"anon_inode:kvm-vcpu", WEFT_MARK_MACHINE},
+};
+
+static uint32_t marks_of(int folder, const char *name)
+{
+    char link[64]; /* longer than any beginning */
+    ssize_t length = readlinkat(folder, name, link, sizeof(link) - 1);
+    uint32_t marks = 0;
+
+    link[length > 0 ? length : 0] = '\0';
+    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+        if (strncmp(link, files[i].begin, strlen(files[i].begin)) == 0) {
+            marks |= WEFT_MARK_BIT(files[i].mark);
+        }
+    }
+    return marks;
+}
+
+void weftos_look_files(struct weftos_look *look)
+{
+    int folder = openat(look->folder, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *directory = folder >= 0 ? fdopendir(folder) : NULL;
+    const struct dirent *entry;
+    uint32_t count = 0;
+
+    if (directory == NULL) {
+        if (folder >= 0) {
+            (void)close(folder);
+        }
+        return;
+    }
+    while (count <= FILES_MOST && (entry = readdir(directory)) != NULL) {
+        look->identity->marks |= marks_of(folder, entry->d_name);
+        count++;
+    }
+    (void)closedir(directory);
+    if (count <= FILES_MOST) {
+        look->identity->marks_known |=
+            WEFT_MARK_BIT(WEFT_MARK_AUDIO) | WEFT_MARK_BIT(WEFT_MARK_MACHINE);
+    }
+}
