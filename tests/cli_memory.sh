@@ -67,6 +67,14 @@ if ! on_windows; then
     check 'in JSON' matches '^\{"pid":[0-9]+,.*"resident_bytes":[0-9]+.*\}$'
 fi
 
+mistake "memory gpu: unexpected argument '0'" gpu 0
+run gpu
+check 'weft memory gpu, with a device or without' is "$code" 0
+check 'it says which' matches '^ *TOTAL  *USED|^no graphics device was found$'
+run gpu --json
+check 'in JSON it tells who was asked' matches \
+    '^\{"kind":"source","source":"[a-z]+","there":(true|false)'
+
 if ! on_windows && [[ -w /proc/pressure/memory ]]; then
     run watch --stall 2s
     check 'a stall as long as the window is refused' is "$code" 2

@@ -10,6 +10,7 @@ static const tool_command verbs[] = {
     {"status", "how much there is, and how scarce it is", cmd_memory_status},
     {"list", "the processes that take most of it", cmd_memory_list},
     {"watch", "a line each time that programs wait for it", cmd_memory_watch},
+    {"gpu", "the memory of graphics devices", cmd_memory_gpu},
 };
 
 static const tool_syntax syntax = {
@@ -20,7 +21,8 @@ static const tool_syntax syntax = {
              "Commands:\n"
              "  status    how much there is, and how scarce it is\n"
              "  list      the processes that take most of it\n"
-             "  watch     a line each time that programs wait for it\n",
+             "  watch     a line each time that programs wait for it\n"
+             "  gpu       the memory of graphics devices\n",
     .operands_most = 1,
 };
 

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "memory_processes.h"
 #include "tool.h"
 
 typedef struct list_values {
@@ -47,11 +48,6 @@ static const tool_syntax syntax = {
     .option_count = TOOL_COUNT_OF(options),
 };
 
-typedef struct list {
-    weft_memory_process *items;
-    size_t count;
-} list;
-
 static bool knows(const weft_memory_process *process, uint32_t what)
 {
     return (process->valid & what) != 0;
@@ -83,29 +79,8 @@ static int compare_weights(const void *a, const void *b)
 
 /* ----------------------------------------------------------------- read --- */
 
-/* All processes; some more room, for those that begin meanwhile. */
-static weft_status read_all(weft_memory *memory, list *found,
-                            weft_detail *detail)
-{
-    weft_status status;
-    size_t room = 0;
-
-    do {
-        status = weft_memory_processes(memory, found->items, room,
-                                       &found->count, detail);
-        if (status != WEFT_OK || found->count <= room) {
-            return status;
-        }
-        room = found->count + found->count / 8 + 16;
-        free(found->items);
-        found->items = calloc(room, sizeof(*found->items));
-    } while (found->items != NULL);
-    *detail = (weft_detail){WEFT_ENOMEM, 0, "allocate memory"};
-    return WEFT_ENOMEM;
-}
-
 /* Drops what has ended, and what is the system's own unless all is asked. */
-static void drop(list *found, bool all)
+static void drop(memory_processes *found, bool all)
 {
     size_t kept = 0;
 
@@ -120,7 +95,8 @@ static void drop(list *found, bool all)
 }
 
 /* How many of the first `count`, which are measured, are above a weight. */
-static size_t count_above(const list *found, size_t count, uint64_t bytes)
+static size_t count_above(const memory_processes *found, size_t count,
+                          uint64_t bytes)
 {
     size_t above = 0;
 
@@ -130,8 +106,8 @@ static size_t count_above(const list *found, size_t count, uint64_t bytes)
     return above;
 }
 
-static weft_status measure(weft_memory *memory, list *found, size_t limit,
-                           weft_detail *detail)
+static weft_status measure(weft_memory *memory, memory_processes *found,
+                           size_t limit, weft_detail *detail)
 {
     qsort(found->items, found->count, sizeof(*found->items), compare_residents);
     for (size_t i = 0; i < found->count; i++) {
@@ -171,7 +147,7 @@ static void print_size(const weft_memory_process *process, uint32_t what,
     printf(" %11s", text);
 }
 
-static void print_text(const list *found)
+static void print_text(const memory_processes *found)
 {
     printf("%8s %11s %11s %11s %11s  %s\n", "PID", "SHARE", "PRIVATE",
            "RESIDENT", "SWAPPED", "NAME");
@@ -202,7 +178,7 @@ static void add(tool_json *json, const weft_memory_process *process,
     }
 }
 
-static void print_json(const list *found)
+static void print_json(const memory_processes *found)
 {
     for (size_t i = 0; i < found->count; i++) {
         const weft_memory_process *process = &found->items[i];
@@ -229,7 +205,7 @@ static void print_json(const list *found)
 int cmd_memory_list(int argc, char **argv)
 {
     list_values values = {.limit = 20};
-    list found = {NULL, 0};
+    memory_processes found = {NULL, 0};
     weft_detail detail = {WEFT_OK, 0, NULL};
     tool_operands operands;
     weft_memory *memory = NULL;
@@ -242,7 +218,7 @@ int cmd_memory_list(int argc, char **argv)
     }
     status = weft_memory_open(&memory, &detail);
     if (status == WEFT_OK) {
-        status = read_all(memory, &found, &detail);
+        status = memory_read_processes(memory, &found, &detail);
     }
     if (status == WEFT_OK) {
         drop(&found, values.all);

@@ -2,6 +2,7 @@
  *
  * weft memory status - the figures of this machine's memory.
  */
+#include "gpu_lists.h"
 #include "tool.h"
 
 typedef struct status_values {
@@ -145,6 +146,33 @@ static void print_text(const weft_memory_figures *figures, bool all)
     }
 }
 
+/* ------------------------------------------------------------------ GPU --- */
+
+/* A line for each device that tells how much it has, or that it has none. */
+static void print_gpus(const gpu_lists *lists)
+{
+    for (size_t i = 0; i < lists->device_count; i++) {
+        const weft_gpu_device *device = &lists->devices[i];
+        char name[sizeof(device->name)];
+        char total[32];
+        char used[32] = "?";
+
+        (void)snprintf(name, sizeof(name), "%s", device->name);
+        tool_clean(name);
+        if ((device->valid & WEFT_GPU_USED) != 0) {
+            tool_format_bytes((double)device->used_bytes, used, sizeof(used));
+        }
+        if ((device->valid & WEFT_GPU_TOTAL) != 0) {
+            tool_format_bytes((double)device->total_bytes, total,
+                              sizeof(total));
+            printf("%-14s %11s  (%s used; %s)\n", "GPU", total, used, name);
+        } else if (device->is_unified) {
+            printf("%-14s %11s  (uses the system's memory; %s)\n", "GPU",
+                   "unified", name);
+        }
+    }
+}
+
 /* ----------------------------------------------------------------- JSON --- */
 
 static void print_json(const weft_memory_figures *figures)
@@ -188,6 +216,7 @@ int cmd_memory_status(int argc, char **argv)
     tool_operands operands;
     weft_memory *memory;
     weft_status status;
+    gpu_lists lists;
     char text[256];
     int exit_code;
 
@@ -208,6 +237,10 @@ int cmd_memory_status(int argc, char **argv)
         print_json(&figures);
     } else {
         print_text(&figures, values.all);
+        if (gpu_lists_read(&lists, false, &detail) == WEFT_OK) {
+            print_gpus(&lists);
+        }
+        gpu_lists_end(&lists);
     }
     return TOOL_OK;
 }
