@@ -130,6 +130,7 @@ set(WEFT_OS_LINUX_SOURCES
     os/linux/lookout.c
     os/linux/meter.c
     os/linux/meter_count.c
+    os/linux/meter_glance.c
     os/linux/meter_list.c
     os/linux/misc.c
     os/linux/mounts.c
@@ -171,6 +172,7 @@ set(WEFT_OS_LINUX_SOURCES
 set(WEFT_OS_MACOS_SOURCES
     os/gpu_list.c
     os/gpu_nvml.c
+    os/meter_glance.c
     os/macos/bell.c
     os/macos/connect.c
     os/macos/endpoint.c
@@ -239,6 +241,7 @@ endif()
 set(WEFT_OS_WINDOWS_SOURCES
     os/gpu_list.c
     os/gpu_nvml.c
+    os/meter_glance.c
     os/stub/gpu.c
     os/stub/identity.c
     os/stub/library.c
@@ -293,6 +296,7 @@ set(WEFT_OS_WINDOWS_SOURCES
 set(WEFT_OS_STUB_SOURCES
     os/gpu_list.c
     os/gpu_nvml.c
+    os/meter_glance.c
     os/stub/alarm.c
     os/stub/clock.c
     os/stub/endpoint.c

@@ -158,3 +158,12 @@ weft_status weft_memory_measure(weft_memory *memory,
 
     return status == WEFT_OK ? weftos_meter_measure(process, detail) : status;
 }
+
+weft_status weft_memory_glance(weft_memory *memory,
+                               weft_memory_process *process,
+                               weft_detail *detail)
+{
+    weft_status status = check(memory, process, detail);
+
+    return status == WEFT_OK ? weftos_meter_glance(process, detail) : status;
+}

@@ -54,6 +54,10 @@ weft_status weftos_meter_list(weft_memory_process *processes, size_t room,
 weft_status weftos_meter_measure(weft_memory_process *process,
                                  weft_detail *detail);
 
+/* As weft_memory_glance. */
+weft_status weftos_meter_glance(weft_memory_process *process,
+                                weft_detail *detail);
+
 /* ---------------------------------------------------------------- alarm --- */
 
 /* What goes off when programs wait for memory. */

@@ -117,6 +117,9 @@ static void test_figures(void)
     CHECK((process.valid & WEFT_MEMORY_PROCESS_PRIVATE) != 0);
     CHECK(is_near(process.private_bytes, PRIVATE_BYTES));
     CHECK(is_near(process.footprint_bytes, PRIVATE_BYTES + SHARED_BYTES / 2));
+    CHECK_STATUS(weft_memory_glance(memory, &process, NULL), WEFT_OK);
+    CHECK((process.valid & WEFT_MEMORY_PROCESS_OWN) != 0);
+    CHECK(is_near(process.own_bytes + MIB, PRIVATE_BYTES));
     /* The quick counters may be some pages behind on each CPU. */
     CHECK(is_near(process.resident_bytes + MIB, PRIVATE_BYTES + SHARED_BYTES));
 
@@ -128,6 +131,7 @@ static void test_figures(void)
     check_case("who has ended is not measured, nor who has his number");
     process.started++;
     CHECK_STATUS(weft_memory_measure(memory, &process, NULL), WEFT_ENOENT);
+    CHECK_STATUS(weft_memory_glance(memory, &process, NULL), WEFT_ENOENT);
     process.started--;
     finish(&first);
     CHECK_STATUS(weft_memory_measure(memory, &process, NULL), WEFT_ENOENT);
@@ -166,6 +170,8 @@ static void test_kernel(void)
     check_case("a thread of the kernel's takes nothing");
     CHECK(process.resident_bytes == 0);
     CHECK_STATUS(weft_memory_measure(memory, &process, NULL), WEFT_OK);
+    CHECK_STATUS(weft_memory_glance(memory, &process, NULL), WEFT_OK);
+    CHECK((process.valid & WEFT_MEMORY_PROCESS_OWN) == 0);
 }
 
 static void test_other_user(void)

@@ -136,6 +136,30 @@ static void test_many(void)
     CHECK(test.rise > 0.99);
 }
 
+static void test_steps(void)
+{
+    static const double up[] = {0, 1, 3, 6, 10, 15};
+    static const double mixed[] = {0, 1, -1, 2, 6, 1};
+    static const double still[] = {4, 4, 4, 4};
+    static const double tied[] = {0, 1, 0, 1, 2};
+    trend_series series = each_second(up, COUNT_OF(up));
+    double rise;
+
+    check_case("steps are judged by their signed ranks");
+    CHECK(trend_judge_steps(&series, &rise));
+    CHECK(near(rise, 1.0 / 32, 1e-12)); /* one of 2^5 */
+    series = each_second(mixed, COUNT_OF(mixed));
+    CHECK(trend_judge_steps(&series, &rise));
+    /* The ranks 1, 3 and 4 rise, so their sum is 8: as much in 16 of 32. */
+    CHECK(near(rise, 16.0 / 32, 1e-12));
+    series = each_second(still, COUNT_OF(still));
+    CHECK(trend_judge_steps(&series, &rise));
+    CHECK(near(rise, 1, 1e-12));
+    series = each_second(tied, COUNT_OF(tied));
+    CHECK(trend_judge_steps(&series, &rise));
+    CHECK(near(rise, 5.0 / 16, 1e-12)); /* 3 or 4 of 4 equal steps */
+}
+
 static void test_correction(void)
 {
     /* Sorted, times 4, 3, 2 and 1, and none below one before it. */
@@ -312,6 +336,7 @@ void test_main(void)
     test_slope();
     test_exact();
     test_many();
+    test_steps();
     test_correction();
     test_change();
     test_reach();

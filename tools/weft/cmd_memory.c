@@ -11,6 +11,7 @@ static const tool_command verbs[] = {
     {"list", "the processes that take most of it", cmd_memory_list},
     {"watch", "a line each time that programs wait for it", cmd_memory_watch},
     {"gpu", "the memory of graphics devices", cmd_memory_gpu},
+    {"leaks", "processes that grow and do not stop", cmd_memory_leaks},
 };
 
 static const tool_syntax syntax = {
@@ -22,7 +23,8 @@ static const tool_syntax syntax = {
              "  status    how much there is, and how scarce it is\n"
              "  list      the processes that take most of it\n"
              "  watch     a line each time that programs wait for it\n"
-             "  gpu       the memory of graphics devices\n",
+             "  gpu       the memory of graphics devices\n"
+             "  leaks     processes that grow and do not stop\n",
     .operands_most = 1,
 };
 

@@ -353,6 +353,66 @@ bool trend_judge(const trend_series *series, trend_test *test)
     return true;
 }
 
+/* The steps that are not 0; how many. */
+static size_t list_steps(const trend_series *series, double steps[TREND_STEPS])
+{
+    size_t most = series->count - 1;
+    size_t count = 0;
+
+    most = most < TREND_STEPS ? most : TREND_STEPS;
+    for (size_t i = 0; i < most; i++) {
+        size_t from = i * (series->count - 1) / most;
+        size_t to = (i + 1) * (series->count - 1) / most;
+        double step = series->values[to] - series->values[from];
+
+        if (step > 0 || step < 0) {
+            steps[count++] = step;
+        }
+    }
+    return count;
+}
+
+/* The largest sum of doubled ranks: each step has at most twice the count. */
+#define RANK_SUMS (TREND_STEPS * (TREND_STEPS + 1) + 1)
+
+bool trend_judge_steps(const trend_series *series, double *rise)
+{
+    double steps[TREND_STEPS];
+    double sizes[TREND_STEPS] = {0};
+    double ranks[TREND_STEPS];
+    double parts[RANK_SUMS] = {1};
+    size_t most = 0;
+    size_t sum = 0;
+    size_t count;
+
+    *rise = 1;
+    if (!is_usable(series, 3)) {
+        return false;
+    }
+    count = list_steps(series, steps);
+    for (size_t i = 0; i < count; i++) {
+        sizes[i] = fabs(steps[i]);
+    }
+    rank(sizes, count, ranks);
+    /* Doubled, ranks are whole numbers even with ties. Each sign is as likely:
+     * so much of all cases has a sum. */
+    for (size_t i = 0; i < count; i++) {
+        size_t doubled = (size_t)(2 * ranks[i] + 0.5);
+
+        sum += steps[i] > 0 ? doubled : 0;
+        most += doubled;
+        for (size_t k = most + 1; k-- > 0;) {
+            parts[k] = (parts[k] + (k >= doubled ? parts[k - doubled] : 0)) / 2;
+        }
+    }
+    *rise = 0;
+    for (size_t k = sum; k <= most; k++) {
+        *rise += parts[k];
+    }
+    *rise = *rise < 1 ? *rise : 1;
+    return true;
+}
+
 bool trend_correct(double *p, size_t count)
 {
     double *sorted = calloc(count > 0 ? count : 1, sizeof(*sorted));
