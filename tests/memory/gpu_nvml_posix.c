@@ -16,7 +16,7 @@
 #include "os/gpu.h"
 
 #define GIB ((uint64_t)1 << 30)
-#define ROOM 300
+#define ROOM ((size_t)300)
 
 static weft_gpu_device devices[ROOM];
 static size_t device_count;

@@ -51,7 +51,9 @@ static double leaks(size_t i)
 /* A MiB at a time, every tenth second. */
 static double leaks_in_steps(size_t i)
 {
-    return 50 * MIB + (double)(i / 10) * MIB;
+    size_t steps = i / 10;
+
+    return 50 * MIB + (double)steps * MIB;
 }
 
 /* What warms up first, and leaks then. */
@@ -191,7 +193,7 @@ static void test_limits(void)
     CHECK(finding.verdict == LEAK_TOO_SHORT && finding.has_line);
 
     check_case("more samples than there is room for are thinned out");
-    finding = look(leaks, 10 * LEAK_MOST);
+    finding = look(leaks, (size_t)10 * LEAK_MOST);
     CHECK(finding.verdict == LEAK_SUSPECTED);
     CHECK(series.count <= LEAK_MOST && series.count >= LEAK_MOST / 2);
     CHECK(series.times[0] <= 0 && finding.span > 9.5 * LEAK_MOST);

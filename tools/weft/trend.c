@@ -101,7 +101,8 @@ static bool find_variance(const trend_series *series, double *variance)
 /* Sorted, `*count` of them; NULL: no memory. */
 static double *list_slopes(const trend_series *series, size_t *count)
 {
-    double *slopes = calloc(pairs_of(series->count), sizeof(*slopes));
+    size_t pairs = pairs_of(series->count);
+    double *slopes = pairs > 0 ? calloc(pairs, sizeof(*slopes)) : NULL;
 
     *count = 0;
     for (size_t i = 0; slopes != NULL && i < series->count; i++) {
