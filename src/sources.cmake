@@ -59,9 +59,11 @@ set(WEFT_MEMORY_SOURCES
     memory/protect_rules.c
     memory/reclaim.c
     memory/reclaim_names.c
+    memory/reclaim_plan.c
     memory/trim.c
     memory/trim_ask.c
     memory/trim_listen.c
+    memory/verdict.c
     memory/watch.c
 )
 
@@ -135,6 +137,11 @@ set(WEFT_OS_LINUX_SOURCES
     os/linux/misc.c
     os/linux/mounts.c
     os/linux/process.c
+    os/linux/reclaim.c
+    os/linux/reclaim_files.c
+    os/linux/reclaim_group.c
+    os/linux/reclaim_maps.c
+    os/linux/reclaim_process.c
     os/linux/run_child.c
     os/linux/run_cpu.c
     os/linux/run_filter.c
@@ -189,6 +196,7 @@ set(WEFT_OS_MACOS_SOURCES
     os/stub/meter.c
     os/stub/meter_count.c
     os/stub/meter_list.c
+    os/stub/reclaim.c
     os/stub/tree.c
     os/macos/run_child.c
     os/macos/run_clock.c
@@ -247,6 +255,7 @@ set(WEFT_OS_WINDOWS_SOURCES
     os/stub/library.c
     os/stub/meter_count.c
     os/stub/meter_list.c
+    os/stub/reclaim.c
     os/windows/alarm.c
     os/windows/bell.c
     os/windows/connect.c
@@ -309,6 +318,7 @@ set(WEFT_OS_STUB_SOURCES
     os/stub/meter_count.c
     os/stub/meter_list.c
     os/stub/process.c
+    os/stub/reclaim.c
     os/stub/run_handles.c
     os/stub/run_helper.c
     os/stub/set.c

@@ -23,13 +23,11 @@
 
 #include <weft/base.h>
 #include <weft/memory.h>
+#include <weft/protect.h>
 
 #ifdef __cplusplus
 extern "C" {
 #endif
-
-/* Whom the user wants to have left alone: weft/protect.h has them. */
-typedef struct weft_memory_rules weft_memory_rules;
 
 /* ---------------------------------------------------------------- verbs --- */
 
@@ -108,7 +106,7 @@ typedef struct weft_reclaim_request {
     /* ASK: how scarce memory is said to be, and how long answers may take. */
     weft_pressure level;
     uint64_t answer_ns;             /* 0: 2 s */
-    const weft_memory_rules *rules; /* NULL: none; not needed after the call */
+    const weft_memory_rules *rules; /* NULL: none; outlive the weft_reclaim */
 } weft_reclaim_request;
 
 #define WEFT_RECLAIM_REQUEST_INIT                                              \
