@@ -21,24 +21,27 @@
 #define FILES_MOST 65536
 
 static const struct {
-    const char *begin; /* of what the descriptor is a link to */
+    const char *link; /* what the descriptor is one to */
+    bool is_beginning;
     weft_mark mark;
 } files[] = {
-    {"/dev/snd/", WEFT_MARK_AUDIO},
-    {"/dev/kvm", WEFT_MARK_MACHINE},
-    {"anon_inode:kvm-vm", WEFT_MARK_MACHINE},
-    {"anon_inode:kvm-vcpu", WEFT_MARK_MACHINE},
+    {"/dev/snd/", true, WEFT_MARK_AUDIO},
+    {"/dev/kvm", false, WEFT_MARK_MACHINE},
+    {"anon_inode:kvm-vm", false, WEFT_MARK_MACHINE},
+    {"anon_inode:kvm-vcpu:", true, WEFT_MARK_MACHINE},
 };
 
 static uint32_t marks_of(int folder, const char *name)
 {
-    char link[64]; /* longer than any beginning */
+    char link[64]; /* longer than any of them */
     ssize_t length = readlinkat(folder, name, link, sizeof(link) - 1);
     uint32_t marks = 0;
 
     link[length > 0 ? length : 0] = '\0';
     for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
-        if (strncmp(link, files[i].begin, strlen(files[i].begin)) == 0) {
+        if (files[i].is_beginning
+                ? strncmp(link, files[i].link, strlen(files[i].link)) == 0
+                : strcmp(link, files[i].link) == 0) {
             marks |= WEFT_MARK_BIT(files[i].mark);
         }
     }
