@@ -271,7 +271,9 @@ static void test_long_group(void)
     check_case("a group that has no room is not known");
     REQUIRE(text != NULL);
     memset(text, 'x', 600);
-    memcpy(text, "0::/", 4);
+    text[0] = '0';
+    text[1] = text[2] = ':';
+    text[3] = '/';
     text[600] = '\n';
     files_make("/proc/4711/cgroup", text);
     identity = look(root);
