@@ -75,6 +75,43 @@ run gpu --json
 check 'in JSON it tells who was asked' matches \
     '^\{"kind":"source","source":"[a-z]+","there":(true|false)'
 
+mistake "memory rank: option '--limit': '0' is too small" rank -n 0
+mistake "memory rank: option '--window': '1ms' is too small" rank -w 1ms
+printf 'never name=x\n\nalways uid=0\n' >"$work/rules"
+run rank --rules "$work/rules"
+check 'a mistake in the rules' is "$code" 2
+check 'is told with its line' is "$(cat "$work/out.err")" \
+    "weft: $work/rules:3: neither 'never' nor 'avoid'"
+run rank --rules "$work/none"
+check 'rules that are not there' is "$code" 1
+check 'are told' says out.err "cannot read '$work/none'"
+if ! on_windows; then
+    run rank --window 10ms
+    check 'weft memory rank' is "$code" 0
+    check 'has a heading' matches '^ *PID  *GAIN  *COLD  *PRIVATE'
+    check 'and says how many are protected' matches \
+        '^[0-9]+ more, and [0-9]+ that are protected'
+    run rank --window 10ms --all --json
+    check 'who asks is protected' is \
+        "$(grep -c '"protected":true.*"marks":\["self"' "$work/out")" 1
+    check 'so is its parent' is \
+        "$(grep -c "\"pid\":$$,.*\"reason\":\"the process that asks desc" \
+            "$work/out")" 1
+    check 'and the first process' is \
+        "$(grep -c '"pid":1,.*"protected":true' "$work/out")" 1
+    sleep 60 &
+    sleeper=$!
+    printf 'never exe=*/sleep uid=%s # all\n' "$(id -u)" >"$work/rules"
+    run rank --window 10ms --all --json --rules "$work/rules"
+    check "a rule protects whom it means, with its line" is \
+        "$(grep "\"pid\":$sleeper," "$work/out" |
+            grep -c '"cause":"rule","reason":"line 1 of the rules: never exe')" \
+        "$(grep -c "\"pid\":$sleeper,.*\"marks\":\[\],\"marks_unknown\":\[\]" \
+            "$work/out")"
+    kill "$sleeper"
+    wait "$sleeper" 2>/dev/null
+fi
+
 if ! on_windows && [[ -w /proc/pressure/memory ]]; then
     run watch --stall 2s
     check 'a stall as long as the window is refused' is "$code" 2

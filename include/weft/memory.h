@@ -193,6 +193,7 @@ WEFT_API weft_status weft_memory_count(weft_memory *memory,
 #define WEFT_MEMORY_PROCESS_SWAPPED 8u
 #define WEFT_MEMORY_PROCESS_OWNER 16u
 #define WEFT_MEMORY_PROCESS_OWN 32u
+#define WEFT_MEMORY_PROCESS_CPU 64u
 
 /* What a process takes of the memory. */
 typedef struct weft_memory_process {
@@ -222,6 +223,11 @@ typedef struct weft_memory_process {
      * on.
      */
     uint64_t own_bytes;
+    /*
+     * The CPU time that its threads have used so far. From
+     * weft_memory_processes on; Linux counts it in steps of 10 ms.
+     */
+    uint64_t cpu_ns;
 } weft_memory_process;
 
 /*

@@ -111,7 +111,8 @@ static void test_figures(void)
     CHECK(process.pid == first.pid && process.parent == getpid());
     CHECK(!process.is_kernel && process.owner == getuid());
     CHECK(process.valid ==
-          (WEFT_MEMORY_PROCESS_RESIDENT | WEFT_MEMORY_PROCESS_OWNER));
+          (WEFT_MEMORY_PROCESS_RESIDENT | WEFT_MEMORY_PROCESS_OWNER |
+           WEFT_MEMORY_PROCESS_CPU));
     CHECK_STATUS(weft_memory_measure(memory, &process, NULL), WEFT_OK);
     CHECK((process.valid & WEFT_MEMORY_PROCESS_FOOTPRINT) != 0);
     CHECK((process.valid & WEFT_MEMORY_PROCESS_PRIVATE) != 0);
@@ -138,6 +139,21 @@ static void test_figures(void)
     process.pid = -1;
     CHECK_STATUS(weft_memory_measure(memory, &process, NULL), WEFT_ENOENT);
     CHECK(munmap(shared, SHARED_BYTES) == 0);
+}
+
+/* A loop that uses it for as long as this process is seen to have used it. */
+static void test_cpu(void)
+{
+    uint64_t deadline = weft_now_ns() + UINT64_C(20000000000);
+    weft_memory_process first = find(getpid());
+    weft_memory_process now;
+
+    check_case("CPU time is told, and grows with use");
+    do {
+        now = find(getpid());
+    } while (now.cpu_ns < first.cpu_ns + 50000000 && weft_now_ns() < deadline);
+    CHECK((now.valid & WEFT_MEMORY_PROCESS_CPU) != 0);
+    CHECK(now.cpu_ns >= first.cpu_ns + 50000000);
 }
 
 static void test_room(void)
@@ -198,7 +214,8 @@ static void test_other_user(void)
         CHECK_STATUS(weft_memory_measure(memory, &process, NULL), WEFT_EACCES);
         CHECK(process.resident_bytes > 0);
         CHECK(process.valid ==
-              (WEFT_MEMORY_PROCESS_RESIDENT | WEFT_MEMORY_PROCESS_OWNER));
+              (WEFT_MEMORY_PROCESS_RESIDENT | WEFT_MEMORY_PROCESS_OWNER |
+               WEFT_MEMORY_PROCESS_CPU));
         weft_memory_close(&memory);
         check_exit_child();
     }
@@ -235,6 +252,7 @@ void test_main(void)
     REQUIRE(weft_memory_open(&memory, NULL) == WEFT_OK);
     test_room();
     test_figures();
+    test_cpu();
     test_kernel();
     test_other_user();
     test_fork();

@@ -9,6 +9,8 @@
 static const tool_command verbs[] = {
     {"status", "how much there is, and how scarce it is", cmd_memory_status},
     {"list", "the processes that take most of it", cmd_memory_list},
+    {"rank", "whose memory would be taken first, and who is protected",
+     cmd_memory_rank},
     {"watch", "a line each time that programs wait for it", cmd_memory_watch},
     {"gpu", "the memory of graphics devices", cmd_memory_gpu},
     {"leaks", "processes that grow and do not stop", cmd_memory_leaks},
@@ -22,6 +24,8 @@ static const tool_syntax syntax = {
              "Commands:\n"
              "  status    how much there is, and how scarce it is\n"
              "  list      the processes that take most of it\n"
+             "  rank      whose memory would be taken first, and who is "
+             "protected\n"
              "  watch     a line each time that programs wait for it\n"
              "  gpu       the memory of graphics devices\n"
              "  leaks     processes that grow and do not stop\n",

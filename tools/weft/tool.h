@@ -81,6 +81,7 @@ tool_run cmd_memory;
 tool_run cmd_memory_gpu;
 tool_run cmd_memory_leaks;
 tool_run cmd_memory_list;
+tool_run cmd_memory_rank;
 tool_run cmd_memory_status;
 tool_run cmd_memory_watch;
 tool_run cmd_doctor;

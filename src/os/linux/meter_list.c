@@ -18,18 +18,22 @@
 /* More than smaps_rollup has. */
 #define TEXT_BYTES 4096
 
+#define NS_PER_S UINT64_C(1000000000)
+
 static void tell(const struct kin *kin, uint64_t page_bytes,
-                 weft_memory_process *process)
+                 uint64_t ticks_per_s, weft_memory_process *process)
 {
     char path[32];
     struct stat info;
 
-    *process = (weft_memory_process){.valid = WEFT_MEMORY_PROCESS_RESIDENT,
-                                     .pid = kin->pid,
-                                     .parent = kin->parent,
-                                     .started = kin->start,
-                                     .is_kernel = kin->is_kernels,
-                                     .resident_bytes = kin->pages * page_bytes};
+    *process = (weft_memory_process){
+        .valid = WEFT_MEMORY_PROCESS_RESIDENT | WEFT_MEMORY_PROCESS_CPU,
+        .pid = kin->pid,
+        .parent = kin->parent,
+        .started = kin->start,
+        .is_kernel = kin->is_kernels,
+        .resident_bytes = kin->pages * page_bytes,
+        .cpu_ns = (kin->ticks[0] + kin->ticks[1]) * (NS_PER_S / ticks_per_s)};
     WEFTOS_SET_TEXT(process->name, kin->name);
     (void)snprintf(path, sizeof(path), "/proc/%d", kin->pid);
     if (stat(path, &info) == 0) {
@@ -44,11 +48,12 @@ weft_status weftos_meter_list(weft_memory_process *processes, size_t room,
     struct kin_list list = {NULL, 0, 0};
     weft_status status = weftos_kin_list(&list, detail);
     uint64_t page_bytes = (uint64_t)sysconf(_SC_PAGESIZE);
+    uint64_t ticks_per_s = (uint64_t)sysconf(_SC_CLK_TCK);
 
     if (status == WEFT_OK) {
         *count = list.count;
         for (size_t i = 0; i < list.count && i < room; i++) {
-            tell(&list.items[i], page_bytes, &processes[i]);
+            tell(&list.items[i], page_bytes, ticks_per_s, &processes[i]);
         }
     }
     free(list.items);
