@@ -249,6 +249,11 @@ static weft_status watch(weft_reclaim *reclaim, weft_detail *detail)
     uint64_t now_ns = weft_now_ns();
     weft_status status;
 
+    /* Whoever comes late watches for as long all the same. */
+    if (evidence->before_count == 0 &&
+        reclaim->act_ns < now_ns + reclaim->request.watch_ns) {
+        reclaim->act_ns = now_ns + reclaim->request.watch_ns;
+    }
     if (now_ns < reclaim->act_ns && evidence->before_count < WATCH_SAMPLES) {
         reclaim->phase = WEFT_RECLAIM_WATCHING;
         reclaim->due_ns = now_ns + reclaim->request.watch_ns / WATCH_SAMPLES;

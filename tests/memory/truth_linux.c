@@ -67,7 +67,7 @@ static bool measure(weft_memory *memory, const struct row *row,
     struct victim victim;
     uint64_t before;
 
-    victim_start(&victim, row->kind, VICTIM_BYTES);
+    victim_start(&victim, row->kind, VICTIM_BYTES, false);
     before = row->has_swap ? swap_takes() : 0;
     request.verb = WEFT_RECLAIM_PAGEOUT;
     request.pid = victim.pid;

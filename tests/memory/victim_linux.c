@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -111,6 +112,13 @@ struct orders {
     enum victim_kind kind;
 };
 
+static void use_hot(const struct victim *victim)
+{
+    for (size_t i = 0; victim->hot != NULL && i < VICTIM_HOT_BYTES; i += 4096) {
+        victim->hot[i]++;
+    }
+}
+
 static void live(int socket, void *context)
 {
     const struct orders *orders = context;
@@ -123,14 +131,25 @@ static void live(int socket, void *context)
     } else {
         fill(victim->memory, bytes, orders->kind);
     }
+    use_hot(victim);
     (void)send(socket, &self, sizeof(self), 0);
-    while (recv(socket, &bytes, sizeof(bytes), 0) == sizeof(bytes)) {
+    for (;;) {
+        struct pollfd order = {.fd = socket, .events = POLLIN};
+
+        use_hot(victim);
+        if (poll(&order, 1, victim->hot != NULL ? 1 : -1) == 0) {
+            continue;
+        }
+        if (recv(socket, &bytes, sizeof(bytes), 0) != sizeof(bytes)) {
+            return;
+        }
         read_all(victim->memory, bytes);
         (void)send(socket, &bytes, sizeof(bytes), 0);
     }
 }
 
-void victim_start(struct victim *victim, enum victim_kind kind, size_t bytes)
+void victim_start(struct victim *victim, enum victim_kind kind, size_t bytes,
+                  bool hot)
 {
     int file = kind == VICTIM_FILE ? make_file(bytes) : -1;
     struct orders orders = {victim, kind};
@@ -141,6 +160,17 @@ void victim_start(struct victim *victim, enum victim_kind kind, size_t bytes)
              file >= 0 ? MAP_PRIVATE : MAP_PRIVATE | MAP_ANONYMOUS, file, 0);
     REQUIRE(victim->memory != MAP_FAILED);
     victim->bytes = bytes;
+    victim->hot = NULL;
+    if (hot) {
+        /* Between pages that nobody may use: else the two would be one. */
+        char *around = mmap(NULL, VICTIM_HOT_BYTES + 8192, PROT_NONE,
+                            MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+        REQUIRE(around != MAP_FAILED);
+        victim->hot = around + 4096;
+        REQUIRE(mprotect(victim->hot, VICTIM_HOT_BYTES,
+                         PROT_READ | PROT_WRITE) == 0);
+    }
     if (file >= 0) {
         (void)close(file);
     }
@@ -164,13 +194,17 @@ void victim_end(struct victim *victim)
     REQUIRE(recv(victim->control, &byte, 1, 0) == 0);
     (void)close(victim->control);
     (void)munmap(victim->memory, victim->bytes);
+    if (victim->hot != NULL) {
+        (void)munmap(victim->hot - 4096, VICTIM_HOT_BYTES + 8192);
+    }
 }
 
 /* Bytes of pages that have a bit in the page table. */
-static size_t count(const struct victim *victim, int bit)
+static size_t count(const struct victim *victim, const char *memory,
+                    size_t bytes, int bit)
 {
     char path[48];
-    size_t pages = victim->bytes / 4096;
+    size_t pages = bytes / 4096;
     uint64_t *entries = calloc(pages, sizeof(*entries));
     size_t found = 0;
     int file;
@@ -178,10 +212,9 @@ static size_t count(const struct victim *victim, int bit)
     (void)snprintf(path, sizeof(path), "/proc/%d/pagemap", (int)victim->pid);
     file = open(path, O_RDONLY | O_CLOEXEC);
     REQUIRE(file >= 0 && entries != NULL);
-    REQUIRE(
-        pread(file, entries, pages * sizeof(*entries),
-              (off_t)((uintptr_t)victim->memory / 4096 * sizeof(*entries))) ==
-        (ssize_t)(pages * sizeof(*entries)));
+    REQUIRE(pread(file, entries, pages * sizeof(*entries),
+                  (off_t)((uintptr_t)memory / 4096 * sizeof(*entries))) ==
+            (ssize_t)(pages * sizeof(*entries)));
     for (size_t i = 0; i < pages; i++) {
         found += entries[i] >> bit & 1;
     }
@@ -192,12 +225,17 @@ static size_t count(const struct victim *victim, int bit)
 
 size_t victim_present(const struct victim *victim)
 {
-    return count(victim, 63);
+    return count(victim, victim->memory, victim->bytes, 63);
 }
 
 size_t victim_swapped(const struct victim *victim)
 {
-    return count(victim, 62);
+    return count(victim, victim->memory, victim->bytes, 62);
+}
+
+size_t victim_hot_present(const struct victim *victim)
+{
+    return count(victim, victim->hot, VICTIM_HOT_BYTES, 63);
 }
 
 /* ------------------------------------------------------------------ swap ---

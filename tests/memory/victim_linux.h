@@ -28,9 +28,14 @@ struct victim {
     int control;
     char *memory; /* at the same address there */
     size_t bytes;
+    char *hot; /* memory that it uses all the time; NULL: it has none */
 };
 
-void victim_start(struct victim *victim, enum victim_kind kind, size_t bytes);
+#define VICTIM_HOT_BYTES ((size_t)1 << 20)
+
+/* `hot`: it has such memory. */
+void victim_start(struct victim *victim, enum victim_kind kind, size_t bytes,
+                  bool hot);
 
 /* It reads the first `bytes` bytes of its memory, once. */
 void victim_use(struct victim *victim, size_t bytes);
@@ -40,6 +45,9 @@ void victim_end(struct victim *victim);
 /* How much of its memory is there, by its page table; and how much in swap. */
 size_t victim_present(const struct victim *victim);
 size_t victim_swapped(const struct victim *victim);
+
+/* The same of what it uses all the time. */
+size_t victim_hot_present(const struct victim *victim);
 
 /*
  * Swap on a zram device of our own, of this size. Whatever becomes of this

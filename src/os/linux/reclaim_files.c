@@ -85,7 +85,9 @@ static weft_status go_through(weftos_reclaim *reclaim, struct walk *walk,
     FTS *tree;
 
     if (stat(reclaim->path, &info) != 0) {
-        return weftos_fail_errno(detail, "find the file");
+        return errno == ENOENT || errno == ENOTDIR
+                   ? weftos_fail(detail, WEFT_ENOENT, errno, "find the file")
+                   : weftos_fail_errno(detail, "find the file");
     }
     walk->page_bytes = reclaim->page_bytes;
     walk->is_counted = true;
