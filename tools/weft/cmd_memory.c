@@ -9,6 +9,8 @@
 static const tool_command verbs[] = {
     {"status", "how much there is, and how scarce it is", cmd_memory_status},
     {"list", "the processes that take most of it", cmd_memory_list},
+    {"optimize", "take memory back, and tell what that did",
+     cmd_memory_optimize},
     {"rank", "whose memory would be taken first, and who is protected",
      cmd_memory_rank},
     {"watch", "a line each time that programs wait for it", cmd_memory_watch},
@@ -24,6 +26,7 @@ static const tool_syntax syntax = {
              "Commands:\n"
              "  status    how much there is, and how scarce it is\n"
              "  list      the processes that take most of it\n"
+             "  optimize  take memory back, and tell what that did\n"
              "  rank      whose memory would be taken first, and who is "
              "protected\n"
              "  watch     a line each time that programs wait for it\n"

@@ -138,6 +138,12 @@ void tool_json_u64(tool_json *json, const char *key, uint64_t value)
     fprintf(json->file, "%" PRIu64, value);
 }
 
+void tool_json_i64(tool_json *json, const char *key, int64_t value)
+{
+    put_key(json, key);
+    fprintf(json->file, "%" PRId64, value);
+}
+
 void tool_json_double(tool_json *json, const char *key, double value)
 {
     put_key(json, key);

@@ -81,6 +81,7 @@ tool_run cmd_memory;
 tool_run cmd_memory_gpu;
 tool_run cmd_memory_leaks;
 tool_run cmd_memory_list;
+tool_run cmd_memory_optimize;
 tool_run cmd_memory_rank;
 tool_run cmd_memory_status;
 tool_run cmd_memory_watch;
@@ -234,6 +235,7 @@ typedef struct tool_json {
 void tool_json_begin(tool_json *json, FILE *file);
 void tool_json_text(tool_json *json, const char *key, const char *value);
 void tool_json_u64(tool_json *json, const char *key, uint64_t value);
+void tool_json_i64(tool_json *json, const char *key, int64_t value);
 /* The member "text" if that is UTF-8, else "base64": nothing is changed. */
 void tool_json_data(tool_json *json, const void *data, size_t bytes);
 /* Six significant digits; a value that is not finite becomes null. */
