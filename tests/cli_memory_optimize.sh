@@ -47,7 +47,7 @@ check 'are named' says out.err 'cannot read'
 printf 'never uid=1000\nsometimes\n' >"$work/rules"
 run --rules "$work/rules" --dry-run
 check 'rules that are wrong' is "$code" 2
-check 'are told by their line' says out.err "line 2"
+check 'are told by their line' says out.err ':2: '
 
 run --target file:"$work/none"
 check 'a file that there is not' is "$code" 1

@@ -494,17 +494,25 @@ weft_status weft_reclaim_run(weft_memory *memory,
                              const weft_reclaim_request *request,
                              weft_reclaim **out, weft_detail *detail)
 {
-    weft_status status = weft_reclaim_start(memory, request, out, detail);
+    weft_reclaim *reclaim = NULL;
+    weft_status status;
 
-    while (status == WEFT_OK && (*out)->phase < WEFT_RECLAIM_FOLLOWING) {
-        status = wait_until((*out)->due_ns, detail);
+    if (out == NULL) {
+        return wefti_fail(detail, WEFT_EINVAL, "check the arguments");
+    }
+    *out = NULL;
+    status = weft_reclaim_start(memory, request, &reclaim, detail);
+    while (status == WEFT_OK && reclaim != NULL &&
+           reclaim->phase < WEFT_RECLAIM_FOLLOWING) {
+        status = wait_until(reclaim->due_ns, detail);
         if (status == WEFT_OK) {
-            status = weft_reclaim_step(*out, detail);
+            status = weft_reclaim_step(reclaim, detail);
         }
     }
-    if (status != WEFT_OK && out != NULL) {
-        weft_reclaim_close(out);
+    if (status != WEFT_OK) {
+        weft_reclaim_close(&reclaim);
     }
+    *out = reclaim;
     return status;
 }
 

@@ -13,19 +13,24 @@
 #define FLAGS_ALL                                                              \
     (WEFT_RECLAIM_NAMED | WEFT_RECLAIM_AGGRESSIVE | WEFT_RECLAIM_FOR_HYPERVISOR)
 
-#define TARGET_CASE(symbol, value, name, target)                               \
-    case symbol:                                                               \
-        return target;
+#define TARGET_ROW(symbol, value, name, target) {symbol, target},
+
+static const struct {
+    weft_reclaim_verb verb;
+    char target;
+} targets[] = {WEFT_RECLAIM_VERB_LIST(TARGET_ROW)};
+
+#undef TARGET_ROW
 
 char wefti_reclaim_target(weft_reclaim_verb verb)
 {
-    switch (verb) {
-        WEFT_RECLAIM_VERB_LIST(TARGET_CASE)
+    for (size_t i = 0; i < sizeof(targets) / sizeof(targets[0]); i++) {
+        if (targets[i].verb == verb) {
+            return targets[i].target;
+        }
     }
     return 0;
 }
-
-#undef TARGET_CASE
 
 /* What is wrong with it; NULL: nothing. */
 static const char *find_fault(const weft_reclaim_request *request)
@@ -269,7 +274,7 @@ weft_status weft_reclaim_plan_make(weft_memory *memory,
                                    const weft_reclaim_request *request,
                                    weft_reclaim_plan *plan, weft_detail *detail)
 {
-    weft_reclaim_request taken;
+    weft_reclaim_request taken = WEFT_RECLAIM_REQUEST_INIT;
     weftos_reclaim *reclaim = NULL;
     weft_status status = wefti_memory_check(memory, "plan", detail);
 

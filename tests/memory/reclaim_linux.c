@@ -49,7 +49,7 @@ static weft_status plan(weft_memory *memory,
 static void test_requests(weft_memory *memory)
 {
     weft_reclaim_request request = ask_for(WEFT_RECLAIM_PAGEOUT, 0);
-    weft_reclaim_plan made;
+    weft_reclaim_plan made = {.size = sizeof(made)};
     weft_reclaim *reclaim = NULL;
 
     check_case("requests that contradict themselves are refused");
@@ -106,7 +106,7 @@ static void test_names(void)
 static void refuse(weft_memory *memory, const weft_reclaim_request *request,
                    weft_reclaim_obstacle obstacle, weft_status status)
 {
-    weft_reclaim_plan made;
+    weft_reclaim_plan made = {.size = sizeof(made)};
     weft_reclaim *reclaim = NULL;
 
     CHECK_STATUS(plan(memory, request, &made), WEFT_OK);
@@ -184,7 +184,7 @@ static void try_as_nobody(void)
 static void test_fork(weft_memory *memory)
 {
     weft_reclaim_request request = ask_for(WEFT_RECLAIM_FILES, 0);
-    weft_reclaim_plan made;
+    weft_reclaim_plan made = {.size = sizeof(made)};
     weft_reclaim *reclaim = NULL;
     pid_t child;
     int how;
@@ -228,7 +228,7 @@ static void test_no_swap(weft_memory *memory)
     weft_verdict verdict = {.size = sizeof(verdict)};
     weft_reclaim_request request;
     weft_reclaim *reclaim = NULL;
-    weft_reclaim_plan made;
+    weft_reclaim_plan made = {.size = sizeof(made)};
     struct victim victim;
 
     if (has_swap(memory) || geteuid() != 0) {
@@ -266,7 +266,7 @@ static void test_no_swap(weft_memory *memory)
 
 static size_t count_cached(int file)
 {
-    unsigned char pages[FILE_BYTES / 4096];
+    unsigned char pages[FILE_BYTES / 4096] = {0};
     void *at = mmap(NULL, FILE_BYTES, PROT_READ, MAP_SHARED, file, 0);
     size_t count = 0;
 
@@ -286,7 +286,7 @@ static void test_files(weft_memory *memory)
     weft_verdict verdict = {.size = sizeof(verdict)};
     weft_reclaim_request request = ask_for(WEFT_RECLAIM_FILES, 0);
     weft_reclaim *reclaim = NULL;
-    weft_reclaim_plan made;
+    weft_reclaim_plan made = {.size = sizeof(made)};
     size_t before;
     int file;
 
@@ -352,7 +352,7 @@ static void test_group(weft_memory *memory)
     weft_reclaim_request request = ask_for(WEFT_RECLAIM_GROUP, 0);
     weft_verdict verdict = {.size = sizeof(verdict)};
     weft_reclaim *reclaim = NULL;
-    weft_reclaim_plan made;
+    weft_reclaim_plan made = {.size = sizeof(made)};
     struct victim victim;
     uint64_t before;
 

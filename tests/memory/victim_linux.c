@@ -60,20 +60,26 @@ static int start_orphan(void (*work)(int socket, void *context), void *context)
 /* --------------------------------------------------------------- victims ---
  */
 
+/* The next of the numbers of Marsaglia's xorshift. */
+static uint64_t next_random(uint64_t number)
+{
+    number ^= number << 13;
+    number ^= number >> 7;
+    return number ^ number << 17;
+}
+
 static void fill(char *memory, size_t bytes, enum victim_kind kind)
 {
+    static const char text[] = "and so on, line after line, ";
     uint64_t number = UINT64_C(0x9e3779b97f4a7c15);
 
-    for (size_t i = 0; i + sizeof(number) <= bytes; i += sizeof(number)) {
+    for (size_t i = 0; i < bytes; i++) {
         if (kind == VICTIM_RANDOM) {
-            number ^= number << 13;
-            number ^= number >> 7;
-            number ^= number << 17;
-            memcpy(memory + i, &number, sizeof(number));
-        } else if (kind == VICTIM_TEXT) {
-            memcpy(memory + i, i % 256 == 0 ? "a line: " : "and so o", 8);
+            number = i % sizeof(number) == 0 ? next_random(number)
+                                             : number >> 8 | number << 56;
+            memory[i] = (char)number;
         } else {
-            memset(memory + i, 0, sizeof(number));
+            memory[i] = kind == VICTIM_TEXT ? text[i % (sizeof(text) - 1)] : 0;
         }
     }
     for (size_t i = 0; kind == VICTIM_TEXT && i < bytes; i += 4096) {
@@ -211,11 +217,11 @@ static size_t count(const struct victim *victim, const char *memory,
 
     (void)snprintf(path, sizeof(path), "/proc/%d/pagemap", (int)victim->pid);
     file = open(path, O_RDONLY | O_CLOEXEC);
-    REQUIRE(file >= 0 && entries != NULL);
+    REQUIRE(file >= 0 && entries != NULL && pages > 0);
     REQUIRE(pread(file, entries, pages * sizeof(*entries),
                   (off_t)((uintptr_t)memory / 4096 * sizeof(*entries))) ==
             (ssize_t)(pages * sizeof(*entries)));
-    for (size_t i = 0; i < pages; i++) {
+    for (size_t i = 0; entries != NULL && i < pages; i++) {
         found += entries[i] >> bit & 1;
     }
     (void)close(file);

@@ -179,6 +179,23 @@ void weftos_mappings_free(struct reclaim_mappings *mappings)
 /* ----------------------------------------------------------------- pages ---
  */
 
+static bool make_room(struct reclaim_ranges *ranges)
+{
+    size_t room = ranges->room > 0 ? ranges->room * 2 : 64;
+    void *items;
+
+    if (ranges->items != NULL && ranges->count < ranges->room) {
+        return true;
+    }
+    items = realloc(ranges->items, room * sizeof(*ranges->items));
+    if (items == NULL) {
+        return false;
+    }
+    ranges->items = items;
+    ranges->room = room;
+    return true;
+}
+
 bool weftos_ranges_add(struct reclaim_ranges *ranges, uint64_t start,
                        uint64_t bytes)
 {
@@ -189,15 +206,8 @@ bool weftos_ranges_add(struct reclaim_ranges *ranges, uint64_t start,
         last->bytes += bytes;
         return true;
     }
-    if (ranges->count == ranges->room) {
-        size_t room = ranges->room > 0 ? ranges->room * 2 : 64;
-        void *items = realloc(ranges->items, room * sizeof(*ranges->items));
-
-        if (items == NULL) {
-            return false;
-        }
-        ranges->items = items;
-        ranges->room = room;
+    if (!make_room(ranges)) {
+        return false;
     }
     ranges->items[ranges->count++] = (struct reclaim_range){start, bytes};
     return true;
