@@ -180,22 +180,23 @@ set(WEFT_OS_MACOS_SOURCES
     os/gpu_list.c
     os/gpu_nvml.c
     os/meter_glance.c
+    os/macos/alarm.c
     os/macos/bell.c
     os/macos/connect.c
     os/macos/endpoint.c
     os/macos/events.c
     os/macos/features.c
     os/macos/folder.c
+    os/macos/meter.c
+    os/macos/meter_counts.c
+    os/macos/meter_list.c
     os/macos/misc.c
     os/macos/os_sync.c
     os/macos/process.c
     os/macos/queue.c
-    os/stub/alarm.c
     os/stub/gpu.c
     os/stub/identity.c
-    os/stub/meter.c
     os/stub/meter_count.c
-    os/stub/meter_list.c
     os/stub/reclaim.c
     os/stub/tree.c
     os/macos/run_child.c
@@ -232,6 +233,7 @@ set(WEFT_DOUBLE_SOURCES
     os/double/knote.c
     os/double/kqueue.c
     os/double/listen.c
+    os/double/machine.c
     os/double/memory.c
     os/double/messages.c
     os/double/process.c

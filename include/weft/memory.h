@@ -48,7 +48,8 @@ WEFT_API void weft_memory_close(weft_memory **memory);
  * keep for themselves, so that no other figure has it. CACHED: copies of
  * files, and what the system can build again. ANONYMOUS: of programs, without
  * a file behind it. SHARED: shared memory and files in memory. KERNEL: the
- * system's own that it can't give up. DIRTY: of files, and not written yet.
+ * system's own that it can't give up; on macOS, which does not tell them apart,
+ * also what programs have locked. DIRTY: of files, and not written yet.
  * LOCKED: must stay in memory. SWAP_TOTAL, SWAP_FREE: of all swap, also of such
  * that lies compressed in memory. PACKED: what lies compressed in memory, at
  * its size before; PACK: the memory that this takes. COMMITTED: what programs
@@ -94,7 +95,9 @@ WEFT_API const char *weft_memory_figure_name(weft_memory_figure figure);
  * for 0.1 % of the last 10 s. EMERGENCY: less than 3 % is available and less
  * than 5 % of swap, and for 10 % of the last 10 s everything has waited. On a
  * system that does not tell how long programs wait there is no EMERGENCY
- * unless it says so itself. That programs wait is no proof alone: with memory
+ * unless it says so itself. macOS judges by itself: its normal is CALM, its
+ * warning TIGHT, critical EMERGENCY; Windows says when memory is low: TIGHT.
+ * That programs wait is no proof alone: with memory
  * to spare they wait for something else.
  */
 typedef enum weft_pressure {
@@ -211,8 +214,9 @@ typedef struct weft_memory_process {
     uint64_t resident_bytes;
     /*
      * Its share: what N have in common counts for an Nth (Linux: PSS; macOS:
-     * the footprint; Windows: the private working set). From
-     * weft_memory_measure on.
+     * the footprint, which has what is compressed, too; Windows: the private
+     * working set). From weft_memory_measure on; where the system counts it
+     * anyway, as macOS and Windows do, from weft_memory_processes on.
      */
     uint64_t footprint_bytes;
     uint64_t private_bytes; /* what nobody else has: comes free when it ends */
@@ -233,7 +237,8 @@ typedef struct weft_memory_process {
 /*
  * Lists all processes that this user may see, by rising numbers: `*count` of
  * them, of which the first `room` are written. `processes` may be NULL if
- * `room` is 0. What is told here is cheap: some 10 us for each.
+ * `room` is 0. What is told here is cheap: some 10 us for each. On macOS
+ * nothing but who it is is told of another user's process, unless to root.
  *
  * WEFT_OK; WEFT_EINVAL; WEFT_EFORKED; WEFT_ENOMEM; WEFT_ELIMIT; WEFT_ENOTSUP:
  * not on this system yet; WEFT_EOS. Since 0.1.
@@ -275,8 +280,9 @@ typedef struct weft_memory_watch_options {
     /*
      * Programs have waited for memory for so long, within a window of so long:
      * 20 ms in 2 s. Without CAP_SYS_RESOURCE Linux allows windows of 2, 4, 6,
-     * 8 and 10 s only. Windows has a threshold of its own: there the window is
-     * the least time between two events.
+     * 8 and 10 s only. Windows and macOS have thresholds of their own: there
+     * the window is the least time between two events; on macOS 500 ms at
+     * least.
      */
     uint64_t stall_ns;
     uint64_t window_ns;
@@ -289,7 +295,9 @@ typedef struct weft_memory_watch_options {
 
 /*
  * Asks the system to tell when memory gets scarce: at most one event in each
- * window. Nothing is polled, and it costs nothing while memory is plenty.
+ * window. Nothing is polled, and it costs nothing while memory is plenty; but
+ * macOS tells large programs alone, so there its level of pressure is looked at
+ * once a second, which takes a microsecond.
  * `options` may be NULL. The caller ends it with weft_memory_watch_close.
  *
  * WEFT_EINVAL: the stall is not below the window, or the system takes no such
@@ -307,7 +315,8 @@ WEFT_API void weft_memory_watch_close(weft_memory_watch **watch);
 /*
  * A handle that becomes readable with an event, once for each: whoever waits
  * for it calls weft_memory_watch_next with WEFT_NOW then. On Windows it stays
- * so while memory is low. Owned by the watch. Since 0.1.
+ * so while memory is low; on macOS it becomes so for each look, and that call,
+ * which looks, may return WEFT_EAGAIN. Owned by the watch. Since 0.1.
  */
 WEFT_API weft_handle weft_memory_watch_handle(const weft_memory_watch *watch);
 

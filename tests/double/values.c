@@ -5,6 +5,7 @@
  */
 #include <fcntl.h>
 #include <libproc.h>
+#include <mach/mach.h>
 #include <mach/mach_time.h>
 #include <mach/vm_inherit.h>
 #include <os/clock.h>
@@ -12,6 +13,7 @@
 #include <sys/event.h>
 #include <sys/proc.h>
 #include <sys/socket.h>
+#include <sys/sysctl.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
@@ -28,6 +30,8 @@ IS(EVFILT_READ, -1);
 IS(EVFILT_WRITE, -2);
 IS(EVFILT_VNODE, -4);
 IS(EVFILT_PROC, -5);
+IS(EVFILT_TIMER, -7);
+IS(NOTE_NSECONDS, 4);
 IS(EVFILT_USER, -10);
 IS(EV_ADD, 0x1);
 IS(EV_DELETE, 0x2);
@@ -71,6 +75,12 @@ AT(proc_bsdinfo, pbi_pid, 12);
 AT(proc_bsdinfo, pbi_uid, 20);
 AT(proc_bsdinfo, pbi_start_tvsec, 120);
 AT(proc_bsdinfo, pbi_start_tvusec, 128);
+AT(proc_bsdinfo, pbi_comm, 48);
+AT(proc_bsdinfo, pbi_name, 64);
+IS(RUSAGE_INFO_V4, 4);
+AT(rusage_info_v4, ri_resident_size, 64);
+AT(rusage_info_v4, ri_phys_footprint, 72);
+BYTES(rusage_info_v4, 296);
 BYTES(proc_bsdshortinfo, 64);
 AT(proc_bsdshortinfo, pbsi_status, 12);
 AT(proc_bsdshortinfo, pbsi_uid, 36);
@@ -90,6 +100,32 @@ AT(pshm_info, pshm_name, 144);
 AT(vinfo_stat, vst_mode, 4);
 AT(vinfo_stat, vst_uid, 16);
 AT(vinfo_stat, vst_size, 88);
+
+IS(KERN_SUCCESS, 0);
+IS(HOST_VM_INFO64, 4);
+IS(HOST_VM_INFO64_REV1_COUNT, 38);
+IS(HOST_VM_INFO64_REV2_COUNT, 40);
+BYTES(vm_statistics64, 160);
+AT(vm_statistics64, wire_count, 12);
+AT(vm_statistics64, purgeable_count, 88);
+AT(vm_statistics64, speculative_count, 92);
+AT(vm_statistics64, compressor_page_count, 128);
+AT(vm_statistics64, external_page_count, 136);
+AT(vm_statistics64, internal_page_count, 140);
+AT(vm_statistics64, total_uncompressed_pages_in_compressor, 144);
+AT(vm_statistics64, swapped_count, 152);
+BYTES(xsw_usage, 32);
+AT(xsw_usage, xsu_avail, 8);
+IS(CTL_KERN, 1);
+IS(KERN_PROC, 14);
+IS(KERN_PROC_PID, 1);
+BYTES(kinfo_proc, 648);
+AT(kinfo_proc, kp_proc.p_starttime, 0);
+AT(kinfo_proc, kp_proc.p_stat, 36);
+AT(kinfo_proc, kp_proc.p_pid, 40);
+AT(kinfo_proc, kp_proc.p_comm, 243);
+AT(kinfo_proc, kp_eproc.e_ucred.cr_uid, 420);
+AT(kinfo_proc, kp_eproc.e_ppid, 560);
 
 IS(SOL_LOCAL, 0);
 IS(LOCAL_PEERPID, 2);

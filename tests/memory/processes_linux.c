@@ -136,8 +136,6 @@ static void test_figures(void)
     process.started--;
     finish(&first);
     CHECK_STATUS(weft_memory_measure(memory, &process, NULL), WEFT_ENOENT);
-    process.pid = -1;
-    CHECK_STATUS(weft_memory_measure(memory, &process, NULL), WEFT_ENOENT);
     CHECK(munmap(shared, SHARED_BYTES) == 0);
 }
 
@@ -250,7 +248,6 @@ static void test_fork(void)
 void test_main(void)
 {
     REQUIRE(weft_memory_open(&memory, NULL) == WEFT_OK);
-    test_room();
     test_figures();
     test_cpu();
     test_kernel();

@@ -2,9 +2,9 @@
  *
  * weft memory list - the processes that take most of the memory.
  *
- * What a process takes for itself is at most what it has in memory, which all
- * are asked for. So they are measured in the order of that, until the next one
- * can't be among those to be shown.
+ * What a process takes for itself the list tells already, or it is at most what
+ * it has in memory, which all are asked for. So they are measured in the order
+ * of that, until the next one can't be among those to be shown.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -66,12 +66,6 @@ static int compare_numbers(uint64_t a, uint64_t b)
     return (a < b) - (a > b);
 }
 
-static int compare_residents(const void *a, const void *b)
-{
-    return compare_numbers(((const weft_memory_process *)a)->resident_bytes,
-                           ((const weft_memory_process *)b)->resident_bytes);
-}
-
 static int compare_weights(const void *a, const void *b)
 {
     return compare_numbers(weight(a), weight(b));
@@ -109,19 +103,18 @@ static size_t count_above(const memory_processes *found, size_t count,
 static weft_status measure(weft_memory *memory, memory_processes *found,
                            size_t limit, weft_detail *detail)
 {
-    qsort(found->items, found->count, sizeof(*found->items), compare_residents);
+    qsort(found->items, found->count, sizeof(*found->items), compare_weights);
     for (size_t i = 0; i < found->count; i++) {
         weft_memory_process *process = &found->items[i];
         weft_status status;
 
         if (i >= limit &&
-            count_above(found, i, process->resident_bytes) >= limit) {
+            count_above(found, i, weight(process)) >= limit) {
             break;
         }
         status = weft_memory_measure(memory, process, detail);
         if (status == WEFT_ENOENT) {
-            process->pid = 0;
-            process->resident_bytes = 0;
+            *process = (weft_memory_process){.pid = 0};
         } else if (status != WEFT_OK && status != WEFT_EACCES) {
             return status;
         }

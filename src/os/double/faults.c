@@ -66,6 +66,13 @@ bool double_fault(void)
     return rate > 0 && double_random((unsigned)rate) == 0;
 }
 
+bool double_is_without(const char *what)
+{
+    const char *name = getenv("WEFT_DOUBLE_WITHOUT");
+
+    return name != NULL && strcmp(name, what) == 0;
+}
+
 int double_fail(int os_code)
 {
     errno = os_code;

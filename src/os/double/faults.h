@@ -18,6 +18,9 @@
  *                       it there is none (memory.c).
  *   WEFT_DOUBLE_USER    the directory of this user that macOS keeps; without it
  *                       one below /tmp (system.c).
+ *   WEFT_DOUBLE_PRESSURE  how scarce memory is, as the kernel's level; without
+ *                       it 1 (machine.c). It may change while a program runs.
+ *   WEFT_DOUBLE_WITHOUT a sysctl, or host_statistics64, that fails.
  */
 #ifndef DOUBLE_FAULTS_H
 #define DOUBLE_FAULTS_H
@@ -29,6 +32,9 @@ bool double_fault(void);
 
 /* A number below `limit`. */
 unsigned double_random(unsigned limit);
+
+/* Whether the environment has this one fail; it may change. */
+bool double_is_without(const char *what);
 
 /* Fails with an error: -1 and errno. */
 int double_fail(int os_code);

@@ -8,6 +8,7 @@
  *   EVFILT_PROC   a pidfd. NOTE_EXIT is told once, and the knote is gone. As
  *                 in XNU a process that has ended, reaped or not, is ESRCH.
  *                 NOTE_FORK is taken, and never told.
+ *   EVFILT_TIMER  a timerfd, which goes off once: EV_ONESHOT.
  *   EVFILT_USER   an eventfd.
  *   EVFILT_VNODE  an eventfd too; vnode.c rings it.
  *
@@ -26,6 +27,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include "faults.h"
@@ -47,6 +49,24 @@ static int attach_process(struct knote *note)
     note->owns_source = true;
     /* One that waits to be reaped can still be opened here. */
     return poll(&entry, 1, 0) == 1 ? ESRCH : 0;
+}
+
+static int attach_timer(struct knote *note)
+{
+    int64_t ns = note->wanted.data;
+    struct itimerspec once = {.it_value = {.tv_sec = (time_t)(ns / 1000000000),
+                                           .tv_nsec = (long)(ns % 1000000000)}};
+
+    if (note->wanted.fflags != NOTE_NSECONDS || ns <= 0 ||
+        (note->wanted.flags & EV_ONESHOT) == 0) {
+        double_lacks("EVFILT_TIMER but for once, after nanoseconds");
+    }
+    note->source = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+    note->owns_source = true;
+    return note->source >= 0 &&
+                   timerfd_settime(note->source, 0, &once, NULL) == 0
+               ? 0
+               : errno;
 }
 
 static int attach_user(struct knote *note)
@@ -73,6 +93,8 @@ int double_knote_attach(struct knote *note)
         return note->source < 0 ? errno : 0;
     case EVFILT_PROC:
         return attach_process(note);
+    case EVFILT_TIMER:
+        return attach_timer(note);
     case EVFILT_USER:
         return attach_user(note);
     case EVFILT_VNODE:
@@ -212,6 +234,9 @@ bool double_knote_report(struct knote *note, uint32_t found,
         event->fflags = NOTE_EXIT;
         event->flags |= EV_EOF | EV_ONESHOT;
         *over = true;
+        return true;
+    case EVFILT_TIMER:
+        event->data = 1;
         return true;
     case EVFILT_USER:
         return report_user(note, event);

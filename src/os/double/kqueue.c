@@ -164,6 +164,7 @@ static bool is_of_file(const struct knote *note, int fd)
 {
     return note->wanted.ident == (uintptr_t)fd &&
            note->wanted.filter != EVFILT_PROC &&
+           note->wanted.filter != EVFILT_TIMER &&
            note->wanted.filter != EVFILT_USER;
 }
 
@@ -266,6 +267,9 @@ static int update(struct knote *note, const struct kevent *change)
 {
     int error;
 
+    if (note->wanted.filter == EVFILT_TIMER) {
+        double_lacks("a change to a timer that has not gone off");
+    }
     if ((change->flags & EV_ADD) != 0) {
         note->wanted.udata = change->udata;
         note->wanted.flags = change->flags & LASTING;

@@ -25,6 +25,7 @@
 
 #include "calls.h"
 #include "faults.h"
+#include "process.h"
 
 static int refuse(int os_code)
 {
@@ -32,8 +33,9 @@ static int refuse(int os_code)
     return 0;
 }
 
-/* What /proc/PID/stat says: state, parent, group, and start in ticks. */
+/* What /proc/PID/stat says: name, state, parent, group, and start in ticks. */
 struct life {
+    char name[16];
     char state;
     int parent;
     int group;
@@ -47,6 +49,7 @@ static bool read_life(int pid, struct life *life)
     char text[1024];
     FILE *file;
     const char *rest;
+    const char *name;
     bool read;
 
     (void)snprintf(path, sizeof(path), "/proc/%d/stat", pid);
@@ -57,8 +60,13 @@ static bool read_life(int pid, struct life *life)
     read = fgets(text, sizeof(text), file) != NULL;
     (void)fclose(file);
     rest = read ? strrchr(text, ')') : NULL;
-    return rest != NULL &&
-           sscanf(rest,
+    name = read ? strchr(text, '(') : NULL;
+    if (rest == NULL || name == NULL) {
+        return false;
+    }
+    (void)snprintf(life->name, sizeof(life->name), "%.*s",
+                   (int)(rest - name - 1), name + 1);
+    return sscanf(rest,
                   ") %c %d %d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d "
                   "%*d %*d %*d %*d %*d %llu",
                   &life->state, &life->parent, &life->group, &life->start) == 4;
@@ -102,26 +110,48 @@ static bool read_owner(int pid, uid_t *uid, gid_t *gid)
     return found == 2;
 }
 
+static void fill_long(int pid, const struct life *life, uid_t uid, gid_t gid,
+                      struct proc_bsdinfo *found)
+{
+    uint64_t ticks = (uint64_t)sysconf(_SC_CLK_TCK);
+
+    memset(found, 0, sizeof(*found));
+    found->pbi_status = life->state == 'Z' ? SZOMB : SRUN;
+    found->pbi_pid = (uint32_t)pid;
+    found->pbi_ppid = (uint32_t)life->parent;
+    found->pbi_pgid = (uint32_t)life->group;
+    found->pbi_uid = uid;
+    found->pbi_gid = gid;
+    memcpy(found->pbi_comm, life->name, sizeof(found->pbi_comm) - 1);
+    memcpy(found->pbi_name, life->name, sizeof(life->name));
+    found->pbi_start_tvsec = boot_seconds() + life->start / ticks;
+    found->pbi_start_tvusec = life->start % ticks * (1000000 / ticks);
+}
+
 static int describe_long(int pid, const struct life *life, uid_t uid, gid_t gid,
                          void *buffer)
 {
-    uint64_t ticks = (uint64_t)sysconf(_SC_CLK_TCK);
     struct proc_bsdinfo found;
 
     if (geteuid() != 0 && uid != geteuid()) {
         return refuse(EPERM);
     }
-    memset(&found, 0, sizeof(found));
-    found.pbi_status = life->state == 'Z' ? SZOMB : SRUN;
-    found.pbi_pid = (uint32_t)pid;
-    found.pbi_ppid = (uint32_t)life->parent;
-    found.pbi_pgid = (uint32_t)life->group;
-    found.pbi_uid = uid;
-    found.pbi_gid = gid;
-    found.pbi_start_tvsec = boot_seconds() + life->start / ticks;
-    found.pbi_start_tvusec = life->start % ticks * (1000000 / ticks);
+    fill_long(pid, life, uid, gid, &found);
     memcpy(buffer, &found, sizeof(found));
     return (int)sizeof(found);
+}
+
+int double_identify(int pid, struct proc_bsdinfo *found)
+{
+    struct life life;
+    uid_t uid = 0;
+    gid_t gid = 0;
+
+    if (pid <= 0 || !read_life(pid, &life) || !read_owner(pid, &uid, &gid)) {
+        return ESRCH;
+    }
+    fill_long(pid, &life, uid, gid, found);
+    return 0;
 }
 
 static int describe_short(int pid, const struct life *life, uid_t uid,

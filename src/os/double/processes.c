@@ -27,6 +27,7 @@
 
 #include "calls.h"
 #include "faults.h"
+#include "process.h"
 
 #define SPARE 20
 
@@ -135,6 +136,17 @@ int proc_pidpath(int pid, void *buffer, uint32_t bytes)
 
 /* -------------------------------------------------------------- figures --- */
 
+/* XNU tells nobody but root and the process's user (CHECK_SAME_USER). */
+static bool may_ask(const char *status)
+{
+    const char *line = strstr(status, "\nUid:");
+    unsigned uid = 0;
+
+    return geteuid() == 0 ||
+           (line != NULL && sscanf(line, " Uid: %*u %u", &uid) == 1 &&
+            uid == geteuid());
+}
+
 /* A figure of /proc/PID/status, which writes KiB. */
 static uint64_t figure(const char *status, const char *label)
 {
@@ -196,7 +208,11 @@ int proc_pid_rusage(int pid, int flavor, rusage_info_t *buffer)
         (rest = strrchr(stat, ')')) == NULL) {
         return double_fail(ESRCH);
     }
+    if (!may_ask(status)) {
+        return double_fail(EPERM);
+    }
     memset(&found, 0, sizeof(found));
+    found.ri_resident_size = figure(status, "VmRSS:");
     found.ri_phys_footprint = figure(status, "VmRSS:");
     found.ri_lifetime_max_phys_footprint = figure(status, "VmHWM:");
     fill_times(pid, rest, &found);
@@ -221,6 +237,33 @@ int double_issetugid(void)
     return getauxval(AT_SECURE) != 0;
 }
 
+/*
+ * What everybody is told of a process. The start is that of proc_pidinfo(),
+ * which XNU takes from the same place.
+ */
+static int describe(int pid, struct kinfo_proc *found, size_t *bytes)
+{
+    struct proc_bsdinfo info;
+    int error = double_identify(pid, &info);
+
+    /* Of nobody there is no record, and no error. */
+    if (error != 0 || *bytes < sizeof(*found)) {
+        *bytes = 0;
+        return error == 0 ? double_fail(ENOMEM) : 0;
+    }
+    memset(found, 0, sizeof(*found));
+    found->kp_proc.p_pid = pid;
+    found->kp_proc.p_stat = (char)info.pbi_status;
+    found->kp_proc.p_starttime.tv_sec = (time_t)info.pbi_start_tvsec;
+    found->kp_proc.p_starttime.tv_usec = (suseconds_t)info.pbi_start_tvusec;
+    memcpy(found->kp_proc.p_comm, info.pbi_comm, sizeof(info.pbi_comm));
+    found->kp_eproc.e_ucred.cr_uid = info.pbi_uid;
+    found->kp_eproc.e_ppid = (pid_t)info.pbi_ppid;
+    found->kp_eproc.e_pgid = (pid_t)info.pbi_pgid;
+    *bytes = sizeof(*found);
+    return 0;
+}
+
 /* XNU tells the number of arguments, the program's path, and then the rest. */
 int sysctl(int *name, unsigned parts, void *old, size_t *old_bytes, void *new_,
            size_t new_bytes)
@@ -228,6 +271,10 @@ int sysctl(int *name, unsigned parts, void *old, size_t *old_bytes, void *new_,
     char *text = old;
     ssize_t bytes;
 
+    if (parts == 4 && name[0] == CTL_KERN && name[1] == KERN_PROC &&
+        name[2] == KERN_PROC_PID && new_ == NULL && new_bytes == 0) {
+        return describe(name[3], old, old_bytes);
+    }
     if (parts != 3 || name[0] != CTL_KERN || name[1] != KERN_PROCARGS2 ||
         new_ != NULL || new_bytes != 0 || *old_bytes < sizeof(int) + 2) {
         double_lacks("this sysctl()");

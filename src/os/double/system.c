@@ -23,6 +23,7 @@
 
 #include "calls.h"
 #include "faults.h"
+#include "machine.h"
 #include "seatbelt.h"
 #include "words.h"
 
@@ -221,6 +222,19 @@ int sysctlbyname(const char *name, void *old, size_t *old_bytes, void *new_,
 
     if (new_ != NULL || new_bytes != 0) {
         return double_fail(EPERM);
+    }
+    if (double_is_without(name)) {
+        return double_fail(ENOENT);
+    }
+    if (strcmp(name, "vm.swapusage") == 0) {
+        struct xsw_usage usage = double_swap();
+
+        return give(old, old_bytes, &usage, sizeof(usage));
+    }
+    if (strcmp(name, "kern.memorystatus_vm_pressure_level") == 0) {
+        int level = double_pressure();
+
+        return give(old, old_bytes, &level, sizeof(level));
     }
     if (strcmp(name, "hw.ncpu") == 0 || strcmp(name, "hw.logicalcpu") == 0) {
         return give(old, old_bytes, &cpus, sizeof(cpus));

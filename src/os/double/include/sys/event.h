@@ -12,6 +12,7 @@
 #define EVFILT_WRITE (-2)
 #define EVFILT_VNODE (-4)
 #define EVFILT_PROC (-5)
+#define EVFILT_TIMER (-7)
 #define EVFILT_USER (-10)
 
 #define EV_ADD 0x0001
@@ -42,6 +43,9 @@
 /* EVFILT_PROC */
 #define NOTE_EXIT 0x80000000
 #define NOTE_FORK 0x40000000
+
+/* EVFILT_TIMER */
+#define NOTE_NSECONDS 0x00000004
 
 #pragma pack(4)
 struct kevent {
