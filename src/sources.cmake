@@ -256,7 +256,6 @@ set(WEFT_OS_WINDOWS_SOURCES
     os/stub/identity.c
     os/stub/library.c
     os/stub/meter_count.c
-    os/stub/meter_list.c
     os/stub/reclaim.c
     os/windows/alarm.c
     os/windows/bell.c
@@ -271,11 +270,14 @@ set(WEFT_OS_WINDOWS_SOURCES
     os/windows/limit.c
     os/windows/link.c
     os/windows/meter.c
+    os/windows/meter_list.c
+    os/windows/meter_lists.c
     os/windows/misc.c
     os/windows/named.c
     os/windows/names.c
     os/windows/pipe.c
     os/windows/place.c
+    os/windows/process_list.c
     os/windows/proof.c
     os/windows/run_child.c
     os/windows/run_helper.c

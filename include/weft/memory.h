@@ -197,12 +197,13 @@ WEFT_API weft_status weft_memory_count(weft_memory *memory,
 #define WEFT_MEMORY_PROCESS_OWNER 16u
 #define WEFT_MEMORY_PROCESS_OWN 32u
 #define WEFT_MEMORY_PROCESS_CPU 64u
+#define WEFT_MEMORY_PROCESS_COMMITTED 64u
 
 /* What a process takes of the memory. */
 typedef struct weft_memory_process {
     uint32_t valid; /* WEFT_MEMORY_... */
     int64_t pid;
-    int64_t parent;
+    int64_t parent;   /* 0 on Windows where that has ended */
     uint64_t started; /* with `pid` it names this process, and no later one */
     uint32_t owner;   /* the user's number; not on Windows */
     bool is_kernel;   /* a thread of the system's own */
@@ -232,6 +233,8 @@ typedef struct weft_memory_process {
      * weft_memory_processes on; Linux counts it in steps of 10 ms.
      */
     uint64_t cpu_ns;
+    /* What it was promised, touched or not. From the list on; Windows alone. */
+    uint64_t committed_bytes;
 } weft_memory_process;
 
 /*

@@ -56,7 +56,7 @@ static weft_memory_process find_self(void)
             found = all[i];
         }
     }
-    CHECK(found.pid == self.pid && found.parent > 0);
+    CHECK(found.pid == self.pid && found.parent != self.pid);
     return found;
 }
 

@@ -11,6 +11,7 @@
 #include <weft/weft.h>
 
 #include "check.h"
+#include "os/windows/process_list.h"
 #include "os/windows/run_text.h"
 #include "peer.h"
 #include "process/helped.h"
@@ -461,16 +462,18 @@ static void check_cpus(void)
 /* The process that has started it: the helper. */
 static DWORD parent_of(int64_t pid)
 {
-    struct weftos_process_entry *all = weftos_list_processes();
+    struct weftos_process_list all;
+    struct weftos_process_entry entry;
     DWORD parent = 0;
 
-    for (const struct weftos_process_entry *entry = all; entry != NULL;
-         entry = weftos_next_process(entry)) {
-        if ((int64_t)(intptr_t)entry->pid == pid) {
-            parent = (DWORD)(uintptr_t)entry->parent;
+    REQUIRE(weftos_list_processes(&all) == 0);
+    while (weftos_process_next(&all, &entry)) {
+        if ((int64_t)entry.pid == pid) {
+            parent = (DWORD)entry.parent;
         }
     }
-    free(all);
+    CHECK(!all.is_broken);
+    free(all.data);
     return parent;
 }
 

@@ -108,9 +108,11 @@ static weft_status measure(weft_memory *memory, memory_processes *found,
         weft_memory_process *process = &found->items[i];
         weft_status status;
 
-        if (i >= limit &&
-            count_above(found, i, weight(process)) >= limit) {
+        if (i >= limit && count_above(found, i, weight(process)) >= limit) {
             break;
+        }
+        if (knows(process, WEFT_MEMORY_PROCESS_FOOTPRINT)) {
+            continue; /* the list has told it */
         }
         status = weft_memory_measure(memory, process, detail);
         if (status == WEFT_ENOENT) {
@@ -191,6 +193,8 @@ static void print_json(const memory_processes *found)
             process->private_bytes);
         add(&json, process, WEFT_MEMORY_PROCESS_SWAPPED, "swapped_bytes",
             process->swapped_bytes);
+        add(&json, process, WEFT_MEMORY_PROCESS_COMMITTED, "committed_bytes",
+            process->committed_bytes);
         tool_json_end(&json);
     }
 }

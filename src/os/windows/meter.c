@@ -15,6 +15,7 @@
 #define PSAPI_VERSION 2
 
 #include "job.h"
+#include "meter_lists.h"
 #include "win.h"
 
 #include <psapi.h>
@@ -108,6 +109,38 @@ static void read_job(weft_memory_figures *figures)
     }
 }
 
+/*
+ * Told to those alone who have SeProfileSingleProcessPrivilege, and have
+ * enabled it; not documented, and unknown to Wine.
+ */
+typedef LONG NTAPI query_system(int what, void *facts, ULONG bytes,
+                                ULONG *used);
+#define SYSTEM_PAGE_LISTS 80
+
+static void read_lists(weft_memory_figures *figures)
+{
+    query_system *query = (query_system *)weftos_find_function(
+        L"ntdll.dll", "NtQuerySystemInformation");
+    struct weftos_page_lists lists = {.zero = 0};
+    const ULONG older =
+        (ULONG)offsetof(struct weftos_page_lists, modified_page_file);
+    ULONG bytes = sizeof(lists);
+    SYSTEM_INFO info;
+
+    if (query == NULL) {
+        return;
+    }
+    /* Each version takes the size alone that it knows. */
+    if (query(SYSTEM_PAGE_LISTS, &lists, bytes, NULL) < 0) {
+        bytes = older;
+        if (query(SYSTEM_PAGE_LISTS, &lists, bytes, NULL) < 0) {
+            return;
+        }
+    }
+    GetSystemInfo(&info);
+    weftos_page_lists_conclude(&lists, bytes, info.dwPageSize, figures);
+}
+
 static void read_notice(const weftos_meter *meter, weft_memory_figures *figures)
 {
     BOOL is_low = FALSE;
@@ -152,6 +185,7 @@ weft_status weftos_meter_read(weftos_meter *meter, weft_memory_figures *figures,
     }
     read_system(figures);
     read_files(figures);
+    read_lists(figures);
     read_job(figures);
     read_notice(meter, figures);
     return WEFT_OK;

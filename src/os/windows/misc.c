@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <winternl.h>
 
+#include "process_list.h"
+
 void weftos_environment_remove(const char *name)
 {
     /* The C library's copy, which getenv reads, and the system's. */
@@ -248,42 +250,48 @@ typedef LONG NTAPI query_list(int what, void *facts, ULONG bytes, ULONG *used);
 #define LIST_SPARE_BYTES 65536
 #define LIST_TRIES 8
 
-struct weftos_process_entry *weftos_list_processes(void)
+DWORD weftos_list_processes(struct weftos_process_list *list)
 {
     query_list *query = (query_list *)weftos_find_function(
         L"ntdll.dll", "NtQuerySystemInformation");
     ULONG bytes = LIST_SPARE_BYTES;
 
     for (int i = 0; query != NULL && i < LIST_TRIES; i++) {
-        void *list = calloc(1, bytes);
-        ULONG needed = 0;
+        void *data = calloc(1, bytes);
+        ULONG used = 0;
 
-        if (list == NULL ||
-            query(SYSTEM_PROCESSES, list, bytes, &needed) >= 0) {
-            return list;
+        if (data == NULL) {
+            return ERROR_NOT_ENOUGH_MEMORY;
         }
-        free(list);
-        bytes = (needed > bytes ? needed : bytes) + LIST_SPARE_BYTES;
+        if (query(SYSTEM_PROCESSES, data, bytes, &used) >= 0) {
+            *list = (struct weftos_process_list){
+                .data = data,
+                .bytes = used > 0 && used < bytes ? used : bytes,
+                .address = (uintptr_t)data};
+            return 0;
+        }
+        free(data);
+        bytes = (used > bytes ? used : bytes) + LIST_SPARE_BYTES;
     }
-    return NULL;
+    return query == NULL ? ERROR_PROC_NOT_FOUND : ERROR_MORE_DATA;
 }
 
 bool weftos_listed_stamp(DWORD pid, uint32_t *stamp)
 {
-    struct weftos_process_entry *list = weftos_list_processes();
-    const struct weftos_process_entry *entry = list;
+    struct weftos_process_list list;
+    struct weftos_process_entry entry;
 
-    if (list == NULL) {
+    if (weftos_list_processes(&list) != 0) {
         return false;
     }
     *stamp = 0;
-    for (; entry != NULL; entry = weftos_next_process(entry)) {
-        if ((uintptr_t)entry->pid == pid) {
-            *stamp = stamp_of(entry->created);
+    while (weftos_process_next(&list, &entry)) {
+        if (entry.pid == pid) {
+            *stamp = stamp_of(entry.created);
         }
     }
-    free(list);
-    return true;
+    free(list.data);
+    return !list.is_broken;
 }
 
 weft_status weftos_process_mark(weftos_process_id *self, uint64_t *domain,

@@ -9,6 +9,7 @@
  */
 #include <stdlib.h>
 
+#include "process_list.h"
 #include "run.h"
 
 /* The job's list of its processes, with room for so many. */
@@ -60,7 +61,7 @@ static bool is_in(const JOBOBJECT_BASIC_PROCESS_ID_LIST *list, ULONG_PTR pid)
 static struct run_member *member_of(struct run *run,
                                     const struct weftos_process_entry *entry)
 {
-    DWORD pid = (DWORD)(uintptr_t)entry->pid;
+    DWORD pid = (DWORD)entry->pid;
 
     for (size_t i = 0; i < run->member_count; i++) {
         if (run->members[i].pid == pid &&
@@ -128,20 +129,22 @@ static void add_up(struct run *run, struct run_sample *sample)
 bool weftos_run_sample(struct run *run, struct run_sample *sample)
 {
     JOBOBJECT_BASIC_PROCESS_ID_LIST *job = list_job(run->job);
-    struct weftos_process_entry *all =
-        job != NULL ? weftos_list_processes() : NULL;
+    struct weftos_process_list all = {.data = NULL};
+    struct weftos_process_entry entry;
+    bool is_told = job != NULL && weftos_list_processes(&all) == 0;
 
     *sample = (struct run_sample){.processes = 0};
-    for (const struct weftos_process_entry *entry = all; entry != NULL;
-         entry = weftos_next_process(entry)) {
-        if (is_in(job, (ULONG_PTR)entry->pid)) {
-            take_entry(run, entry, sample);
+    while (is_told && weftos_process_next(&all, &entry)) {
+        if (is_in(job, (ULONG_PTR)entry.pid)) {
+            take_entry(run, &entry, sample);
         }
     }
-    if (all != NULL) {
+    /* Who is not in the part that was read has not ended. */
+    is_told = is_told && !all.is_broken;
+    if (is_told) {
         add_up(run, sample);
     }
-    free(all);
+    free(all.data);
     free(job);
-    return all != NULL;
+    return is_told;
 }

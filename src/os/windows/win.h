@@ -83,42 +83,12 @@ uint32_t weftos_process_stamp(HANDLE process);
  */
 bool weftos_listed_stamp(DWORD pid, uint32_t *stamp);
 
-/* How the list of all processes has each one, since Windows 7. */
-struct weftos_process_entry {
-    ULONG next; /* bytes from here to the next one; 0: it is the last */
-    ULONG threads;
-    uint64_t unused[3];
-    uint64_t created; /* times are in units of 100 ns */
-    uint64_t user;
-    uint64_t kernel;
-    USHORT name_bytes[2];
-    wchar_t *name;
-    LONG priority;
-    HANDLE pid;
-    HANDLE parent;
-    ULONG handles;
-    ULONG session;
-    ULONG_PTR key;
-    SIZE_T address_space[2]; /* the most, now; and so the others */
-    ULONG faults;
-    SIZE_T working_set[2];
-    SIZE_T quotas[4];
-    SIZE_T commit; /* now */
-    SIZE_T commit_most;
-};
-
-/* The caller frees it; NULL: it can't be had. */
-struct weftos_process_entry *weftos_list_processes(void);
-
-static inline const struct weftos_process_entry *
-weftos_next_process(const struct weftos_process_entry *entry)
-{
-    const char *at = (const char *)entry;
-
-    return entry->next == 0 ? NULL
-                            : (const struct weftos_process_entry
-                                   *)(const void *)(at + entry->next);
-}
+/*
+ * Asks for the list of all processes: `list->data` is the caller's to free. An
+ * error, or 0.
+ */
+struct weftos_process_list;
+DWORD weftos_list_processes(struct weftos_process_list *list);
 
 /* -------------------------------------------------------------- waiting --- */
 
