@@ -188,6 +188,7 @@ set(WEFT_OS_MACOS_SOURCES
     os/macos/features.c
     os/macos/folder.c
     os/macos/meter.c
+    os/macos/meter_count.c
     os/macos/meter_counts.c
     os/macos/meter_list.c
     os/macos/misc.c
@@ -196,7 +197,6 @@ set(WEFT_OS_MACOS_SOURCES
     os/macos/queue.c
     os/stub/gpu.c
     os/stub/identity.c
-    os/stub/meter_count.c
     os/stub/reclaim.c
     os/stub/tree.c
     os/macos/run_child.c

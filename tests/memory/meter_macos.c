@@ -67,6 +67,23 @@ static void test_sources(weft_memory *memory)
     CHECK(unsetenv("WEFT_DOUBLE_WITHOUT") == 0);
 }
 
+static void test_counters(weft_memory *memory)
+{
+    weft_memory_counters counters = {.size = sizeof(counters)};
+
+    check_case(
+        "what was compressed and needed again is counted, files are not");
+    CHECK_STATUS(weft_memory_count(memory, &counters, NULL), WEFT_OK);
+    CHECK(counters.valid == (UINT32_C(1) << WEFT_MEMORY_REFAULTED_ANONYMOUS |
+                             UINT32_C(1) << WEFT_MEMORY_SWAPPED_IN |
+                             UINT32_C(1) << WEFT_MEMORY_SWAPPED_OUT |
+                             UINT32_C(1) << WEFT_MEMORY_MAJOR_FAULTS));
+    CHECK(counters.major_faults > 0);
+    CHECK(setenv("WEFT_DOUBLE_WITHOUT", "host_statistics64", 1) == 0);
+    CHECK_STATUS(weft_memory_count(memory, &counters, NULL), WEFT_EOS);
+    CHECK(unsetenv("WEFT_DOUBLE_WITHOUT") == 0);
+}
+
 static void test_levels(weft_memory *memory)
 {
     static const struct {
@@ -108,6 +125,7 @@ void test_main(void)
 
     REQUIRE(weft_memory_open(&memory, NULL) == WEFT_OK);
     test_sources(memory);
+    test_counters(memory);
     test_levels(memory);
     test_rights();
     weft_memory_close(&memory);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * The memory of the machine: host_statistics64() and its sysctls, by what
- * /proc/meminfo tells of this one, as a Mac with macOS 14 counts it.
+ * /proc/meminfo and /proc/vmstat tell of this one, as a Mac with macOS 14
+ * counts it.
  *
  * As in XNU each page is free, wired, the compressor's, external or internal;
  * speculative ones are among the free and the external ones. How scarce memory
@@ -52,9 +53,9 @@ kern_return_t mach_port_deallocate(mach_port_t task, mach_port_t name)
 
 /* ------------------------------------------------------------- figures --- */
 
-static bool read_meminfo(char *text, size_t room)
+static bool read_text(const char *path, char *text, size_t room)
 {
-    FILE *file = fopen("/proc/meminfo", "re");
+    FILE *file = fopen(path, "re");
     size_t length;
 
     if (file == NULL) {
@@ -64,6 +65,11 @@ static bool read_meminfo(char *text, size_t room)
     (void)fclose(file);
     text[length] = '\0';
     return length > 0;
+}
+
+static bool read_meminfo(char *text, size_t room)
+{
+    return read_text("/proc/meminfo", text, room);
 }
 
 static uint64_t bytes_of(const char *text, const char *label)
@@ -96,12 +102,32 @@ static void fill(const char *text, struct vm_statistics64 *found)
     found->free_count += found->speculative_count;
 }
 
+/* Linux counts pages of its own size. */
+static uint64_t count_of(const char *text, const char *label, uint64_t unit)
+{
+    const char *line = strstr(text, label);
+    uint64_t count =
+        line != NULL ? strtoull(line + strlen(label), NULL, 10) : 0;
+
+    return count * unit / vm_kernel_page_size;
+}
+
+static void fill_counts(const char *text, struct vm_statistics64 *found)
+{
+    uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+
+    found->decompressions = count_of(text, "\nworkingset_refault_anon ", page);
+    found->swapins = count_of(text, "\npswpin ", page);
+    found->swapouts = count_of(text, "\npswpout ", page);
+    found->pageins = count_of(text, "\npgmajfault ", vm_kernel_page_size);
+}
+
 kern_return_t host_statistics64(mach_port_t host, int flavor,
                                 host_info64_t info,
                                 mach_msg_type_number_t *count)
 {
     struct vm_statistics64 found;
-    char text[8192];
+    char text[16384];
 
     if (host != HOST_PORT || host_rights == 0 || flavor != HOST_VM_INFO64 ||
         *count < HOST_VM_INFO64_REV1_COUNT) {
@@ -113,6 +139,9 @@ kern_return_t host_statistics64(mach_port_t host, int flavor,
     }
     memset(&found, 0, sizeof(found));
     fill(text, &found);
+    if (read_text("/proc/vmstat", text, sizeof(text))) {
+        fill_counts(text, &found);
+    }
     *count = HOST_VM_INFO64_REV1_COUNT;
     memcpy((void *)info, &found, *count * sizeof(integer_t));
     return KERN_SUCCESS;

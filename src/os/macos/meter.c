@@ -10,6 +10,7 @@
 
 #include <mach/mach.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/sysctl.h>
 #include <unistd.h>
 
@@ -35,18 +36,28 @@ bool weftos_pressure_level(int *level)
 }
 
 /*
- * Of how many words there are depends on the version of macOS: the last ones
- * came with 15, and an older one says that it has not filled them in.
+ * The last words came with macOS 15: an older one says that it has not filled
+ * them in. macOS 10.9 has filled in all that is asked for here.
  */
-static void ask_pages(const weftos_meter *meter, struct weftos_counts *counts)
+mach_msg_type_number_t weftos_ask_host(mach_port_t host,
+                                       struct vm_statistics64 *found)
 {
-    struct vm_statistics64 found = {.free_count = 0};
     mach_msg_type_number_t words = HOST_VM_INFO64_COUNT;
 
-    if (host_statistics64(meter->host, HOST_VM_INFO64,
-                          (host_info64_t)(void *)&found,
-                          &words) != KERN_SUCCESS ||
-        words < HOST_VM_INFO64_REV1_COUNT) {
+    memset(found, 0, sizeof(*found));
+    return host_statistics64(host, HOST_VM_INFO64, (host_info64_t)(void *)found,
+                             &words) == KERN_SUCCESS &&
+                   words >= HOST_VM_INFO64_REV1_COUNT
+               ? words
+               : 0;
+}
+
+static void ask_pages(const weftos_meter *meter, struct weftos_counts *counts)
+{
+    struct vm_statistics64 found;
+    mach_msg_type_number_t words = weftos_ask_host(meter->host, &found);
+
+    if (words == 0) {
         return;
     }
     /* Translated programs have smaller pages of their own. */
