@@ -198,7 +198,7 @@ void bandit_learn(bandit *learnt, bandit_context context, bandit_arm arm,
     double before;
     double mean;
 
-    if (!(reward >= 0 || reward < 0)) { /* not a number */
+    if (!(reward <= 0) && !(reward > 0)) { /* not a number */
         return;
     }
     reward = fmin(fmax(reward, -1), 1);
