@@ -224,8 +224,8 @@ typedef struct weft_memory_process {
     uint64_t swapped_bytes; /* its share of swap, or of what is compressed */
     /*
      * What it has allocated and touched, wherever that is: in RAM without a
-     * file behind it, or in swap. What a leak grows. From weft_memory_glance
-     * on.
+     * file behind it, or in swap; on Windows what it was promised. What a leak
+     * grows. From weft_memory_glance on.
      */
     uint64_t own_bytes;
     /*

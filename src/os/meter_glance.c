@@ -9,24 +9,18 @@ weft_status weftos_meter_glance(weft_memory_process *process,
                                 weft_detail *detail)
 {
     weft_status status = weftos_meter_measure(process, detail);
-    uint64_t own = 0;
 
     if (status != WEFT_OK) {
         return status;
     }
-    if ((process->valid & WEFT_MEMORY_PROCESS_PRIVATE) != 0) {
-        own = process->private_bytes;
+    /* Windows does not tell what of it was touched and is in page files. */
+    if ((process->valid & WEFT_MEMORY_PROCESS_COMMITTED) != 0) {
+        process->own_bytes = process->committed_bytes;
+        process->valid |= WEFT_MEMORY_PROCESS_OWN;
     } else if ((process->valid & WEFT_MEMORY_PROCESS_FOOTPRINT) != 0) {
-        own = process->footprint_bytes;
-    } else {
-        return WEFT_OK;
+        /* It has what is compressed or swapped in it. */
+        process->own_bytes = process->footprint_bytes;
+        process->valid |= WEFT_MEMORY_PROCESS_OWN;
     }
-    /* A footprint has what is compressed or swapped in it already. */
-    if ((process->valid & WEFT_MEMORY_PROCESS_PRIVATE) != 0 &&
-        (process->valid & WEFT_MEMORY_PROCESS_SWAPPED) != 0) {
-        own += process->swapped_bytes;
-    }
-    process->own_bytes = own;
-    process->valid |= WEFT_MEMORY_PROCESS_OWN;
     return WEFT_OK;
 }
