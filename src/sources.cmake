@@ -113,6 +113,7 @@ set(WEFT_OS_LINUX_SOURCES
     os/gpu_nvml.c
     os/known.c
     os/linux/alarm.c
+    os/linux/apart.c
     os/linux/bell.c
     os/linux/container.c
     os/linux/endpoint.c
@@ -123,6 +124,7 @@ set(WEFT_OS_LINUX_SOURCES
     os/linux/gpu_users.c
     os/linux/group_names.c
     os/linux/groups.c
+    os/linux/heap.c
     os/linux/identity.c
     os/linux/identity_files.c
     os/linux/identity_front.c
@@ -191,6 +193,7 @@ set(WEFT_OS_MACOS_SOURCES
     os/macos/meter_count.c
     os/macos/meter_counts.c
     os/macos/meter_list.c
+    os/macos/heap.c
     os/macos/misc.c
     os/macos/os_sync.c
     os/macos/process.c
@@ -265,6 +268,7 @@ set(WEFT_OS_WINDOWS_SOURCES
     os/windows/features.c
     os/windows/folder.c
     os/windows/handles.c
+    os/windows/heap.c
     os/windows/inbox.c
     os/windows/io.c
     os/windows/limit.c
@@ -315,6 +319,7 @@ set(WEFT_OS_STUB_SOURCES
     os/stub/endpoint.c
     os/stub/facts.c
     os/stub/gpu.c
+    os/stub/heap.c
     os/stub/identity.c
     os/stub/library.c
     os/stub/memory.c

@@ -98,7 +98,8 @@ typedef enum weft_endpoint_kind {
     WEFT_ENDPOINT_UNKNOWN = 0, /* it has not answered */
     WEFT_ENDPOINT_LISTENER = 1,
     WEFT_ENDPOINT_SERVICE = 2,
-    WEFT_ENDPOINT_PUBLISHER = 3
+    WEFT_ENDPOINT_PUBLISHER = 3,
+    WEFT_ENDPOINT_TRIM = 4 /* gives memory back when asked: weft/trim.h */
 } weft_endpoint_kind;
 
 /* Which figures there are; the others are 0, and mean nothing. */

@@ -144,6 +144,7 @@ weft_status wefti_settings_init(struct wefti_settings *settings,
     settings->is_hub = false;
     settings->shows_board = false;
     settings->topic_flags = 0;
+    settings->admits_root = false;
     return WEFT_OK;
 }
 
@@ -171,7 +172,8 @@ weft_status wefti_check_peer(const struct wefti_settings *settings,
 {
     int allowed = settings->allow != NULL
                       ? settings->allow(settings->allow_context, &peer->who)
-                      : peer->is_same_user;
+                      : peer->is_same_user ||
+                            (settings->admits_root && peer->who.uid == 0);
 
     return allowed ? WEFT_OK
                    : wefti_fail(detail, WEFT_EACCES, "trust the peer's user");
@@ -293,6 +295,7 @@ static weft_status check_pattern(const struct wefti_greeting *greeting,
         [WEFTI_CHANNEL] = "find a channel at the other end",
         [WEFTI_SERVICE] = "find a service or its client at the other end",
         [WEFTI_TOPIC] = "find a topic or its subscriber at the other end",
+        [WEFTI_DEMAND] = "find who asks for memory, or is asked",
     };
 
     return greeting->pattern == (uint32_t)settings->pattern
@@ -374,6 +377,20 @@ static weft_status check_look(const struct wefti_greeting *greeting,
                : wefti_fail(detail, WEFT_EPROTO, "check the inspector's word");
 }
 
+/* The rest of a demand for memory; the levels are 1 to 3. */
+static weft_status check_demand(const struct wefti_greeting *greeting,
+                                const weftos_received *received,
+                                weft_detail *detail)
+{
+    bool sound = greeting->status == 0 && greeting->capabilities == 0 &&
+                 (greeting->home_bytes | greeting->ring_max_bytes |
+                  greeting->message_max_bytes | greeting->sequence) == 0 &&
+                 greeting->topic_flags >= 1 && greeting->topic_flags <= 3 &&
+                 received->handle_count == 0;
+
+    return sound ? WEFT_OK : wefti_fail(detail, WEFT_EPROTO, "read the demand");
+}
+
 /* The rest, for greetings that bring a home. */
 static weft_status check_greeting(const struct wefti_greeting *greeting,
                                   const weftos_received *received,
@@ -424,6 +441,10 @@ static weft_status take_answer(struct wefti_answer *answer,
         return WEFT_OK;
     }
     answer->topic_flags = greeting->topic_flags;
+    if (greeting->pattern == WEFTI_DEMAND) {
+        answer->deadline_ns = greeting->position;
+        return WEFT_OK;
+    }
     if (!wefti_topic_brings_home(answer->topic_flags)) {
         return WEFT_OK;
     }
@@ -525,11 +546,12 @@ weft_status wefti_answer_receive(struct wefti_answer *answer,
     wefti_step("received greeting");
     answer->was_received = true;
     status = wefti_greeting_read(&greeting, &received, kind, settings, detail);
-    if (status == WEFT_OK) {
-        status =
-            greeting.kind == WEFTI_LOOK
-                ? check_look(&greeting, &received, detail)
-                : check_greeting(&greeting, &received, kind, settings, detail);
+    if (status == WEFT_OK && greeting.kind == WEFTI_LOOK) {
+        status = check_look(&greeting, &received, detail);
+    } else if (status == WEFT_OK && settings->pattern == WEFTI_DEMAND) {
+        status = check_demand(&greeting, &received, detail);
+    } else if (status == WEFT_OK) {
+        status = check_greeting(&greeting, &received, kind, settings, detail);
     }
     if (status == WEFT_OK) {
         status = take_answer(answer, &greeting, &received, detail);

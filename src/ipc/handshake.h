@@ -33,6 +33,7 @@ struct wefti_settings {
     bool is_hub;          /* the server of a service */
     bool shows_board;     /* a listener's: a LOOK is as good as a HELLO */
     uint32_t topic_flags; /* of a subscriber */
+    bool admits_root;     /* besides this user, where there is no policy */
 };
 
 /*
@@ -108,7 +109,8 @@ struct wefti_answer {
     weft_peer peer;
     uint64_t ring_max_bytes;
     uint64_t message_max_bytes;
-    uint32_t topic_flags;
+    uint32_t topic_flags; /* of a demand: its level */
+    uint64_t deadline_ns; /* of a demand */
     bool can_fence_remote;
     bool is_look;      /* nothing else came: it wants the board */
     bool was_received; /* a greeting was taken, whatever came of it */

@@ -161,7 +161,7 @@ static weft_status read_answer(struct wefti_greeting *greeting,
                received->data + offsetof(struct wefti_greeting, pattern),
                sizeof(pattern));
     }
-    if (pattern > WEFTI_TOPIC) {
+    if (pattern > WEFTI_DEMAND) {
         return wefti_fail(detail, WEFT_EPROTO, "recognise the endpoint's kind");
     }
     settings.allow = allow_all;
@@ -216,6 +216,7 @@ static weft_status take_answer(weft_inspection *inspection,
         [WEFTI_CHANNEL] = WEFT_ENDPOINT_LISTENER,
         [WEFTI_SERVICE] = WEFT_ENDPOINT_SERVICE,
         [WEFTI_TOPIC] = WEFT_ENDPOINT_PUBLISHER,
+        [WEFTI_DEMAND] = WEFT_ENDPOINT_TRIM,
     };
     struct wefti_greeting greeting = {.magic = 0};
     weft_status status = read_answer(&greeting, received, detail);
@@ -273,6 +274,7 @@ static unsigned valid_of(weft_endpoint_kind kind)
 
     switch (kind) {
     case WEFT_ENDPOINT_LISTENER:
+    case WEFT_ENDPOINT_TRIM:
         return any;
     case WEFT_ENDPOINT_SERVICE:
         return any | busy | WEFT_STATS_RECEIVED | WEFT_STATS_LOST |

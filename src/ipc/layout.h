@@ -363,7 +363,7 @@ _Static_assert(sizeof(struct wefti_board) == 512, "layout");
 /* ------------------------------------------------------- control socket --- */
 
 /* Changes with every change of this file. */
-#define WEFTI_PROTOCOL 6
+#define WEFTI_PROTOCOL 7
 
 enum wefti_kind {
     WEFTI_HELLO = 1,   /* the connecting side's first word */
@@ -376,7 +376,8 @@ enum wefti_kind {
 enum wefti_pattern {
     WEFTI_CHANNEL = 0,
     WEFTI_SERVICE = 1, /* the side that accepts is the server */
-    WEFTI_TOPIC = 2    /* the side that accepts is the publisher */
+    WEFTI_TOPIC = 2,   /* the side that accepts is the publisher */
+    WEFTI_DEMAND = 3   /* the side that accepts gives memory back */
 };
 
 #define WEFTI_CAN_FENCE_REMOTE 1u
@@ -392,8 +393,8 @@ struct wefti_greeting {
     uint64_t ring_max_bytes;    /* the largest ring the sender will map */
     uint64_t message_max_bytes; /* the largest message it will receive */
     uint32_t pattern;           /* enum wefti_pattern */
-    uint32_t topic_flags;       /* WEFTI_TOPIC_...; else 0 */
-    uint64_t position;          /* WELCOME of a topic; else 0 */
+    uint32_t topic_flags;       /* WEFTI_TOPIC_...; else 0, see below */
+    uint64_t position;          /* WELCOME of a topic; else 0, see below */
     uint64_t sequence;          /* the same */
 };
 
@@ -419,6 +420,23 @@ _Static_assert(offsetof(struct wefti_greeting, home_bytes) == 16, "layout");
  * home or handles. The WELCOME is that of a subscriber. The tap then hangs up:
  * it says nothing more, and hears nothing.
  */
+
+/*
+ * Who asks for memory sends the demand with the HELLO: `topic_flags` is the
+ * level, `position` the deadline; there are no home and no handles. The WELCOME
+ * brings as little, and says that the listener is at it now. Then comes a
+ * wefti_yield, and the asker hangs up.
+ */
+struct wefti_yield {
+    uint32_t magic;
+    uint32_t valid; /* WEFT_ANSWER_... */
+    uint64_t claimed_bytes;
+    int64_t measured_bytes;
+    uint64_t footprint_bytes;
+    uint64_t took_ns;
+};
+
+_Static_assert(sizeof(struct wefti_yield) == 40, "layout");
 
 /*
  * Who inspects an endpoint does not know of what pattern it is: a LOOK has

@@ -1,70 +1,440 @@
 /* SPDX-License-Identifier: MIT
  *
- * Listening for demands to give memory back.
+ * Listening for demands to give memory back; trim.h says how the two sides find
+ * each other.
+ *
+ * Demands are taken one after the other, in the order in which their askers
+ * have connected. Whoever connects while one is being answered waits in the
+ * system's queue, and is told nothing: its deadline bounds that.
  */
-#include <weft/trim.h>
+#include "trim.h"
 
-#include "../ipc/handshake.h"
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
-weft_status weft_memory_on_pressure(const weft_memory_listener_options *options,
-                                    weft_memory_trim *trim, void *context,
-                                    weft_memory_listener **out,
-                                    weft_detail *detail)
+#include "../base/log.h"
+#include "../ipc/board.h"
+#include "../ipc/listener.h"
+#include "../os/heap.h"
+
+/* The endpoint's id of the pokes. */
+#define POKE_ID WEFTI_PENDING_MOST
+
+/*
+ * When the system lacks something to go on with (descriptors, as a rule), so
+ * long is waited before the next try, or else until the listener is closed.
+ */
+#define BREAK_NS 10000000
+
+/* The demand that is being answered. */
+struct task {
+    weft_handle asker; /* WEFTOS_NONE: there is none */
+    uint64_t deadline_ns;
+    uint64_t began_ns;
+    uint64_t before_bytes;
+    bool is_measured;
+};
+
+struct weft_memory_listener {
+    uint64_t token;
+    weft_listener *listener;
+    char name[WEFT_NAME_MAX + 1];
+    unsigned flags;
+    struct task task;
+
+    /* With a thread of its own. */
+    weftos_thread *thread;
+    weft_handle pokes[2]; /* the thread hears the first */
+    _Atomic uint32_t is_closing;
+    weft_memory_trim *trim;
+    void *context;
+
+    /* One thread counts, any may read: each is right for itself. */
+    weftos_word demands;
+    weftos_word late;
+    weftos_word claimed_bytes;
+    weftos_word measured_bytes;
+};
+
+/* --------------------------------------------------------- open, close --- */
+
+static weft_status take_options(const weft_memory_listener_options *given,
+                                weft_memory_listener_options *options,
+                                weft_detail *detail)
 {
-    (void)options;
-    (void)trim;
-    (void)context;
-    *out = NULL;
-    return wefti_fail(detail, WEFT_ENOTSUP, "listen for pressure");
+    *options = (weft_memory_listener_options)WEFT_MEMORY_LISTENER_OPTIONS_INIT;
+    if (!wefti_copy_options(options, sizeof(*options), given,
+                            sizeof(*options))) {
+        return wefti_fail(detail, WEFT_EINVAL, "check the option size");
+    }
+    return (options->flags & ~WEFT_MEMORY_LISTENER_KEEPS_HEAP) == 0
+               ? WEFT_OK
+               : wefti_fail(detail, WEFT_EINVAL, "check the option flags");
+}
+
+/* Takes the first name that is free, from this process's own on. */
+static weft_status take_name(weft_memory_listener *listener,
+                             const struct wefti_settings *settings,
+                             weft_detail *detail)
+{
+    weftos_process_id self = {0, 0};
+    weft_status status = weftos_process_mark(&self, NULL, detail);
+
+    listener->token = weftos_process_token();
+    for (uint32_t i = 0; status == WEFT_OK && i < WEFTI_TRIM_TRIES; i++) {
+        (void)snprintf(listener->name, sizeof(listener->name), "%s%u",
+                       WEFTI_TRIM_NAME,
+                       (unsigned)((self.pid + i) % WEFTI_TRIM_NAMES));
+        status = wefti_listener_open(listener->name, settings,
+                                     &listener->listener, detail);
+        if (status != WEFT_EINUSE) {
+            return status;
+        }
+        status = WEFT_OK;
+    }
+    return status == WEFT_OK
+               ? wefti_fail(detail, WEFT_ELIMIT, "find a free name")
+               : status;
+}
+
+static weft_status open_listener(const weft_memory_listener_options *options,
+                                 weft_memory_listener **out,
+                                 weft_detail *detail)
+{
+    weft_memory_listener_options taken;
+    struct wefti_settings settings;
+    weft_memory_listener *listener;
+    weft_status status = take_options(options, &taken, detail);
+
+    if (status == WEFT_OK) {
+        status = wefti_settings_init(&settings, NULL, detail);
+    }
+    if (status != WEFT_OK) {
+        return status;
+    }
+    listener = calloc(1, sizeof(*listener));
+    if (listener == NULL) {
+        return wefti_fail(detail, WEFT_ENOMEM, "allocate a listener");
+    }
+    listener->flags = taken.flags;
+    listener->task.asker = WEFTOS_NONE;
+    listener->pokes[0] = WEFTOS_NONE;
+    listener->pokes[1] = WEFTOS_NONE;
+    settings.pattern = WEFTI_DEMAND;
+    settings.admits_root = true;
+    status = take_name(listener, &settings, detail);
+    if (status != WEFT_OK) {
+        free(listener);
+        return status;
+    }
+    *out = listener;
+    return WEFT_OK;
 }
 
 weft_status
 weft_memory_listener_open(const weft_memory_listener_options *options,
                           weft_memory_listener **out, weft_detail *detail)
 {
-    (void)options;
+    if (out == NULL) {
+        return wefti_fail(detail, WEFT_EINVAL, "check the arguments");
+    }
     *out = NULL;
-    return wefti_fail(detail, WEFT_ENOTSUP, "listen for pressure");
+    return open_listener(options, out, detail);
 }
 
-void weft_memory_listener_close(weft_memory_listener **listener)
+static bool is_forked(const weft_memory_listener *listener)
 {
-    (void)listener;
+    return listener->token != weftos_process_token();
+}
+
+void weft_memory_listener_close(weft_memory_listener **listener_)
+{
+    weft_memory_listener *listener;
+    bool forked;
+
+    if (listener_ == NULL || *listener_ == NULL) {
+        return;
+    }
+    listener = *listener_;
+    *listener_ = NULL;
+    forked = is_forked(listener);
+    if (listener->thread != NULL && !forked) {
+        atomic_store(&listener->is_closing, 1);
+        /* It is full of pokes at worst, which were not heard yet. */
+        (void)weftos_socket_send(listener->pokes[1], "", 1, NULL, 0, NULL);
+    }
+    weftos_thread_join(listener->thread, forked);
+    if (listener->pokes[0] != WEFTOS_NONE && !forked) {
+        weftos_endpoint_forget(wefti_listener_endpoint(listener->listener),
+                               POKE_ID, listener->pokes[0], WEFTOS_NONE);
+    }
+    weft_listener_close(&listener->listener);
+    weftos_close(listener->task.asker);
+    weftos_close(listener->pokes[0]);
+    weftos_close(listener->pokes[1]);
+    free(listener);
 }
 
 weft_handle weft_memory_listener_handle(const weft_memory_listener *listener)
 {
-    (void)listener;
-    return WEFT_HANDLE_NONE;
+    return listener != NULL && listener->thread == NULL
+               ? weft_listener_handle(listener->listener)
+               : WEFT_HANDLE_NONE;
+}
+
+const char *wefti_memory_listener_name(const weft_memory_listener *listener)
+{
+    return listener->name;
+}
+
+weftos_endpoint *
+wefti_memory_listener_endpoint(const weft_memory_listener *listener)
+{
+    return wefti_listener_endpoint(listener->listener);
+}
+
+/* ------------------------------------------------------------- demands --- */
+
+/* Nobody waits any more: nothing is worth doing. */
+static bool is_too_late(const struct wefti_newcomer *newcomer)
+{
+    return weftos_now_ns() >= newcomer->answer.deadline_ns;
+}
+
+/*
+ * Tells the asker that it is its turn, and who we are. False: it has gone, or
+ * its time was up before.
+ */
+static bool welcome(const struct wefti_newcomer *newcomer)
+{
+    const struct wefti_greeting greeting =
+        wefti_greeting(WEFTI_WELCOME, WEFTI_DEMAND);
+
+    wefti_step("welcome asker");
+    return !is_too_late(newcomer) &&
+           weftos_socket_send(newcomer->socket, &greeting, sizeof(greeting),
+                              NULL, 0, NULL) == WEFT_OK;
+}
+
+static void begin(weft_memory_listener *listener,
+                  const struct wefti_newcomer *newcomer,
+                  weft_memory_demand *demand)
+{
+    struct task *task = &listener->task;
+
+    *demand = (weft_memory_demand){
+        .level = (weft_trim_level)newcomer->answer.topic_flags,
+        .deadline_ns = newcomer->answer.deadline_ns,
+        .asker = newcomer->answer.peer};
+    task->asker = newcomer->socket;
+    task->deadline_ns = demand->deadline_ns;
+    task->is_measured =
+        weftos_heap_footprint(&task->before_bytes, NULL) == WEFT_OK;
+    task->began_ns = weftos_now_ns();
+    wefti_board_add(&wefti_listener_board(listener->listener)->admitted, 1);
+}
+
+/* As weft_memory_listener_next; WEFT_ECLOSED: the thread is to end. */
+static weft_status next(weft_memory_listener *listener,
+                        weft_memory_demand *demand, uint64_t deadline_ns,
+                        weft_detail *detail)
+{
+    struct wefti_board *board = wefti_listener_board(listener->listener);
+    struct wefti_newcomer newcomer;
+    weft_status status;
+    uint64_t id;
+
+    wefti_board_set(&board->parked, 1);
+    for (;;) {
+        status = wefti_listener_next_newcomer(listener->listener, deadline_ns,
+                                              &newcomer, &id, detail);
+        if (status == WEFT_OK && id != WEFTOS_NEW_CONNECTION) {
+            status = WEFT_ECLOSED;
+        }
+        if (status != WEFT_OK) {
+            return status;
+        }
+        if (welcome(&newcomer)) {
+            break;
+        }
+        weftos_close(newcomer.socket);
+    }
+    wefti_board_set(&board->parked, 0);
+    begin(listener, &newcomer, demand);
+    return WEFT_OK;
 }
 
 weft_status weft_memory_listener_next(weft_memory_listener *listener,
                                       weft_memory_demand *demand,
                                       uint64_t deadline_ns, weft_detail *detail)
 {
-    (void)listener;
-    (void)demand;
-    (void)deadline_ns;
-    return wefti_fail(detail, WEFT_ENOTSUP, "listen for pressure");
+    if (listener == NULL || demand == NULL || listener->thread != NULL) {
+        return wefti_fail(detail, WEFT_EINVAL, "check the arguments");
+    }
+    if (is_forked(listener)) {
+        return wefti_fail(detail, WEFT_EFORKED, "listen for pressure");
+    }
+    return listener->task.asker == WEFTOS_NONE
+               ? next(listener, demand, deadline_ns, detail)
+               : wefti_fail(detail, WEFT_EBUSY, "answer the last demand first");
+}
+
+/* -------------------------------------------------------------- answer --- */
+
+/* What this process takes now, and by how much less that is. */
+static void measure(const struct task *task, struct wefti_yield *yield)
+{
+    uint64_t now_bytes;
+
+    if (weftos_heap_footprint(&now_bytes, NULL) != WEFT_OK) {
+        return;
+    }
+    yield->footprint_bytes = now_bytes;
+    yield->valid |= WEFT_ANSWER_FOOTPRINT;
+    if (task->is_measured) {
+        yield->measured_bytes = (int64_t)(task->before_bytes - now_bytes);
+        yield->valid |= WEFT_ANSWER_MEASURED;
+    }
+}
+
+static void count(weft_memory_listener *listener,
+                  const struct wefti_yield *yield)
+{
+    wefti_board_add(&listener->demands, 1);
+    wefti_board_add(&listener->late,
+                    weftos_now_ns() > listener->task.deadline_ns);
+    wefti_board_add(&listener->claimed_bytes, yield->claimed_bytes);
+    if (yield->measured_bytes > 0) {
+        wefti_board_add(&listener->measured_bytes,
+                        (uint64_t)yield->measured_bytes);
+    }
+}
+
+/* The asker hangs up when it has read it: on Windows it would be lost else. */
+static void send_yield(weft_memory_listener *listener,
+                       const struct wefti_yield *yield)
+{
+    weft_handle asker = listener->task.asker;
+
+    wefti_step("send yield");
+    listener->task.asker = WEFTOS_NONE;
+    if (weftos_socket_send(asker, yield, sizeof(*yield), NULL, 0, NULL) ==
+        WEFT_OK) {
+        wefti_listener_linger(listener->listener, asker);
+    } else {
+        weftos_close(asker);
+    }
+}
+
+static void answer(weft_memory_listener *listener, uint64_t bytes)
+{
+    struct wefti_yield yield;
+
+    memset(&yield, 0, sizeof(yield));
+    yield.magic = WEFTI_MAGIC;
+    if (bytes != WEFT_TRIM_UNKNOWN) {
+        yield.claimed_bytes = bytes;
+        yield.valid |= WEFT_ANSWER_CLAIMED;
+    }
+    if ((listener->flags & WEFT_MEMORY_LISTENER_KEEPS_HEAP) == 0) {
+        (void)weftos_heap_trim(NULL);
+    }
+    yield.took_ns = weftos_now_ns() - listener->task.began_ns;
+    yield.valid |= WEFT_ANSWER_TOOK;
+    measure(&listener->task, &yield);
+    count(listener, &yield);
+    send_yield(listener, &yield);
 }
 
 weft_status weft_memory_listener_answer(weft_memory_listener *listener,
                                         uint64_t bytes)
 {
-    (void)listener;
-    (void)bytes;
-    return WEFT_ENOTSUP;
+    if (listener == NULL || listener->thread != NULL) {
+        return WEFT_EINVAL;
+    }
+    if (is_forked(listener)) {
+        return WEFT_EFORKED;
+    }
+    if (listener->task.asker == WEFTOS_NONE) {
+        return WEFT_EINVAL;
+    }
+    answer(listener, bytes);
+    return WEFT_OK;
 }
 
 weft_status weft_memory_listener_get_stats(const weft_memory_listener *listener,
                                            weft_memory_listener_stats *stats)
 {
-    (void)listener;
-    (void)stats;
-    return WEFT_ENOTSUP;
+    if (listener == NULL || stats == NULL || stats->size != sizeof(*stats)) {
+        return WEFT_EINVAL;
+    }
+    if (is_forked(listener)) {
+        return WEFT_EFORKED;
+    }
+    stats->demands = weftos_load_relaxed(&listener->demands);
+    stats->late = weftos_load_relaxed(&listener->late);
+    stats->claimed_bytes = weftos_load_relaxed(&listener->claimed_bytes);
+    stats->measured_bytes = weftos_load_relaxed(&listener->measured_bytes);
+    return WEFT_OK;
 }
 
 weft_status weft_memory_trim_heap(weft_detail *detail)
 {
-    return wefti_fail(detail, WEFT_ENOTSUP, "trim the heap");
+    return weftos_heap_trim(detail);
+}
+
+/* -------------------------------------------------------------- thread --- */
+
+static void run(void *context)
+{
+    weft_memory_listener *listener = context;
+
+    while (atomic_load(&listener->is_closing) == 0) {
+        weft_memory_demand demand;
+        weft_status status = next(listener, &demand, WEFT_FOREVER, NULL);
+
+        if (status == WEFT_OK) {
+            answer(listener, listener->trim != NULL
+                                 ? listener->trim(listener->context, &demand)
+                                 : WEFT_TRIM_UNKNOWN);
+        } else if (status != WEFT_ECLOSED) {
+            wefti_log(WEFT_LOG_ERROR, "a demand for memory is not heard: %s",
+                      weft_status_text(status));
+            (void)weftos_socket_wait(listener->pokes[0], false, WEFTOS_NONE,
+                                     weft_after_ns(BREAK_NS), false, NULL);
+        }
+    }
+}
+
+weft_status weft_memory_on_pressure(const weft_memory_listener_options *options,
+                                    weft_memory_trim *trim, void *context,
+                                    weft_memory_listener **out,
+                                    weft_detail *detail)
+{
+    weft_memory_listener *listener = NULL;
+    weft_status status;
+
+    if (out == NULL) {
+        return wefti_fail(detail, WEFT_EINVAL, "check the arguments");
+    }
+    *out = NULL;
+    status = open_listener(options, &listener, detail);
+    if (listener == NULL) {
+        return status;
+    }
+    listener->trim = trim;
+    listener->context = context;
+    status = wefti_pokes_open(wefti_listener_endpoint(listener->listener),
+                              POKE_ID, listener->pokes, detail);
+    if (status == WEFT_OK) {
+        status = weftos_thread_start(run, listener, &listener->thread, detail);
+    }
+    if (status != WEFT_OK) {
+        weft_memory_listener_close(&listener);
+        return status;
+    }
+    *out = listener;
+    return WEFT_OK;
 }

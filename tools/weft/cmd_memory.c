@@ -14,6 +14,8 @@ static const tool_command verbs[] = {
     {"rank", "whose memory would be taken first, and who is protected",
      cmd_memory_rank},
     {"watch", "a line each time that programs wait for it", cmd_memory_watch},
+    {"ask", "have programs give memory back", cmd_memory_ask},
+    {"listen", "run a program that gives memory back", cmd_memory_listen},
     {"gpu", "the memory of graphics devices", cmd_memory_gpu},
     {"leaks", "processes that grow and do not stop", cmd_memory_leaks},
 };
@@ -30,6 +32,8 @@ static const tool_syntax syntax = {
              "  rank      whose memory would be taken first, and who is "
              "protected\n"
              "  watch     a line each time that programs wait for it\n"
+             "  ask       have programs give memory back\n"
+             "  listen    run a program that gives memory back when asked\n"
              "  gpu       the memory of graphics devices\n"
              "  leaks     processes that grow and do not stop\n",
     .operands_most = 1,

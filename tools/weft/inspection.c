@@ -14,6 +14,8 @@ const char *inspection_kind(weft_endpoint_kind kind)
         return "service";
     case WEFT_ENDPOINT_PUBLISHER:
         return "topic";
+    case WEFT_ENDPOINT_TRIM:
+        return "trim";
     default:
         return "unknown";
     }

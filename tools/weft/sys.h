@@ -258,6 +258,15 @@ void sys_shells_end(sys_shell *shells, size_t count, uint64_t deadline_ns);
  */
 bool sys_process_name(int64_t pid, char *name, size_t room);
 
+/*
+ * The library that has a program give memory back: false, it is not here. And
+ * puts a program with it in this one's place; returns only why not, and whether
+ * that is because there is no such program.
+ */
+bool sys_preload_find(char *path, size_t room);
+int sys_preload_execute(const char *library, char **arguments);
+bool sys_preload_is_missing(int code);
+
 /* --------------------------------------------------------------- places --- */
 
 /*

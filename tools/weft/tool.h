@@ -78,11 +78,13 @@ tool_run cmd_runs_suggest;
 tool_run cmd_runs_prune;
 tool_run cmd_runs_any; /* whichever of those its first argument says */
 tool_run cmd_memory;
+tool_run cmd_memory_ask;
 tool_run cmd_memory_gpu;
 tool_run cmd_memory_leaks;
 tool_run cmd_memory_list;
 tool_run cmd_memory_optimize;
 tool_run cmd_memory_rank;
+tool_run cmd_memory_listen;
 tool_run cmd_memory_status;
 tool_run cmd_memory_watch;
 tool_run cmd_doctor;

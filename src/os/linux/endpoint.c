@@ -18,6 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../apart.h"
 #include "lookout.h"
 
 /* Connections that the kernel holds until we look at them. */
@@ -180,19 +181,26 @@ weft_status weftos_endpoint_open(const char *name, unsigned mode,
     return WEFT_OK;
 }
 
-void weftos_endpoint_close(weftos_endpoint *endpoint, bool forked)
+/* Only our own file: another owner may have replaced it by now. */
+void weftos_apart_unname(const weftos_endpoint *endpoint)
 {
     struct stat found;
 
-    if (endpoint == NULL) {
-        return;
-    }
-    /* Only our own file: another owner may have replaced it by now. */
-    if (!forked && endpoint->socket >= 0 &&
+    if (endpoint->socket >= 0 &&
         lstat(endpoint->address.sun_path, &found) == 0 &&
         found.st_ino == endpoint->bound.st_ino &&
         found.st_dev == endpoint->bound.st_dev) {
         (void)unlink(endpoint->address.sun_path);
+    }
+}
+
+void weftos_endpoint_close(weftos_endpoint *endpoint, bool forked)
+{
+    if (endpoint == NULL) {
+        return;
+    }
+    if (!forked) {
+        weftos_apart_unname(endpoint);
     }
     weftos_await_close(&endpoint->awaited, forked);
     weftos_close(endpoint->socket);
