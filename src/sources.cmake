@@ -194,11 +194,13 @@ set(WEFT_OS_MACOS_SOURCES
     os/macos/meter_counts.c
     os/macos/meter_list.c
     os/macos/heap.c
+    os/macos/gpu.c
     os/macos/misc.c
     os/macos/os_sync.c
     os/macos/process.c
     os/macos/queue.c
     os/stub/gpu.c
+    os/stub/alarm.c
     os/stub/identity.c
     os/stub/reclaim.c
     os/stub/tree.c
@@ -255,9 +257,7 @@ set(WEFT_OS_WINDOWS_SOURCES
     os/gpu_list.c
     os/gpu_nvml.c
     os/meter_glance.c
-    os/stub/gpu.c
     os/stub/identity.c
-    os/stub/library.c
     os/stub/meter_count.c
     os/stub/reclaim.c
     os/windows/alarm.c
@@ -267,10 +267,13 @@ set(WEFT_OS_WINDOWS_SOURCES
     os/windows/expose.c
     os/windows/features.c
     os/windows/folder.c
+    os/windows/gpu.c
+    os/windows/gpu_counters.c
     os/windows/handles.c
     os/windows/heap.c
     os/windows/inbox.c
     os/windows/io.c
+    os/windows/library.c
     os/windows/limit.c
     os/windows/link.c
     os/windows/meter.c

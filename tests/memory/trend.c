@@ -3,6 +3,7 @@
  * Trends: against published values, against values that were worked out by
  * counting all orders, and of series that have no answer.
  */
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -22,6 +23,11 @@ static trend_series each_second(const double *values, size_t count)
         room_of_times[i] = (double)i;
     }
     return (trend_series){room_of_times, values, count};
+}
+
+static bool is_number(double value)
+{
+    return value >= -DBL_MAX && value <= DBL_MAX;
 }
 
 static bool near(double value, double expected, double part)
@@ -78,7 +84,7 @@ static trend_test judge(const double *values, size_t count)
 
     CHECK(trend_judge(&series, &test));
     CHECK(test.p >= 0 && test.p <= 1 && test.rise >= 0 && test.rise <= 1);
-    CHECK(test.waste >= 1 && !isnan(test.tau));
+    CHECK(test.waste >= 1 && is_number(test.tau));
     return test;
 }
 
@@ -268,7 +274,7 @@ static void check_sane(const trend_series *series)
     size_t samples;
 
     if (trend_fit(series, &line)) {
-        CHECK(isfinite(line.slope) && isfinite(line.end));
+        CHECK(is_number(line.slope) && is_number(line.end));
         CHECK(line.low <= line.slope && line.slope <= line.high);
     }
     if (trend_judge(series, &test)) {

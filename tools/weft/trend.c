@@ -4,6 +4,7 @@
  */
 #include "trend.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +20,12 @@
 
 /* --------------------------------------------------------------- helpers ---
  */
+
+/* MinGW's isfinite() takes a float. */
+static bool is_number(double value)
+{
+    return value >= -DBL_MAX && value <= DBL_MAX;
+}
 
 static int compare(const void *left, const void *right)
 {
@@ -41,7 +48,7 @@ static bool is_usable(const trend_series *series, size_t least)
         return false;
     }
     for (size_t i = 0; i < series->count; i++) {
-        if (!isfinite(series->times[i]) || !isfinite(series->values[i]) ||
+        if (!is_number(series->times[i]) || !is_number(series->values[i]) ||
             (i > 0 && series->times[i] < series->times[i - 1])) {
             return false;
         }
@@ -169,8 +176,8 @@ bool trend_fit(const trend_series *series, trend_line *line)
         find_interval(slopes, count, variance, line);
     }
     free(slopes);
-    return is_known && find_end(series, line) && isfinite(line->slope) &&
-           isfinite(line->end);
+    return is_known && find_end(series, line) && is_number(line->slope) &&
+           is_number(line->end);
 }
 
 /* ------------------------------------------------------------------ test ---
@@ -552,11 +559,11 @@ bool trend_reach(const trend_line *line, double value, trend_eta *eta)
 
     memset(eta, 0, sizeof(*eta));
     eta->likely = time_to(apart, line->slope);
-    if (!(eta->likely >= 0) || !isfinite(eta->likely)) {
+    if (!(eta->likely >= 0) || !is_number(eta->likely)) {
         return false;
     }
     eta->has_late =
-        at_low >= 0 && at_high >= 0 && isfinite(at_low) && isfinite(at_high);
+        at_low >= 0 && at_high >= 0 && is_number(at_low) && is_number(at_high);
     if (eta->has_late) {
         eta->early = at_low < at_high ? at_low : at_high;
         eta->late = at_low < at_high ? at_high : at_low;
@@ -571,7 +578,7 @@ void trend_add(trend_average *average, double time, double value)
 {
     double kept;
 
-    if (!isfinite(time) || !isfinite(value) ||
+    if (!is_number(time) || !is_number(value) ||
         (average->has_value && time < average->time)) {
         return;
     }
