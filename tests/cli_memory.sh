@@ -120,6 +120,28 @@ if ! on_windows; then
     wait "$sleeper" 2>/dev/null
 fi
 
+mistake "memory patterns: option '--p': '1' is not between 0 and 1" \
+    patterns --p 1
+run patterns -d 200ms -i 10ms
+check 'weft memory patterns' is "$code" 0
+check 'it tells where what is available goes' matches '^available: [0-9.]+ .iB'
+check 'and when it would be used up' matches '^  used up|^  too few samples$'
+run patterns -d 200ms -i 10ms --json
+check 'in JSON too' matches '^\{"kind":"available","now_bytes":[1-9]'
+
+mistake "memory bench: option '--iterations': '1' is too small" bench -n 1
+if ! on_windows; then
+    run bench -n 10 --idle 10ms
+    check 'weft memory bench' is "$code" 0
+    check 'each call stands beside the least' matches \
+        '^look  *[0-9.]+  *[0-9.]+  *[0-9.]+  *[0-9.]+  read '
+    check 'it says how many processes there are' matches '^list  *[1-9]'
+    run bench -n 10 --idle 10ms --json
+    check 'and in JSON' matches '^\{"figure":"list",.*"p50_ns_per_100":[0-9]'
+    check 'with what the command itself takes' matches \
+        '^\{"figure":"own_memory","private_bytes":[1-9]'
+fi
+
 if ! on_windows && [[ -w /proc/pressure/memory ]]; then
     run watch --stall 2s
     check 'a stall as long as the window is refused' is "$code" 2

@@ -18,6 +18,8 @@ static const tool_command verbs[] = {
     {"listen", "run a program that gives memory back", cmd_memory_listen},
     {"gpu", "the memory of graphics devices", cmd_memory_gpu},
     {"leaks", "processes that grow and do not stop", cmd_memory_leaks},
+    {"patterns", "where it goes, and until when", cmd_memory_patterns},
+    {"bench", "what it costs to look at it", cmd_memory_bench},
 };
 
 static const tool_syntax syntax = {
@@ -35,7 +37,9 @@ static const tool_syntax syntax = {
              "  ask       have programs give memory back\n"
              "  listen    run a program that gives memory back when asked\n"
              "  gpu       the memory of graphics devices\n"
-             "  leaks     processes that grow and do not stop\n",
+             "  leaks     processes that grow and do not stop\n"
+             "  patterns  where it goes, and until when\n"
+             "  bench     what it costs to look at it\n",
     .operands_most = 1,
 };
 
