@@ -11,12 +11,30 @@
 
 #define HISTORY_PATH_MAX 4096
 
+/* What is in a file, and which one is the usual one. */
+typedef struct history_kind {
+    const char *file;      /* its name in the state directory's "weft" */
+    const char *variable;  /* that names another one, or NULL */
+    const char *elsewhere; /* what else could name one and does not */
+    const char *no_such;   /* why a file is of another kind */
+    int64_t application;   /* the file's application_id */
+    /* What makes form N + 1 out of form N; each list ends with NULL. */
+    const char *const *const *forms;
+    int64_t form_count;
+} history_kind;
+
 struct history {
+    const history_kind *kind;
     const sqlite_calls *call;
     sqlite3 *database;
     int log_pages; /* after the last commit here */
     char path[HISTORY_PATH_MAX];
 };
+
+/* As history_open, for a file of this kind, which must be static. */
+history_state history_file_open(const history_kind *kind, const char *path,
+                                history_use use, history **out,
+                                history_problem *problem);
 
 /* Writes "'PATH': " and the reason; false. */
 bool history_failed(const history *me, const char *why,

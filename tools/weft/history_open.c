@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * The file of the history: where it is, whose it is, and which form it has.
+ * The file of a history: where it is, whose it is, and which form it has.
  *
  * It is in WAL mode on a local file system: a run is added without waiting for
  * the disk, and readers and writers do not wait for each other. Over a network
@@ -19,10 +19,6 @@
 #include "history_file.h"
 #include "sys.h"
 
-/* "weft" in ASCII, in the file's application_id. */
-#define APPLICATION_ID 0x77656674
-#define APPLICATION_ID_TEXT "2003134068"
-
 /* A text in the file longer than this is none that was written here. */
 #define VALUE_MAX (1 << 20)
 
@@ -33,41 +29,6 @@
  */
 #define LOG_PAGES_AT_CLOSE 128
 #define LOG_PAGES_AT_ONCE 1000
-
-#define FIGURE_COLUMN(bit, name) ", " #name " INTEGER"
-
-/* What makes form N + 1 out of form N; each list ends with NULL. */
-static const char *const steps_1[] = {
-    "CREATE TABLE run (id INTEGER PRIMARY KEY AUTOINCREMENT, "
-    "started_ns INTEGER NOT NULL, command TEXT NOT NULL, name TEXT NOT NULL, "
-    "arguments BLOB, argument_state INTEGER NOT NULL, directory TEXT, "
-    "exit_code INTEGER NOT NULL, reason TEXT NOT NULL, leader_exit INTEGER, "
-    "signal INTEGER, dumped_core INTEGER, killed INTEGER, exceeded TEXT, "
-    "survivors INTEGER, cpu_complete INTEGER, cpu_method TEXT, "
-    "memory_metric TEXT, evidence TEXT, "
-    "processes_peak INTEGER" HISTORY_FIGURES(FIGURE_COLUMN) ") STRICT",
-    "CREATE TABLE fence (run INTEGER NOT NULL REFERENCES run(id) ON DELETE "
-    "CASCADE, name TEXT NOT NULL, demand TEXT NOT NULL, level TEXT NOT NULL, "
-    "requested INTEGER, applied INTEGER, granularity INTEGER, "
-    "blind_ns INTEGER, mechanism TEXT NOT NULL, why_not TEXT NOT NULL, "
-    "PRIMARY KEY (run, name)) STRICT, WITHOUT ROWID",
-    "CREATE TABLE label (run INTEGER NOT NULL REFERENCES run(id) ON DELETE "
-    "CASCADE, text TEXT NOT NULL, PRIMARY KEY (run, text)) STRICT, "
-    "WITHOUT ROWID",
-    "PRAGMA application_id = " APPLICATION_ID_TEXT,
-    "PRAGMA user_version = 1",
-    NULL,
-};
-
-static const char *const *const forms[] = {steps_1};
-
-#define FORM ((int64_t)TOOL_COUNT_OF(forms))
-
-bool history_is_built(history_problem *problem)
-{
-    problem->text[0] = '\0';
-    return true;
-}
 
 /* ---------------------------------------------------------------- place --- */
 
@@ -107,14 +68,15 @@ static bool fail_by_code(const history *me, int code, history_problem *problem)
 /* The usual place; its directory is made if something is to be written. */
 static bool take_usual(history *me, bool make, history_problem *problem)
 {
+    const history_kind *kind = me->kind;
     char state[HISTORY_PATH_MAX];
     int code = 0;
 
     if (!sys_state_directory(state, sizeof(state)) ||
         !fits(weft_path_join(state, "weft", me->path, sizeof(me->path)))) {
         (void)snprintf(problem->text, sizeof(problem->text),
-                       "there is no home directory to keep it in, and neither "
-                       "--history nor $WEFT_HISTORY names a file");
+                       "there is no home directory to keep it in, and %s",
+                       kind->elsewhere);
         return false;
     }
     if (make || sys_file_exists(me->path)) {
@@ -124,15 +86,16 @@ static bool take_usual(history *me, bool make, history_problem *problem)
         return fail_by_code(me, code, problem);
     }
     (void)snprintf(state, sizeof(state), "%s", me->path);
-    return fits(weft_path_join(state, "history.db", me->path,
-                               sizeof(me->path))) ||
+    return fits(
+               weft_path_join(state, kind->file, me->path, sizeof(me->path))) ||
            history_failed(me, "the path is too long", problem);
 }
 
 static bool find_place(history *me, const char *path, bool make,
                        history_problem *problem)
 {
-    const char *own = getenv("WEFT_HISTORY");
+    const char *own =
+        me->kind->variable != NULL ? getenv(me->kind->variable) : NULL;
 
     if (path == NULL && own != NULL && own[0] != '\0') {
         path = own;
@@ -151,8 +114,9 @@ static bool find_place(history *me, const char *path, bool make,
 
 static bool take_steps(history *me, int64_t form, history_problem *problem)
 {
-    for (; form < FORM; form++) {
-        for (const char *const *step = forms[form]; *step != NULL; step++) {
+    for (; form < me->kind->form_count; form++) {
+        for (const char *const *step = me->kind->forms[form]; *step != NULL;
+             step++) {
             if (!history_execute(me, *step, problem)) {
                 return false;
             }
@@ -179,10 +143,10 @@ static bool read_form(history *me, int64_t *form, history_problem *problem)
     if (application == 0 && *form == 0 && things == 0) {
         return true;
     }
-    if (application != APPLICATION_ID || *form < 1) {
-        return history_failed(me, "it is no history of weft's", problem);
+    if (application != me->kind->application || *form < 1) {
+        return history_failed(me, me->kind->no_such, problem);
     }
-    return *form <= FORM ||
+    return *form <= me->kind->form_count ||
            history_failed(me, "a newer version of weft has made it", problem);
 }
 
@@ -244,7 +208,7 @@ static bool prepare_file(history *me, history_use use, bool *is_empty,
     if (use != HISTORY_READ) {
         choose_log(me);
     }
-    return (form == FORM || bring_up_to_date(me, problem)) &&
+    return (form == me->kind->form_count || bring_up_to_date(me, problem)) &&
            history_execute(me, "PRAGMA synchronous = NORMAL", problem) &&
            history_execute(me, "PRAGMA foreign_keys = ON", problem);
 }
@@ -310,8 +274,9 @@ static history_state open_file(history *me, history_use use,
     return is_empty ? HISTORY_EMPTY : HISTORY_OPEN;
 }
 
-history_state history_open(const char *path, history_use use, history **out,
-                           history_problem *problem)
+history_state history_file_open(const history_kind *kind, const char *path,
+                                history_use use, history **out,
+                                history_problem *problem)
 {
     history *me = calloc(1, sizeof(*me));
     history_state state = HISTORY_FAILED;
@@ -322,6 +287,7 @@ history_state history_open(const char *path, history_use use, history **out,
                        weft_status_text(WEFT_ENOMEM));
         return HISTORY_FAILED;
     }
+    me->kind = kind;
     if (find_place(me, path, use == HISTORY_ADD, problem)) {
         state = open_file(me, use, problem);
     }
