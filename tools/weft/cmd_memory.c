@@ -16,6 +16,11 @@ static const tool_command verbs[] = {
     {"watch", "a line each time that programs wait for it", cmd_memory_watch},
     {"ask", "have programs give memory back", cmd_memory_ask},
     {"listen", "run a program that gives memory back", cmd_memory_listen},
+    {"config", "what the daemon is told, and by what", cmd_memory_config},
+    {"daemon", "watch it, and do what helps", cmd_memory_daemon},
+    {"suggest", "what could be better, and what says so", cmd_memory_suggest},
+    {"watch", "a line each time that programs wait for it", cmd_memory_watch},
+    {"why", "what the daemon would do with a process", cmd_memory_why},
     {"gpu", "the memory of graphics devices", cmd_memory_gpu},
     {"leaks", "processes that grow and do not stop", cmd_memory_leaks},
     {"patterns", "where it goes, and until when", cmd_memory_patterns},
@@ -36,6 +41,11 @@ static const tool_syntax syntax = {
              "  watch     a line each time that programs wait for it\n"
              "  ask       have programs give memory back\n"
              "  listen    run a program that gives memory back when asked\n"
+             "  config    what the daemon is told, and by what\n"
+             "  daemon    watch it, and do what helps\n"
+             "  suggest   what could be better, and what says so\n"
+             "  watch     a line each time that programs wait for it\n"
+             "  why       what the daemon would do with a process\n"
              "  gpu       the memory of graphics devices\n"
              "  leaks     processes that grow and do not stop\n"
              "  patterns  where it goes, and until when\n"

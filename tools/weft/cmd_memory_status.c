@@ -3,6 +3,7 @@
  * weft memory status - the figures of this machine's memory.
  */
 #include "gpu_lists.h"
+#include "memory_ask.h"
 #include "tool.h"
 
 typedef struct status_values {
@@ -127,6 +128,16 @@ static bool is_worth_a_line(const weft_memory_figures *figures, size_t row,
     }
 }
 
+static void print_daemon(void)
+{
+    memory_daemon_state daemon;
+
+    if (memory_ask_state(&daemon)) {
+        printf("%-14s %11s  (running%s)\n", "daemon", daemon.state,
+               daemon.is_dry ? ", as a dry run" : "");
+    }
+}
+
 static void print_text(const weft_memory_figures *figures, bool all)
 {
     for (size_t i = 0; i < TOOL_COUNT_OF(rows); i++) {
@@ -138,6 +149,7 @@ static void print_text(const weft_memory_figures *figures, bool all)
         printf("%-14s %11s  (%s)\n", "pressure",
                weft_pressure_name(figures->pressure), figures->pressure_reason);
     }
+    print_daemon();
     if (all && figures->has_stalls) {
         printf("%-14s %9.3f s  (programs that waited for memory; all of them: "
                "%.3f s)\n",
@@ -177,6 +189,7 @@ static void print_gpus(const gpu_lists *lists)
 
 static void print_json(const weft_memory_figures *figures)
 {
+    memory_daemon_state daemon;
     tool_json json;
     char key[48];
 
@@ -204,6 +217,9 @@ static void print_json(const weft_memory_figures *figures)
         tool_json_text(&json, "pressure",
                        weft_pressure_name(figures->pressure));
         tool_json_text(&json, "pressure_reason", figures->pressure_reason);
+    }
+    if (memory_ask_state(&daemon)) {
+        tool_json_text(&json, "daemon_state", daemon.state);
     }
     tool_json_end(&json);
 }

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include <weft/channel.h>
 
@@ -131,6 +132,21 @@ int sys_take_signal(bool *is_shared);
 int sys_signal_number(const char *name);
 #define SYS_SIGNAL_KILL 9
 
+/* ----------------------------------------------------------------- text --- */
+
+/* A text that is written through a stream into memory. */
+typedef struct sys_text {
+    FILE *file;
+    char *data; /* from sys_text_close on; to free */
+    size_t bytes;
+} sys_text;
+
+/* NULL: it can't be. The caller ends it with sys_text_close. */
+FILE *sys_text_open(sys_text *text);
+
+/* Closes the stream. False: not all was written, and there is no data. */
+bool sys_text_close(sys_text *text);
+
 /* ---------------------------------------------------------------- files --- */
 
 typedef enum sys_file_use {
@@ -246,6 +262,12 @@ int sys_shell_start(const char *command, char *const *variables,
                     sys_shell *shell);
 
 /*
+ * Whether it has ended by now; then it is as sys_shells_end leaves it, and
+ * what it has started in the background is not looked for on POSIX systems.
+ */
+bool sys_shell_has_ended(sys_shell *shell);
+
+/*
  * Waits until all of them have ended, at most until the deadline or until this
  * process is asked to end; those that are left then are ended with what they
  * have started.
@@ -295,6 +317,19 @@ int sys_own_file(const char *path, bool make);
 
 /* False: there is certainly nothing of this name. */
 bool sys_file_exists(const char *path);
+
+/*
+ * Whether what an open file says may be done: it is this user's or the
+ * system's, and nobody else may write to it, or, if it is secret, read it. On
+ * Windows that is not asked.
+ */
+int sys_file_trust(weft_handle file, bool is_secret);
+
+/*
+ * The path of a file of weft's for the whole system, such as
+ * "/etc/weft/memory.conf". False: there is none, or no room.
+ */
+bool sys_system_file(const char *name, char *path, size_t room);
 
 /* Is it on a file system that this machine alone writes to? */
 bool sys_is_local(const char *path);

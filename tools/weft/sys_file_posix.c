@@ -13,6 +13,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -101,6 +103,58 @@ int sys_file_cut(weft_handle file, uint64_t length)
 int sys_file_sync(weft_handle file)
 {
     return fsync((int)file) == 0 ? 0 : errno;
+}
+
+bool sys_file_exists(const char *path)
+{
+    struct stat status;
+
+    return stat(path, &status) == 0 || (errno != ENOENT && errno != ENOTDIR);
+}
+
+int sys_file_trust(weft_handle file, bool is_secret)
+{
+    mode_t exposed = is_secret ? S_IRWXG | S_IRWXO : S_IWGRP | S_IWOTH;
+    struct stat status;
+
+    if (fstat((int)file, &status) != 0) {
+        return errno;
+    }
+    if (!S_ISREG(status.st_mode)) {
+        return SYS_NO_FILE;
+    }
+    if (status.st_uid != geteuid() && status.st_uid != 0) {
+        return SYS_NOT_OURS;
+    }
+    return (status.st_mode & exposed) != 0 ? SYS_EXPOSED : 0;
+}
+
+bool sys_system_file(const char *name, char *path, size_t room)
+{
+    int length = snprintf(path, room, "/etc/weft/%s", name);
+
+    return length > 0 && (size_t)length < room;
+}
+
+/* ----------------------------------------------------------------- text --- */
+
+FILE *sys_text_open(sys_text *text)
+{
+    *text = (sys_text){.file = NULL};
+    text->file = open_memstream(&text->data, &text->bytes);
+    return text->file;
+}
+
+bool sys_text_close(sys_text *text)
+{
+    bool is_whole = ferror(text->file) == 0;
+
+    is_whole = fclose(text->file) == 0 && is_whole;
+    if (!is_whole) {
+        free(text->data);
+        text->data = NULL;
+    }
+    return is_whole;
 }
 
 /* ----------------------------------------------- a program's own streams ---

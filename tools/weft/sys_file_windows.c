@@ -2,6 +2,7 @@
  *
  * Files on Windows. Who writes one lets others read it, and nobody write it.
  */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "sys_windows.h"
@@ -38,6 +39,35 @@ int sys_file_open(const char *path, sys_file_use use, weft_handle *file)
     free(wide);
     *file = (weft_handle)opened;
     return code == ERROR_SHARING_VIOLATION ? SYS_BUSY : code;
+}
+
+bool sys_file_exists(const char *path)
+{
+    WCHAR *wide = sys_wide(path);
+    bool exists =
+        wide == NULL || GetFileAttributesW(wide) != INVALID_FILE_ATTRIBUTES;
+
+    free(wide);
+    return exists;
+}
+
+int sys_file_trust(weft_handle file, bool is_secret)
+{
+    (void)file;
+    (void)is_secret;
+    return 0;
+}
+
+bool sys_system_file(const char *name, char *path, size_t room)
+{
+    const char *folder = getenv("ProgramData");
+    int length;
+
+    if (folder == NULL || folder[0] == '\0') {
+        return false;
+    }
+    length = snprintf(path, room, "%s\\weft\\%s", folder, name);
+    return length > 0 && (size_t)length < room;
 }
 
 int sys_file_close(weft_handle file)
@@ -172,4 +202,41 @@ int sys_relay_read(weft_handle to_read, void *buffer, size_t room,
     *bytes = 0;
     *at_end = true;
     return ERROR_NOT_SUPPORTED;
+}
+
+/* ----------------------------------------------------------------- text --- */
+
+/* There is no stream into memory: it goes through a file that has no name. */
+FILE *sys_text_open(sys_text *text)
+{
+    *text = (sys_text){.file = tmpfile()};
+    return text->file;
+}
+
+static bool read_back(sys_text *text)
+{
+    long length = ftell(text->file);
+
+    if (length < 0 || fseek(text->file, 0, SEEK_SET) != 0) {
+        return false;
+    }
+    text->data = malloc((size_t)length + 1);
+    if (text->data == NULL) {
+        return false;
+    }
+    text->bytes = fread(text->data, 1, (size_t)length, text->file);
+    text->data[text->bytes] = '\0';
+    return text->bytes == (size_t)length;
+}
+
+bool sys_text_close(sys_text *text)
+{
+    bool is_whole = ferror(text->file) == 0 && read_back(text);
+
+    (void)fclose(text->file);
+    if (!is_whole) {
+        free(text->data);
+        text->data = NULL;
+    }
+    return is_whole;
 }

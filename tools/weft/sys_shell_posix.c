@@ -227,6 +227,11 @@ static size_t reap(sys_shell *shells, size_t count)
     return left;
 }
 
+bool sys_shell_has_ended(sys_shell *shell)
+{
+    return reap(shell, 1) == 0;
+}
+
 static void end_by_force(sys_shell *shell)
 {
     pid_t process = (pid_t)shell->process;

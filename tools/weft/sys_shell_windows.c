@@ -153,6 +153,16 @@ static void end_one(sys_shell *ended)
     }
 }
 
+bool sys_shell_has_ended(sys_shell *ended)
+{
+    const shell *me = shell_of(ended);
+
+    if (me != NULL && WaitForSingleObject(me->handle, 0) == WAIT_OBJECT_0) {
+        end_one(ended);
+    }
+    return ended->process == 0;
+}
+
 void sys_shells_end(sys_shell *shells, size_t count, uint64_t deadline_ns)
 {
     int code;

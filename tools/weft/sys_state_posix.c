@@ -88,13 +88,6 @@ int sys_own_file(const char *path, bool make)
     return (status.st_mode & (S_IWGRP | S_IWOTH)) != 0 ? SYS_EXPOSED : 0;
 }
 
-bool sys_file_exists(const char *path)
-{
-    struct stat status;
-
-    return stat(path, &status) == 0 || (errno != ENOENT && errno != ENOTDIR);
-}
-
 const char *sys_directory(char *path, size_t room)
 {
     return getcwd(path, room);

@@ -79,6 +79,8 @@ tool_run cmd_runs_prune;
 tool_run cmd_runs_any; /* whichever of those its first argument says */
 tool_run cmd_memory;
 tool_run cmd_memory_ask;
+tool_run cmd_memory_config;
+tool_run cmd_memory_daemon;
 tool_run cmd_memory_gpu;
 tool_run cmd_memory_leaks;
 tool_run cmd_memory_list;
@@ -91,7 +93,9 @@ tool_run cmd_memory_patterns;
 tool_run cmd_memory_rank;
 tool_run cmd_memory_listen;
 tool_run cmd_memory_status;
+tool_run cmd_memory_suggest;
 tool_run cmd_memory_watch;
+tool_run cmd_memory_why;
 tool_run cmd_doctor;
 tool_run cmd_version;
 tool_run cmd_help;
