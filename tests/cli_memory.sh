@@ -142,9 +142,6 @@ if ! on_windows; then
         '^\{"figure":"own_memory","private_bytes":[1-9]'
 fi
 
-if ! on_windows && [[ -w /proc/pressure/memory ]]; then
-    run watch --stall 2s
-    check 'a stall as long as the window is refused' is "$code" 2
 run watch --stall 2s
 check 'a stall as long as the window is refused' is "$code" 2
 if on_windows || [[ -w /proc/pressure/memory ]]; then

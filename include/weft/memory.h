@@ -197,7 +197,7 @@ WEFT_API weft_status weft_memory_count(weft_memory *memory,
 #define WEFT_MEMORY_PROCESS_OWNER 16u
 #define WEFT_MEMORY_PROCESS_OWN 32u
 #define WEFT_MEMORY_PROCESS_CPU 64u
-#define WEFT_MEMORY_PROCESS_COMMITTED 64u
+#define WEFT_MEMORY_PROCESS_COMMITTED 128u
 
 /* What a process takes of the memory. */
 typedef struct weft_memory_process {

@@ -154,26 +154,6 @@ static void test_cpu(void)
     CHECK(now.cpu_ns >= first.cpu_ns + 50000000);
 }
 
-static void test_room(void)
-{
-    weft_memory_process few[2];
-    size_t count = 0;
-
-    check_case(
-        "with less room the first ones are told, and how many there are");
-    few[1].pid = -7;
-    CHECK_STATUS(weft_memory_processes(memory, few, 1, &count, NULL), WEFT_OK);
-    CHECK(count > 1 && few[0].pid >= 1 && few[1].pid == -7);
-    CHECK_STATUS(weft_memory_processes(memory, NULL, 1, &count, NULL),
-                 WEFT_EINVAL);
-    CHECK_STATUS(weft_memory_processes(memory, few, 1, NULL, NULL),
-                 WEFT_EINVAL);
-    CHECK_STATUS(weft_memory_processes(NULL, few, 1, &count, NULL),
-                 WEFT_EINVAL);
-    CHECK_STATUS(weft_memory_measure(memory, NULL, NULL), WEFT_EINVAL);
-}
-
-/* A thread of the kernel's own has no memory. */
 static void test_kernel(void)
 {
     weft_memory_process process = find(2);
