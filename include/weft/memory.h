@@ -26,7 +26,8 @@ typedef struct weft_memory weft_memory;
 
 /*
  * Prepares to look at the memory of this machine: it keeps some files open, so
- * that a look is cheap. The caller ends it with weft_memory_close.
+ * that a look is cheap; those that are missing are missed by the look. The
+ * caller ends it with weft_memory_close.
  *
  * WEFT_OK; WEFT_EINVAL; WEFT_ENOMEM; WEFT_ELIMIT; WEFT_ENOTSUP: not on this
  * system yet; WEFT_EOS. Since 0.1.

@@ -129,6 +129,18 @@ static weft_status measure(weft_memory *memory, memory_processes *found,
     return WEFT_OK;
 }
 
+/*
+ * Where users have numbers process 1 always lives: who does not see it sees
+ * other users' processes neither.
+ */
+static void tell_hidden(const memory_processes *found)
+{
+    if (found->count > 0 && found->items[0].pid != 1 &&
+        knows(&found->items[0], WEFT_MEMORY_PROCESS_OWNER)) {
+        tool_error("other users' processes are hidden from this one");
+    }
+}
+
 /* ---------------------------------------------------------------- print --- */
 
 static void print_size(const weft_memory_process *process, uint32_t what,
@@ -218,6 +230,7 @@ int cmd_memory_list(int argc, char **argv)
         status = memory_read_processes(memory, &found, &detail);
     }
     if (status == WEFT_OK) {
+        tell_hidden(&found);
         drop(&found, values.all);
         status = measure(memory, &found,
                          values.all || values.limit > found.count

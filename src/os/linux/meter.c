@@ -355,7 +355,10 @@ static void read_limit(weftos_meter *meter, weft_memory_figures *figures)
 
 /* ---------------------------------------------------------------- whole --- */
 
-/* What is not there is done without; but for /proc/meminfo. */
+/*
+ * What is not there is done without: where /proc shows processes alone
+ * (subset=pid) these can be listed still.
+ */
 static weft_status open_files(weftos_meter *meter, weft_detail *detail)
 {
     char path[PATH_MAX + 64];
@@ -363,8 +366,8 @@ static weft_status open_files(weftos_meter *meter, weft_detail *detail)
     for (int i = 0; i < METER_FILES; i++) {
         (void)snprintf(path, sizeof(path), "%s%s", meter->root, paths[i]);
         meter->files[i] = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-        if (meter->files[i] < 0 && (i == METER_MEMINFO || errno == EMFILE ||
-                                    errno == ENFILE || errno == ENOMEM)) {
+        if (meter->files[i] < 0 &&
+            (errno == EMFILE || errno == ENFILE || errno == ENOMEM)) {
             return weftos_fail_errno(detail, "open a file of /proc");
         }
     }
@@ -420,7 +423,9 @@ weft_status weftos_meter_read(weftos_meter *meter, weft_memory_figures *figures,
 {
     read_meminfo(meter, figures);
     if ((figures->valid >> WEFT_MEMORY_TOTAL & 1) == 0) {
-        return weftos_fail(detail, WEFT_EOS, 0, "read /proc/meminfo");
+        return weftos_fail(detail, WEFT_EOS,
+                           meter->files[METER_MEMINFO] < 0 ? ENOENT : 0,
+                           "read /proc/meminfo");
     }
     if ((figures->valid >> WEFT_MEMORY_AVAILABLE & 1) != 0) {
         read_lists(meter, figures);

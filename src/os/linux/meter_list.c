@@ -50,6 +50,10 @@ weft_status weftos_meter_list(weft_memory_process *processes, size_t room,
     uint64_t page_bytes = (uint64_t)sysconf(_SC_PAGESIZE);
     uint64_t ticks_per_s = (uint64_t)sysconf(_SC_CLK_TCK);
 
+    /* This process is always there, unless /proc is something else. */
+    if (status == WEFT_OK && list.count == 0) {
+        status = weftos_fail(detail, WEFT_EOS, 0, "find processes in /proc");
+    }
     if (status == WEFT_OK) {
         *count = list.count;
         for (size_t i = 0; i < list.count && i < room; i++) {
