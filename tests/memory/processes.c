@@ -95,6 +95,21 @@ static void test_self(void)
     CHECK(process.resident_bytes + 2 * MIB >= OWN_BYTES);
 }
 
+/* A loop that uses it for as long as this process is seen to have used it. */
+static void test_cpu(void)
+{
+    uint64_t deadline = weft_now_ns() + UINT64_C(20000000000);
+    weft_memory_process first = find_self();
+    weft_memory_process now;
+
+    check_case("CPU time is told, and grows with use");
+    do {
+        now = find_self();
+    } while (now.cpu_ns < first.cpu_ns + 50000000 && weft_now_ns() < deadline);
+    CHECK((now.valid & WEFT_MEMORY_PROCESS_CPU) != 0);
+    CHECK(now.cpu_ns >= first.cpu_ns + 50000000);
+}
+
 static void test_others(void)
 {
     weft_memory_process process = find_self();
@@ -119,6 +134,7 @@ void test_main(void)
     REQUIRE(weft_memory_open(&memory, NULL) == WEFT_OK);
     test_room();
     test_self();
+    test_cpu();
     test_others();
     weft_memory_close(&memory);
 }

@@ -76,7 +76,7 @@ static void test_child(void)
     /* The ledgers are cheap, so the list has them already. */
     CHECK(process.valid ==
           (WEFT_MEMORY_PROCESS_RESIDENT | WEFT_MEMORY_PROCESS_FOOTPRINT |
-           WEFT_MEMORY_PROCESS_OWNER));
+           WEFT_MEMORY_PROCESS_OWNER | WEFT_MEMORY_PROCESS_CPU));
     CHECK(process.footprint_bytes >= PRIVATE_BYTES);
     CHECK(process.resident_bytes >= PRIVATE_BYTES);
     CHECK_STATUS(weft_memory_measure(memory, &process, NULL), WEFT_OK);

@@ -18,6 +18,7 @@
 
 #include "macos.h"
 #include "meter.h"
+#include "run_clock.h"
 
 /* Processes that may start between the count and the list. */
 #define SPARE 64
@@ -125,8 +126,10 @@ static int ask_amounts(weft_memory_process *process)
     }
     process->resident_bytes = usage.ri_resident_size;
     process->footprint_bytes = usage.ri_phys_footprint;
-    process->valid |=
-        WEFT_MEMORY_PROCESS_RESIDENT | WEFT_MEMORY_PROCESS_FOOTPRINT;
+    process->cpu_ns =
+        weftos_run_clock_ns(usage.ri_user_time + usage.ri_system_time);
+    process->valid |= WEFT_MEMORY_PROCESS_RESIDENT |
+                      WEFT_MEMORY_PROCESS_FOOTPRINT | WEFT_MEMORY_PROCESS_CPU;
     return 0;
 }
 
@@ -202,6 +205,7 @@ weft_status weftos_meter_measure(weft_memory_process *process,
     }
     process->resident_bytes = now.resident_bytes;
     process->footprint_bytes = now.footprint_bytes;
+    process->cpu_ns = now.cpu_ns;
     process->valid |= now.valid;
     return WEFT_OK;
 }

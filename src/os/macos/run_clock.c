@@ -10,6 +10,7 @@
 #define _DARWIN_C_SOURCE
 #include <libproc.h>
 #include <mach/mach_time.h>
+#include <stdatomic.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -46,22 +47,39 @@ static uint64_t used_ns(void)
                UINT64_C(1000);
 }
 
-uint64_t weftos_run_clock_ns(uint64_t told)
+static mach_timebase_info_data_t find_base(void)
 {
-    static mach_timebase_info_data_t base; /* {1, 1}: they are ns */
+    const mach_timebase_info_data_t ns = {1, 1};
+    mach_timebase_info_data_t base;
     struct rusage_info_v4 self;
 
-    if (base.denom == 0) {
-        if (mach_timebase_info(&base) != KERN_SUCCESS || base.denom == 0 ||
-            base.numer == 0) {
-            base = (mach_timebase_info_data_t){1, 1};
-        }
-        if (proc_pid_rusage(getpid(), RUSAGE_INFO_V4,
-                            (rusage_info_t *)(void *)&self) == 0 &&
-            !weftos_run_clock_has_ticks(self.ri_user_time + self.ri_system_time,
-                                        used_ns(), base.numer, base.denom)) {
-            base = (mach_timebase_info_data_t){1, 1};
-        }
+    if (mach_timebase_info(&base) != KERN_SUCCESS || base.denom == 0 ||
+        base.numer == 0) {
+        return ns;
     }
-    return in_ns(told, base.numer, base.denom);
+    if (proc_pid_rusage(getpid(), RUSAGE_INFO_V4,
+                        (rusage_info_t *)(void *)&self) == 0 &&
+        !weftos_run_clock_has_ticks(self.ri_user_time + self.ri_system_time,
+                                    used_ns(), base.numer, base.denom)) {
+        return ns;
+    }
+    return base;
+}
+
+uint64_t weftos_run_clock_ns(uint64_t told)
+{
+    /*
+     * Both numbers in one word, 0 at first. Relaxed: whoever finds them out
+     * finds the same, and nothing else depends on them.
+     */
+    static _Atomic uint64_t known;
+    uint64_t both = atomic_load_explicit(&known, memory_order_relaxed);
+
+    if (both == 0) {
+        mach_timebase_info_data_t base = find_base();
+
+        both = (uint64_t)base.numer << 32 | base.denom;
+        atomic_store_explicit(&known, both, memory_order_relaxed);
+    }
+    return in_ns(told, (uint32_t)(both >> 32), (uint32_t)both);
 }

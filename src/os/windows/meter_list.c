@@ -30,8 +30,9 @@ static void tell_amounts(const struct weftos_process_entry *entry,
 {
     process->resident_bytes = entry->working_set[1];
     process->committed_bytes = entry->commit;
-    process->valid |=
-        WEFT_MEMORY_PROCESS_RESIDENT | WEFT_MEMORY_PROCESS_COMMITTED;
+    process->cpu_ns = (entry->user + entry->kernel) * 100;
+    process->valid |= WEFT_MEMORY_PROCESS_RESIDENT |
+                      WEFT_MEMORY_PROCESS_COMMITTED | WEFT_MEMORY_PROCESS_CPU;
     if (entry->private_working_set > 0 &&
         entry->private_working_set <= entry->working_set[1]) {
         process->footprint_bytes = entry->private_working_set;
