@@ -90,6 +90,7 @@ set(WEFT_OS_POSIX_SOURCES
     os/posix/named.c
     os/posix/names.c
     os/posix/numbers.c
+    os/posix/others.c
     os/posix/place.c
     os/posix/probe.c
     os/posix/run.c
@@ -260,6 +261,7 @@ set(WEFT_OS_WINDOWS_SOURCES
     os/stub/identity.c
     os/stub/meter_count.c
     os/stub/reclaim.c
+    os/stub/others.c
     os/windows/alarm.c
     os/windows/bell.c
     os/windows/connect.c
@@ -329,6 +331,7 @@ set(WEFT_OS_STUB_SOURCES
     os/stub/meter.c
     os/stub/meter_count.c
     os/stub/meter_list.c
+    os/stub/others.c
     os/stub/process.c
     os/stub/reclaim.c
     os/stub/run_handles.c

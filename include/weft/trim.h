@@ -271,8 +271,10 @@ typedef struct weft_memory_ask_options {
  *
  * WEFT_OK: all were asked; that nobody listens is one way of that. WEFT_EINVAL.
  * WEFT_EACCES: the run-time directory is not to be trusted; EVERYBODY, and this
- * process is not root's. WEFT_ENOTSUP: not on this system. WEFT_ENAME,
- * WEFT_ENOMEM, WEFT_ELIMIT, WEFT_EOS: it can't begin. Since 0.1.
+ * process is not root's. WEFT_ENOTSUP: not on this system, as EVERYBODY on
+ * Windows. WEFT_ENAME,
+ * WEFT_ENOMEM, WEFT_ELIMIT, WEFT_EOS. After a failure `*count` is 0, though
+ * some may have been asked. Since 0.1.
  */
 WEFT_API weft_status weft_memory_ask(weft_trim_level level,
                                      const weft_memory_ask_options *options,

@@ -10,13 +10,14 @@
  */
 #include "trim.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "../ipc/grow.h"
 #include "../ipc/handshake.h"
 #include "../ipc/received.h"
-#include "../os/os.h"
+#include "../os/others.h"
 
 /* So many connections at a time. */
 #define OPEN_MOST 256
@@ -26,6 +27,9 @@
 
 /* Our own listener has no more than others before us in its queue. */
 #define WAKE_NS 1000000000
+
+/* More than the path of a socket may have. */
+#define NAME_BYTES 128
 
 enum stage {
     STAGE_TO_ASK,   /* not yet */
@@ -38,7 +42,8 @@ enum stage {
 
 /* One listener. */
 struct target {
-    char name[WEFT_NAME_MAX + 1];
+    char name[NAME_BYTES];
+    int64_t owner; /* of whose directory it is; -1: in our own */
     enum stage stage;
     weft_handle socket;
     weft_handle process;
@@ -56,6 +61,7 @@ struct ask {
     size_t count;
     size_t room;
     unsigned open;
+    bool asks_everybody;
     bool has_no_memory;
 };
 
@@ -70,15 +76,11 @@ static bool is_listener(const char *name)
            strspn(name + before, "0123456789") == strlen(name + before);
 }
 
-static bool keep(void *context, const weftos_named *named)
+/* False: there is no memory for it. */
+static bool add(struct ask *ask, const char *name, int64_t owner)
 {
-    struct ask *ask = context;
     struct target *target;
 
-    if (named->is_memory || !is_listener(named->name) ||
-        strlen(named->name) > WEFT_NAME_MAX) {
-        return true;
-    }
     if (ask->count == ask->room) {
         size_t room = ask->room == 0 ? 16 : ask->room * 2;
         struct target *targets =
@@ -94,7 +96,8 @@ static bool keep(void *context, const weftos_named *named)
     }
     target = &ask->targets[ask->count++];
     memset(target, 0, sizeof(*target));
-    memcpy(target->name, named->name, strlen(named->name));
+    (void)snprintf(target->name, sizeof(target->name), "%s", name);
+    target->owner = owner;
     target->socket = WEFTOS_NONE;
     target->process = WEFTOS_NONE;
     target->answer.kind = WEFT_ANSWER_LATE;
@@ -102,9 +105,31 @@ static bool keep(void *context, const weftos_named *named)
     return true;
 }
 
+static bool keep(void *context, const weftos_named *named)
+{
+    return named->is_memory || !is_listener(named->name) ||
+           strlen(named->name) >= NAME_BYTES || add(context, named->name, -1);
+}
+
+/* A path, which ends in ".sock". */
+static bool keep_other(void *context, const char *path, int64_t owner)
+{
+    const char *file = strrchr(path, '/') + 1;
+    char name[WEFT_NAME_MAX + 1];
+
+    (void)snprintf(name, sizeof(name), "%.*s",
+                   (int)(strlen(file) - strlen(".sock")), file);
+    return !is_listener(name) || strlen(path) >= NAME_BYTES ||
+           add(context, path, owner);
+}
+
 static weft_status find_targets(struct ask *ask, weft_detail *detail)
 {
     weft_status status = weftos_names_each(keep, ask, detail);
+
+    if (status == WEFT_OK && ask->asks_everybody && !ask->has_no_memory) {
+        status = weftos_others_each(keep_other, ask, detail);
+    }
 
     return status == WEFT_OK && ask->has_no_memory
                ? wefti_fail(detail, WEFT_ENOMEM, "list the listeners")
@@ -146,9 +171,13 @@ static void remove_dead(const char *name)
 }
 
 /* Is this one to be asked? */
-static bool is_meant(const struct ask *ask, const weftos_peer *peer)
+static bool is_meant(const struct ask *ask, const struct target *target,
+                     const weftos_peer *peer)
 {
-    return peer->is_same_user && peer->who.pid != ask->self &&
+    bool is_owners =
+        target->owner < 0 ? peer->is_same_user : peer->who.uid == target->owner;
+
+    return is_owners && peer->who.pid != ask->self &&
            (ask->pid == 0 || peer->who.pid == ask->pid);
 }
 
@@ -195,7 +224,9 @@ static weft_status begin(struct ask *ask, struct target *target,
         return WEFT_OK;
     case WEFT_ENOENT:
         target->stage = STAGE_NOBODY;
-        remove_dead(target->name);
+        if (target->owner < 0) {
+            remove_dead(target->name);
+        }
         return WEFT_OK;
     case WEFT_ENOMEM:
     case WEFT_ELIMIT:
@@ -204,7 +235,7 @@ static weft_status begin(struct ask *ask, struct target *target,
         target->stage = STAGE_NOBODY;
         return WEFT_OK;
     }
-    if (!is_meant(ask, &peer)) {
+    if (!is_meant(ask, target, &peer)) {
         hang_up(ask, target);
         target->stage = STAGE_NOBODY;
         return WEFT_OK;
@@ -379,6 +410,13 @@ static size_t report(struct ask *ask, weft_memory_answer *answers, size_t room)
     return count;
 }
 
+static int allow_all(void *context, const weft_peer *peer)
+{
+    (void)context;
+    (void)peer;
+    return 1;
+}
+
 weft_handle wefti_trim_wake(const char *name)
 {
     struct wefti_greeting demand = wefti_greeting(WEFTI_HELLO, WEFTI_DEMAND);
@@ -411,18 +449,21 @@ static weft_status prepare(struct ask *ask, weft_trim_level level,
                             sizeof(options))) {
         return wefti_fail(detail, WEFT_EINVAL, "check the option size");
     }
-    if (options.flags != 0 || options.pid < 0) {
+    if ((options.flags & ~WEFT_MEMORY_ASK_EVERYBODY) != 0 || options.pid < 0) {
         return wefti_fail(detail, WEFT_EINVAL, "check the options");
     }
     status = wefti_settings_init(&ask->settings, NULL, detail);
     if (status == WEFT_OK) {
         status = weftos_process_mark(&self, NULL, detail);
     }
+    /* Who it is was asked when it was connected to. */
+    ask->settings.allow = allow_all;
     ask->settings.pattern = WEFTI_DEMAND;
     ask->demand = wefti_greeting(WEFTI_HELLO, WEFTI_DEMAND);
     ask->demand.topic_flags = (uint32_t)level;
     ask->demand.position = ask->deadline_ns;
     ask->pid = options.pid;
+    ask->asks_everybody = (options.flags & WEFT_MEMORY_ASK_EVERYBODY) != 0;
     ask->self = self.pid;
     return status;
 }
@@ -435,6 +476,7 @@ weft_status weft_memory_ask(weft_trim_level level,
     struct ask ask = {.deadline_ns = deadline_ns};
     weft_handle handle;
     weft_status status;
+    size_t found;
 
     if (level < WEFT_TRIM_MILD || level > WEFT_TRIM_CRITICAL || count == NULL ||
         (answers == NULL && room > 0)) {
@@ -455,7 +497,8 @@ weft_status weft_memory_ask(weft_trim_level level,
     if (status == WEFT_OK) {
         status = ask_all(&ask, STAGE_BUSY, detail);
     }
-    *count = report(&ask, answers, room);
+    found = report(&ask, answers, room);
+    *count = status == WEFT_OK ? found : 0;
     weftos_endpoint_close(ask.hub, false);
     free(ask.targets);
     return status;

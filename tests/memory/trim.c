@@ -13,6 +13,7 @@
 #define MIB ((size_t)1 << 20)
 #define CACHE_BYTES (32 * MIB)
 #define CROWD 100u
+#define CROWD_CACHE_BYTES ((size_t)65536)
 
 /* What a listening child is told. */
 struct plan {
@@ -20,12 +21,13 @@ struct plan {
     peer_gate asked; /* its callback runs */
     peer_gate go_on; /* of the callback, if it waits */
     peer_gate end;
+    size_t cache_bytes;
     bool waits;
 };
 
 static struct plan make_plan(void)
 {
-    struct plan plan = {.waits = false};
+    struct plan plan = {.cache_bytes = CACHE_BYTES};
 
     peer_gate_init(&plan.ready);
     peer_gate_init(&plan.asked);
@@ -52,9 +54,9 @@ struct cache {
 
 static void fill(struct cache *cache)
 {
-    cache->data = malloc(CACHE_BYTES);
+    cache->data = malloc(cache->plan->cache_bytes);
     REQUIRE(cache->data != NULL);
-    memset(cache->data, 0xa5, CACHE_BYTES);
+    memset(cache->data, 0xa5, cache->plan->cache_bytes);
 }
 
 static uint64_t drop(void *context, const weft_memory_demand *demand)
@@ -67,7 +69,7 @@ static uint64_t drop(void *context, const weft_memory_demand *demand)
     }
     free(cache->data);
     cache->data = NULL;
-    return CACHE_BYTES;
+    return cache->plan->cache_bytes;
 }
 
 static uint64_t wait(void *context, const weft_memory_demand *demand)
@@ -212,7 +214,9 @@ static void test_answers(void)
     CHECK(answer.kind == WEFT_ANSWER_GIVEN && answer.who.pid == child.id);
     CHECK((answer.valid & WEFT_ANSWER_CLAIMED) != 0);
     CHECK(answer.claimed_bytes == CACHE_BYTES);
-    if ((answer.valid & WEFT_ANSWER_MEASURED) != 0 && !CHECK_SANITIZED) {
+    /* The figures of Wine do not follow. */
+    if ((answer.valid & WEFT_ANSWER_MEASURED) != 0 && !CHECK_SANITIZED &&
+        peer_forks) {
         CHECK(answer.measured_bytes > (int64_t)(CACHE_BYTES / 10 * 9));
         CHECK(answer.measured_bytes < (int64_t)(CACHE_BYTES / 10 * 11));
     }
@@ -323,6 +327,7 @@ static void test_crowd(void)
     size_t given = 0;
 
     check_case("a hundred listeners answer");
+    plan.cache_bytes = CROWD_CACHE_BYTES;
     for (unsigned i = 0; i < crowd; i++) {
         children[i] = peer_run(listen, &plan, sizeof(plan));
     }
@@ -332,7 +337,7 @@ static void test_crowd(void)
     CHECK(ask(WEFT_TRIM_MODERATE, peer_soon(), answers, CROWD) == crowd);
     for (unsigned i = 0; i < crowd; i++) {
         given += answers[i].kind == WEFT_ANSWER_GIVEN &&
-                 answers[i].claimed_bytes == CACHE_BYTES;
+                 answers[i].claimed_bytes == CROWD_CACHE_BYTES;
     }
     CHECK(given == crowd);
     stop_all(&plan, children, crowd);

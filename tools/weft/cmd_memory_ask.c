@@ -17,6 +17,7 @@
 typedef struct ask_values {
     uint64_t timeout_ns;
     uint64_t pid;
+    bool everybody;
     bool json;
 } ask_values;
 
@@ -35,6 +36,11 @@ static const tool_option options[] = {
      .help = "ask this process alone",
      .least = 1,
      .most = INT32_MAX},
+    {.name = "everybody",
+     .letter = 'e',
+     .kind = TOOL_FLAG,
+     .offset = offsetof(ask_values, everybody),
+     .help = "ask the programs of all users, as root"},
     {.name = "json",
      .kind = TOOL_FLAG,
      .offset = offsetof(ask_values, json),
@@ -215,6 +221,7 @@ int cmd_memory_ask(int argc, char **argv)
                                 operands.items[0]);
     }
     asked.pid = (int64_t)values.pid;
+    asked.flags = values.everybody ? WEFT_MEMORY_ASK_EVERYBODY : 0;
     found.items = calloc(ANSWERS_MOST, sizeof(*found.items));
     if (found.items != NULL) {
         status =
