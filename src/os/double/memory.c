@@ -25,6 +25,8 @@
 #include <limits.h>
 #include <linux/magic.h>
 #include <mach/vm_inherit.h>
+#include <malloc.h>
+#include <malloc/malloc.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -255,4 +257,13 @@ int double_minherit(void *address, size_t bytes, int inherit)
     default:
         double_lacks("minherit() of this kind");
     }
+}
+
+/* All zones are glibc's heap, which does not tell how much it returns. */
+size_t malloc_zone_pressure_relief(void *zone, size_t goal)
+{
+    (void)zone;
+    (void)goal;
+    (void)malloc_trim(0);
+    return 0;
 }
