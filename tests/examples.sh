@@ -31,6 +31,21 @@ check 'echo_client gets back what it says' cmp "$work/in" <(lines "$work/out")
 wait "$server"
 check 'echo_server ends with its client' is $? 0
 
+mkfifo "$work/cache"
+"$(example cache)" <"$work/cache" >"$work/cached" 2>"$work/cache.err" &
+cache=$!
+exec 8>"$work/cache"
+for ((i = 0; i < 1200; i++)); do
+    "$WEFT" memory ask critical --json >"$work/out" 2>"$work/ask.err"
+    [[ ! -s $work/out ]] || break
+    sleep 0.05
+done
+check 'cache gives what it has' grep -q '"claimed_bytes":33554432' "$work/out"
+exec 8>&-
+wait "$cache"
+check 'and counts it' is "$(lines "$work/cached")" \
+    'asked 1 times, gave 33554432 bytes'
+
 parent_child=$(example parent_child)
 if [[ -n $parent_child ]]; then
     "$parent_child" >"$work/out" 2>"$work/out.err"
