@@ -55,6 +55,7 @@ bench: ## compare with others; tables and a plot (QUICK=1: a minute)
 	@scripts/setup bench || echo "bench: comparing with what is there"
 	$(call build,bench)
 	@bench/run/run $(if $(QUICK),--quick) $(BUILD)/bench
+	@$(BUILD)/bench/tools/weft/weft memory bench -n 100
 	@$(if $(QUICK),:,bench/compare/run $(BUILD)/bench)
 
 windows: wine windows-arm64 ## build for Windows, and run all tests under Wine
