@@ -18,6 +18,10 @@
  */
 #define PERIOD_LEAST 0.5
 
+/* What trend_judge_steps cuts a series into: samples of a part, and parts. */
+#define PART_SAMPLES 4
+#define PARTS_LEAST 15
+
 /* --------------------------------------------------------------- helpers ---
  */
 
@@ -40,6 +44,14 @@ static double middle(const double *sorted, size_t count)
 {
     return count % 2 == 1 ? sorted[count / 2]
                           : sorted[count / 2 - 1] / 2 + sorted[count / 2] / 2;
+}
+
+/* The median of a part; `room` is for as many. */
+static double median_of(const double *values, size_t count, double *room)
+{
+    memcpy(room, values, count * sizeof(*values));
+    qsort(room, count, sizeof(*room), compare);
+    return middle(room, count);
 }
 
 static bool is_usable(const trend_series *series, size_t least)
@@ -361,21 +373,36 @@ bool trend_judge(const trend_series *series, trend_test *test)
     return true;
 }
 
-/* The steps that are not 0; how many. */
+/*
+ * Into so many parts a series is cut: of four samples or more, but at first
+ * into single ones, because few steps prove little.
+ */
+static size_t count_parts(size_t samples)
+{
+    size_t parts = samples / PART_SAMPLES;
+
+    parts = parts > PARTS_LEAST ? parts : PARTS_LEAST;
+    parts = parts < TREND_STEPS + 1 ? parts : TREND_STEPS + 1;
+    return parts < samples ? parts : samples;
+}
+
+/* The steps between the medians of the parts, without those of 0; how many. */
 static size_t list_steps(const trend_series *series, double steps[TREND_STEPS])
 {
-    size_t most = series->count - 1;
+    double room[TREND_MOST];
+    size_t parts = count_parts(series->count);
     size_t count = 0;
+    double last = 0;
 
-    most = most < TREND_STEPS ? most : TREND_STEPS;
-    for (size_t i = 0; i < most; i++) {
-        size_t from = i * (series->count - 1) / most;
-        size_t to = (i + 1) * (series->count - 1) / most;
-        double step = series->values[to] - series->values[from];
+    for (size_t i = 0; i < parts; i++) {
+        size_t from = i * series->count / parts;
+        size_t to = (i + 1) * series->count / parts;
+        double here = median_of(series->values + from, to - from, room);
 
-        if (step > 0 || step < 0) {
-            steps[count++] = step;
+        if (i > 0 && (here > last || here < last)) {
+            steps[count++] = here - last;
         }
+        last = here;
     }
     return count;
 }
@@ -460,14 +487,6 @@ bool trend_correct(double *p, size_t count)
 
 /* ---------------------------------------------------------------- change ---
  */
-
-/* The median of a part; `room` is for as many. */
-static double median_of(const double *values, size_t count, double *room)
-{
-    memcpy(room, values, count * sizeof(*values));
-    qsort(room, count, sizeof(*room), compare);
-    return middle(room, count);
-}
 
 /*
  * Each U is the one before and how often the next sample is larger or smaller

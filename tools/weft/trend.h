@@ -71,9 +71,9 @@ bool trend_judge(const trend_series *series, trend_test *test);
 /*
  * The same question to what wanders, of which each step is as likely up as
  * down: so much of a rise in its steps is chance with probability `*rise`. By
- * Wilcoxon's test of signed ranks, exact, of the steps between at most
- * TREND_STEPS + 1 samples that are evenly taken of all. What does not move
- * says nothing. False as trend_judge.
+ * Wilcoxon's test of signed ranks, exact, of the steps between the medians of
+ * at most TREND_STEPS + 1 parts. What does not move says nothing. False as
+ * trend_judge.
  */
 #define TREND_STEPS 32
 bool trend_judge_steps(const trend_series *series, double *rise);
