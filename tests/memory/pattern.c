@@ -125,7 +125,8 @@ static void test_set(void)
     for (size_t i = 0; i < sizeof(last) / sizeof(last[0]); i++) {
         pattern_subject *subject = pattern_add(set, i, "name");
 
-        if (!CHECK(subject != NULL)) {
+        if (subject == NULL) {
+            CHECK_NOT_HERE("no memory");
             return;
         }
         leak_add(subject->series, 0, 100 * MIB);
