@@ -13,6 +13,8 @@ static const tool_command verbs[] = {
      cmd_memory_optimize},
     {"rank", "whose memory would be taken first, and who is protected",
      cmd_memory_rank},
+    {"groups", "what belongs together, and takes how much", cmd_memory_groups},
+    {"top", "the same again and again, on a screen", cmd_memory_top},
     {"watch", "a line each time that programs wait for it", cmd_memory_watch},
     {"ask", "have programs give memory back", cmd_memory_ask},
     {"listen", "run a program that gives memory back", cmd_memory_listen},
@@ -38,6 +40,8 @@ static const tool_syntax syntax = {
              "  optimize  take memory back, and tell what that did\n"
              "  rank      whose memory would be taken first, and who is "
              "protected\n"
+             "  groups    what belongs together, and takes how much\n"
+             "  top       the same again and again, on a screen\n"
              "  watch     a line each time that programs wait for it\n"
              "  ask       have programs give memory back\n"
              "  listen    run a program that gives memory back when asked\n"

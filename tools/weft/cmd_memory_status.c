@@ -4,6 +4,7 @@
  */
 #include "gpu_lists.h"
 #include "memory_ask.h"
+#include "memory_json.h"
 #include "tool.h"
 
 typedef struct status_values {
@@ -187,37 +188,42 @@ static void print_gpus(const gpu_lists *lists)
 
 /* ----------------------------------------------------------------- JSON --- */
 
-static void print_json(const weft_memory_figures *figures)
+void memory_json_figures(tool_json *json, const weft_memory_figures *figures)
 {
-    memory_daemon_state daemon;
-    tool_json json;
     char key[48];
 
-    tool_json_begin(&json, stdout);
     for (size_t i = 0; i < TOOL_COUNT_OF(rows); i++) {
         if (knows(figures, rows[i].figure)) {
             (void)snprintf(key, sizeof(key), "%s_bytes",
                            weft_memory_figure_name(rows[i].figure));
-            tool_json_u64(&json, key, value_of(figures, i));
+            tool_json_u64(json, key, value_of(figures, i));
         }
     }
     if (figures->available_method[0] != '\0') {
-        tool_json_text(&json, "available_method", figures->available_method);
+        tool_json_text(json, "available_method", figures->available_method);
     }
     if (figures->limit_source[0] != '\0') {
-        tool_json_text(&json, "limit_source", figures->limit_source);
+        tool_json_text(json, "limit_source", figures->limit_source);
     }
     if (figures->has_stalls) {
-        tool_json_u64(&json, "stall_some_ns", figures->stall_some_ns);
-        tool_json_u64(&json, "stall_all_ns", figures->stall_all_ns);
-        tool_json_u64(&json, "stall_some_ppm", figures->stall_some_ppm);
-        tool_json_u64(&json, "stall_all_ppm", figures->stall_all_ppm);
+        tool_json_u64(json, "stall_some_ns", figures->stall_some_ns);
+        tool_json_u64(json, "stall_all_ns", figures->stall_all_ns);
+        tool_json_u64(json, "stall_some_ppm", figures->stall_some_ppm);
+        tool_json_u64(json, "stall_all_ppm", figures->stall_all_ppm);
     }
     if (figures->pressure_reason[0] != '\0') {
-        tool_json_text(&json, "pressure",
-                       weft_pressure_name(figures->pressure));
-        tool_json_text(&json, "pressure_reason", figures->pressure_reason);
+        tool_json_text(json, "pressure", weft_pressure_name(figures->pressure));
+        tool_json_text(json, "pressure_reason", figures->pressure_reason);
     }
+}
+
+static void print_json(const weft_memory_figures *figures)
+{
+    memory_daemon_state daemon;
+    tool_json json;
+
+    tool_json_begin(&json, stdout);
+    memory_json_figures(&json, figures);
     if (memory_ask_state(&daemon)) {
         tool_json_text(&json, "daemon_state", daemon.state);
     }

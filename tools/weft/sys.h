@@ -280,6 +280,9 @@ void sys_shells_end(sys_shell *shells, size_t count, uint64_t deadline_ns);
  */
 bool sys_process_name(int64_t pid, char *name, size_t room);
 
+/* The name of a user. False, and nothing written: it has none, or no room. */
+bool sys_user_name(uint32_t user, char *name, size_t room);
+
 /*
  * The library that has a program give memory back: false, it is not here. And
  * puts a program with it in this one's place; returns only why not, and whether

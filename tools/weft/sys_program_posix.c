@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pwd.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -231,4 +232,18 @@ bool sys_process_name(int64_t pid, char *name, size_t room)
         snprintf(name, room, "%s", text);
     }
     return known;
+}
+
+bool sys_user_name(uint32_t user, char *name, size_t room)
+{
+    char text[4096]; /* a line of any user file in use */
+    struct passwd entry;
+    struct passwd *found = NULL;
+
+    if (getpwuid_r((uid_t)user, &entry, text, sizeof(text), &found) != 0 ||
+        found == NULL || strlen(found->pw_name) >= room) {
+        return false;
+    }
+    (void)snprintf(name, room, "%s", found->pw_name);
+    return true;
 }

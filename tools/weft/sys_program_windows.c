@@ -378,3 +378,12 @@ bool sys_process_name(int64_t pid, char *name, size_t room)
     return known && WideCharToMultiByte(CP_UTF8, 0, own, -1, name, (int)room,
                                         NULL, NULL) > 0;
 }
+
+/* Users have no numbers here. */
+bool sys_user_name(uint32_t user, char *name, size_t room)
+{
+    (void)user;
+    (void)name;
+    (void)room;
+    return false;
+}
