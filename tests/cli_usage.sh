@@ -6,7 +6,7 @@
 # shellcheck source=tests/tap.bash disable=SC1091,SC2154
 . "$(dirname "$0")/tap.bash"
 
-commands='recv send pub sub tap record replay call echo serve run usage kill-tree runs memory ls stat bench doctor version help'
+commands='recv send pub sub tap record replay call echo serve run usage kill-tree runs memory status ls stat bench doctor version help'
 
 # run ARGUMENTS...: leaves the exit code in $code, output in out and out.err.
 run() {

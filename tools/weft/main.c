@@ -25,6 +25,7 @@ const tool_command tool_commands[] = {
     {"kill-tree", "end a process and its descendants", cmd_kill_tree},
     {"runs", "tell what was run, and what came of it", cmd_runs_any},
     {"memory", "tell what the memory of this machine does", cmd_memory},
+    {"status", "tell all that weft knows at a glance", cmd_status},
     {"ls", "list the names in use, and who has them", cmd_ls},
     {"stat", "print the counters of an endpoint", cmd_stat},
     {"bench", "measure weft beside other transports", cmd_bench_any},

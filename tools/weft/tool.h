@@ -66,6 +66,7 @@ tool_run cmd_bench_sync;
 tool_run cmd_bench_fanin;
 tool_run cmd_bench_fanout;
 tool_run cmd_bench_any; /* whichever of those its first argument says */
+tool_run cmd_status;
 tool_run cmd_ls;
 tool_run cmd_stat;
 tool_run cmd_run;

@@ -47,7 +47,7 @@ _weft_reply() {
 _weft() {
     local current=${COMP_WORDS[COMP_CWORD]}
     local previous=${COMP_WORDS[COMP_CWORD - 1]}
-    local commands='recv send pub sub tap record replay call echo serve run usage kill-tree runs memory ls stat bench doctor version help'
+    local commands='recv send pub sub tap record replay call echo serve run usage kill-tree runs memory status ls stat bench doctor version help'
     local command=${COMP_WORDS[1]}
     local choices=''
 
