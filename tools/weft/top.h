@@ -37,10 +37,12 @@ typedef struct top_table {
     size_t room;
     /*
      * To measure takes milliseconds for a large process. So only a part of all
-     * time is spent on it, and what was overdrawn is saved up first.
+     * time is spent on it, and what was overdrawn is saved up first; likewise
+     * for finding out who new ones are. It is this process's CPU time.
      */
     bool is_frugal;
-    int64_t spare_ns;
+    int64_t measure_ns;
+    int64_t identify_ns;
     uint64_t saved_at_ns;
 } top_table;
 
@@ -50,8 +52,12 @@ void top_table_close(top_table *table);
 /* Lists the processes anew. What has ended is not there any more. */
 weft_status top_table_read(top_table *table, weft_detail *detail);
 
-/* May something be measured now? */
+/* May something be measured now, or somebody be identified? */
 bool top_table_may_measure(const top_table *table);
+bool top_table_may_identify(const top_table *table);
+
+/* The CPU time of this process so far, to the microsecond. */
+int64_t top_cpu_ns(void);
 
 /* Saves up for it; once for each refresh. */
 void top_table_save(top_table *table);

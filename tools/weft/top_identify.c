@@ -23,11 +23,11 @@ static char *copy(bool is_known, const char *text)
 void top_table_identify(top_table *table, top_process *process)
 {
     weft_memory_identity identity = {.size = sizeof(identity)};
-    uint64_t before = weft_now_ns();
+    int64_t before = top_cpu_ns();
     weft_status status =
         weft_memory_identify(table->memory, process->now.pid, &identity, NULL);
 
-    table->spare_ns -= (int64_t)(weft_now_ns() - before);
+    table->identify_ns -= top_cpu_ns() - before;
     process->is_identified = true;
     if (status == WEFT_ENOENT ||
         (status == WEFT_OK && identity.started != process->now.started)) {

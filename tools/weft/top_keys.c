@@ -237,6 +237,7 @@ static bool table_key(top *me, uint32_t key)
         me->is_paused = !me->is_paused;
         break;
     case '+':
+    case '=':
         change_interval(me, true);
         break;
     case '-':

@@ -7,15 +7,18 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "sys.h"
 #include "top.h"
 
-/* Of all time, what may go into measuring: a 200th, 0.5 %. */
-#define SHARE 200
+/* Of all time, what may go into measuring, 0.5 %, and into identities. */
+#define MEASURE_SHARE 200
+#define IDENTIFY_SHARE 400
 
 /* What is saved up at most, and is there at the start: a screen full. */
-#define SPARE_NS INT64_C(60000000)
+#define MEASURE_NS INT64_C(60000000)
+#define IDENTIFY_NS INT64_C(30000000)
 
 /* Who has not changed is measured again after so long. */
 #define FRESH_NS UINT64_C(10000000000)
@@ -23,7 +26,8 @@
 bool top_table_open(top_table *table, bool is_frugal, weft_detail *detail)
 {
     *table = (top_table){.is_frugal = is_frugal,
-                         .spare_ns = SPARE_NS,
+                         .measure_ns = MEASURE_NS,
+                         .identify_ns = IDENTIFY_NS,
                          .saved_at_ns = weft_now_ns()};
     return weft_memory_open(&table->memory, detail) == WEFT_OK;
 }
@@ -149,20 +153,35 @@ weft_status top_table_read(top_table *table, weft_detail *detail)
 
 /* -------------------------------------------------------------- measure --- */
 
+static void save(int64_t *spare_ns, uint64_t part_ns, int64_t most_ns)
+{
+    *spare_ns += (int64_t)part_ns;
+    *spare_ns = *spare_ns < most_ns ? *spare_ns : most_ns;
+}
+
 void top_table_save(top_table *table)
 {
     uint64_t now = weft_now_ns();
+    uint64_t ns = now - table->saved_at_ns;
 
-    table->spare_ns += (int64_t)((now - table->saved_at_ns) / SHARE);
-    if (table->spare_ns > SPARE_NS) {
-        table->spare_ns = SPARE_NS;
-    }
+    save(&table->measure_ns, ns / MEASURE_SHARE, MEASURE_NS);
+    save(&table->identify_ns, ns / IDENTIFY_SHARE, IDENTIFY_NS);
     table->saved_at_ns = now;
 }
 
 bool top_table_may_measure(const top_table *table)
 {
-    return !table->is_frugal || table->spare_ns > 0;
+    return !table->is_frugal || table->measure_ns > 0;
+}
+
+bool top_table_may_identify(const top_table *table)
+{
+    return !table->is_frugal || table->identify_ns > 0;
+}
+
+int64_t top_cpu_ns(void)
+{
+    return (int64_t)((double)clock() * 1e9 / CLOCKS_PER_SEC);
 }
 
 /*
@@ -191,13 +210,9 @@ uint64_t top_table_urgency(const top_table *table, const top_process *process)
     return age >= FRESH_NS ? 1 : 0;
 }
 
-static void spend(top_table *table, uint64_t since_ns)
-{
-    table->spare_ns -= (int64_t)(weft_now_ns() - since_ns);
-}
-
 void top_table_measure(top_table *table, top_process *process)
 {
+    int64_t before = top_cpu_ns();
     uint64_t now = weft_now_ns();
     weft_status status =
         weft_memory_measure(table->memory, &process->now, NULL);
@@ -206,7 +221,7 @@ void top_table_measure(top_table *table, top_process *process)
     process->measured_resident = process->now.resident_bytes;
     process->is_denied = status == WEFT_EACCES;
     process->is_gone = status == WEFT_ENOENT;
-    spend(table, now);
+    table->measure_ns -= top_cpu_ns() - before;
 }
 
 /* ---------------------------------------------------------------- users --- */

@@ -549,9 +549,6 @@ static bool is_in_sight(const top_view *view, const top_table *table,
     return false;
 }
 
-/* How long a refresh may take for that; a screen has no use for more. */
-#define IDENTIFY_NS UINT64_C(30000000)
-
 /* The most urgent one that is looked at. */
 static top_process *find_urgent(const top_view *view, const top_table *table,
                                 size_t first, size_t rows)
@@ -577,16 +574,12 @@ static top_process *find_urgent(const top_view *view, const top_table *table,
     return urgent;
 }
 
-/*
- * Groups depend on who a process is, which takes 0.1 ms once in its life: so
- * that is found out even if it is overdrawn, but not of thousands at a time.
- */
+/* Groups depend on who a process is, which is found out once in its life. */
 static bool identify_all(top_table *table)
 {
-    uint64_t end_ns = weft_after_ns(IDENTIFY_NS);
     bool has_identified = false;
 
-    for (size_t i = 0; i < table->count && weft_now_ns() < end_ns; i++) {
+    for (size_t i = 0; i < table->count && top_table_may_identify(table); i++) {
         top_process *process = &table->items[i];
 
         if (!process->is_identified && !process->is_gone &&
@@ -614,7 +607,7 @@ bool top_view_measure(top_view *view, top_table *table, size_t first,
             break;
         }
         top_table_measure(table, process);
-        if (!process->is_identified) {
+        if (!process->is_identified && top_table_may_identify(table)) {
             top_table_identify(table, process);
         }
         has_measured = true;
