@@ -174,6 +174,7 @@ set(WEFT_OS_LINUX_SOURCES
     os/linux/tree_measure.c
     os/linux/vigil.c
     os/linux/wait.c
+    os/linux/walk.c
     os/linux/word.c
     ${WEFT_OS_POSIX_SOURCES}
     ${WEFT_OS_RUN_SOURCES}

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -396,6 +397,53 @@ static void test_group(weft_memory *memory)
     CHECK(rmdir(group) == 0);
 }
 
+/* ------------------------------------------------------------ few means --- */
+
+/* With too few descriptors it fails, or sees an obstacle; and keeps none. */
+static void try_few(weft_memory *memory, const weft_reclaim_request *request,
+                    weft_reclaim_obstacle obstacle)
+{
+    weft_reclaim_plan made = {.size = sizeof(made)};
+    struct rlimit limit;
+    struct rlimit low;
+    unsigned failures = 0;
+
+    REQUIRE(getrlimit(RLIMIT_NOFILE, &limit) == 0);
+    low = limit;
+    for (rlim_t most = 3; most < 64; most++) {
+        weft_status status;
+
+        low.rlim_cur = most;
+        REQUIRE(setrlimit(RLIMIT_NOFILE, &low) == 0);
+        status = plan(memory, request, &made);
+        if (status == WEFT_OK && made.obstacle == obstacle) {
+            break;
+        }
+        CHECK(status == WEFT_ELIMIT || (status == WEFT_OK && !made.may_run));
+        failures++;
+    }
+    REQUIRE(setrlimit(RLIMIT_NOFILE, &limit) == 0);
+    CHECK(failures >= 2);
+    CHECK(made.obstacle == obstacle);
+}
+
+static void test_few(weft_memory *memory)
+{
+    weft_reclaim_request request = ask_for(WEFT_RECLAIM_FILES, 0);
+    weft_reclaim_plan made = {.size = sizeof(made)};
+    struct victim victim;
+
+    check_case("without descriptors nothing is planned, and nothing is kept");
+    request.path = "/var/tmp";
+    REQUIRE(plan(memory, &request, &made) == WEFT_OK);
+    try_few(memory, &request, made.obstacle);
+    victim_start(&victim, VICTIM_TEXT, FILE_BYTES, false);
+    request = ask_for(WEFT_RECLAIM_PAGEOUT, victim.pid);
+    REQUIRE(plan(memory, &request, &made) == WEFT_OK);
+    try_few(memory, &request, made.obstacle);
+    victim_end(&victim);
+}
+
 void test_main(void)
 {
     weft_memory *memory;
@@ -408,6 +456,7 @@ void test_main(void)
     test_fork(memory);
     test_no_swap(memory);
     test_files(memory);
+    test_few(memory);
     if (geteuid() == 0) {
         test_group(memory);
     }

@@ -8,7 +8,6 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
-#include <fts.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -16,6 +15,7 @@
 #include <unistd.h>
 
 #include "reclaim.h"
+#include "walk.h"
 
 #ifndef SYS_cachestat
 #define SYS_cachestat 451
@@ -34,88 +34,86 @@ struct cache_count {
     uint64_t recently_evicted;
 };
 
-/* What is done with each file. False: no more of them. */
-struct walk {
+/* What is done with each file. */
+struct round {
     bool drops;
     uint64_t page_bytes;
     uint64_t cached_bytes;
     uint64_t files;
-    uint64_t refused; /* that this user may not open */
+    uint64_t refused; /* files and folders that this user may not open */
     bool is_counted;  /* cachestat has told of each */
 };
 
-static void visit(struct walk *walk, const char *path)
+/* A name may be a device's or a pipe's by now: neither is waited for. */
+static int open_file(int folder, const char *name)
+{
+    const int flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY |
+                      (folder == AT_FDCWD ? 0 : O_NOFOLLOW);
+    int file = openat(folder, name, flags | O_NOATIME);
+
+    /* O_NOATIME is for owners. */
+    return file < 0 && errno == EPERM ? openat(folder, name, flags) : file;
+}
+
+static void count_file(struct round *round, int file)
 {
     struct cache_range range = {0, 0};
     struct cache_count count;
-    struct stat info;
-    /* A name may be a device's or a pipe's by now. */
-    int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY |
-                              O_NOFOLLOW | O_NOATIME);
 
-    if (file < 0 && errno == EPERM) { /* O_NOATIME is for owners */
-        file = open(path,
-                    O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW);
+    if (syscall(SYS_cachestat, file, &range, &count, 0) == 0) {
+        round->cached_bytes += count.cached * round->page_bytes;
+    } else {
+        round->is_counted = false;
     }
-    if (file < 0) {
-        walk->refused++;
-        return;
-    }
-    if (fstat(file, &info) == 0 && S_ISREG(info.st_mode)) {
-        walk->files++;
-        if (walk->drops) {
-            (void)posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED);
-        }
-        if (syscall(SYS_cachestat, file, &range, &count, 0) == 0) {
-            walk->cached_bytes += count.cached * walk->page_bytes;
-        } else {
-            walk->is_counted = false;
-        }
-    }
-    (void)close(file);
 }
 
-/* Links are not followed, and other file systems are not entered. */
-static weft_status go_through(weftos_reclaim *reclaim, struct walk *walk,
-                              weft_detail *detail)
+static weft_status visit(void *context, int folder, const char *name,
+                         weft_detail *detail)
 {
-    char *roots[] = {reclaim->path, NULL};
+    struct round *round = context;
     struct stat info;
-    FTSENT *entry;
-    FTS *tree;
+    int file;
 
-    if (stat(reclaim->path, &info) != 0) {
-        return errno == ENOENT || errno == ENOTDIR
-                   ? weftos_fail(detail, WEFT_ENOENT, errno, "find the file")
-                   : weftos_fail_errno(detail, "find the file");
+    if (folder == -1) {
+        round->refused++;
+        return WEFT_OK;
     }
-    walk->page_bytes = reclaim->page_bytes;
-    walk->is_counted = true;
-    tree = fts_open(
-        roots, FTS_PHYSICAL | FTS_NOCHDIR | FTS_XDEV | FTS_COMFOLLOW, NULL);
-    if (tree == NULL) {
-        return weftos_fail_errno(detail, "list the files");
-    }
-    while ((entry = fts_read(tree)) != NULL) {
-        if (entry->fts_info == FTS_F) {
-            visit(walk, entry->fts_accpath);
-        } else if (entry->fts_info == FTS_DNR) {
-            walk->refused++;
+    file = open_file(folder, name);
+    if (file < 0) {
+        if (errno == EMFILE || errno == ENFILE || errno == ENOMEM) {
+            return weftos_fail_errno(detail, "open a file");
         }
+        round->refused += errno != ENOENT;
+        return WEFT_OK;
     }
-    (void)fts_close(tree);
+    if (fstat(file, &info) == 0 && S_ISREG(info.st_mode)) {
+        round->files++;
+        if (round->drops) {
+            (void)posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED);
+        }
+        count_file(round, file);
+    }
+    (void)close(file);
     return WEFT_OK;
+}
+
+static weft_status go_round(weftos_reclaim *reclaim, struct round *round,
+                            weft_detail *detail)
+{
+    round->page_bytes = reclaim->page_bytes;
+    round->is_counted = true;
+    return weftos_walk(reclaim->path, visit, round, detail);
 }
 
 static weft_status look(weftos_reclaim *reclaim,
                         struct weftos_target_figures *figures,
                         weft_detail *detail)
 {
-    struct walk walk = {.drops = false};
-    weft_status status = go_through(reclaim, &walk, detail);
+    struct round round = {.drops = false};
+    weft_status status = go_round(reclaim, &round, detail);
 
-    if (status == WEFT_OK && walk.is_counted) {
-        figures->resident_bytes = walk.cached_bytes;
+    if (status == WEFT_OK && round.is_counted) {
+        figures->resident_bytes = round.cached_bytes;
         figures->anonymous_bytes = 0;
         figures->valid |= WEFTOS_TARGET_RESIDENT;
     }
@@ -126,27 +124,28 @@ static weft_status plan(weftos_reclaim *reclaim,
                         const weft_memory_figures *figures,
                         weft_reclaim_plan *plan, weft_detail *detail)
 {
-    struct walk walk = {.drops = false};
-    weft_status status = go_through(reclaim, &walk, NULL);
+    struct round round = {.drops = false};
+    weft_status status = go_round(reclaim, &round, detail);
 
     (void)figures;
-    (void)detail;
-    if (status != WEFT_OK) {
+    if (status == WEFT_ENOENT || status == WEFT_EACCES) {
         WEFTOS_OBSTRUCT(plan,
-                        status == WEFT_ENOENT   ? WEFT_RECLAIM_GONE
-                        : status == WEFT_EACCES ? WEFT_RECLAIM_PRIVILEGE
-                                                : WEFT_RECLAIM_UNREADABLE,
+                        status == WEFT_ENOENT ? WEFT_RECLAIM_GONE
+                                              : WEFT_RECLAIM_PRIVILEGE,
                         status == WEFT_ENOENT ? "there is no such file"
                                               : "this user may not look at it");
         return WEFT_OK;
     }
-    if (walk.files == 0 && walk.refused > 0) {
+    if (status != WEFT_OK) {
+        return status;
+    }
+    if (round.files == 0 && round.refused > 0) {
         WEFTOS_OBSTRUCT(plan, WEFT_RECLAIM_PRIVILEGE,
                         "this user may not open it for reading");
         return WEFT_OK;
     }
-    if (walk.is_counted) {
-        plan->candidate_bytes = walk.cached_bytes;
+    if (round.is_counted) {
+        plan->candidate_bytes = round.cached_bytes;
         plan->valid |= WEFT_RECLAIM_PLAN_CANDIDATE;
     }
     plan->expected_bytes = 0;
@@ -155,19 +154,19 @@ static weft_status plan(weftos_reclaim *reclaim,
     (void)snprintf(plan->reason, sizeof(plan->reason),
                    "copies of %llu files are dropped; they count as available "
                    "already, so nothing is gained by it%s",
-                   (unsigned long long)walk.files,
-                   walk.refused > 0 ? " (some may not be opened)" : "");
+                   (unsigned long long)round.files,
+                   round.refused > 0 ? " (some may not be opened)" : "");
     return WEFT_OK;
 }
 
 static weft_status act(weftos_reclaim *reclaim, weft_handle process,
                        bool *is_done, weft_detail *detail)
 {
-    struct walk walk = {.drops = true};
+    struct round round = {.drops = true};
 
     (void)process;
     *is_done = true;
-    return go_through(reclaim, &walk, detail);
+    return go_round(reclaim, &round, detail);
 }
 
 const struct reclaim_way weftos_reclaim_files = {

@@ -10,7 +10,6 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
-#include <fts.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +19,7 @@
 #include "container.h"
 #include "reclaim.h"
 #include "text.h"
+#include "walk.h"
 
 /* More than memory.stat has. */
 #define STAT_BYTES 16384
@@ -107,58 +107,67 @@ static void name_file(const weftos_reclaim *reclaim, const char *name,
 /* --------------------------------------------------------------- members ---
  */
 
-static bool visit_file(const char *directory, weftos_member_visit *visit,
-                       void *context)
-{
-    char path[PATH_MAX + 64];
-    char line[32];
-    bool goes_on = true;
-    FILE *file;
+struct member_visit {
+    weftos_member_visit *visit;
+    void *context;
+    bool is_over;
+};
 
-    (void)snprintf(path, sizeof(path), "%s/cgroup.procs", directory);
-    file = fopen(path, "re");
-    while (file != NULL && goes_on && fgets(line, sizeof(line), file) != NULL) {
+/* Each line of cgroup.procs; 0 is one of another namespace. */
+static void read_members(int file, struct member_visit *members)
+{
+    FILE *lines = fdopen(file, "r");
+    char line[32];
+
+    if (lines == NULL) {
+        members->is_over = !members->visit(members->context, 0);
+        (void)close(file);
+        return;
+    }
+    while (!members->is_over && fgets(line, sizeof(line), lines) != NULL) {
         const char *end;
         uint64_t pid;
 
         if (weftos_parse_number(line, &end, &pid) && pid <= INT32_MAX) {
-            /* 0 is one that is not in sight here: of another namespace. */
-            goes_on = visit(context, (int64_t)pid);
+            members->is_over = !members->visit(members->context, (int64_t)pid);
         }
     }
-    if (file != NULL) {
-        (void)fclose(file);
+    (void)fclose(lines);
+}
+
+/* Who is in a group that may not be looked into is not known. */
+static weft_status visit_file(void *context, int folder, const char *name,
+                              weft_detail *detail)
+{
+    struct member_visit *members = context;
+    int file;
+
+    if (folder == -1) {
+        members->is_over = !members->visit(members->context, 0);
+        return WEFT_OK;
     }
-    return goes_on;
+    if (members->is_over || strcmp(name, "cgroup.procs") != 0) {
+        return WEFT_OK;
+    }
+    file = openat(folder, name, O_RDONLY | O_CLOEXEC);
+    if (file < 0) {
+        return errno == ENOENT || errno == ENODEV
+                   ? WEFT_OK
+                   : weftos_fail_errno(detail, "open cgroup.procs");
+    }
+    read_members(file, members);
+    return WEFT_OK;
 }
 
 static weft_status members(weftos_reclaim *reclaim, weftos_member_visit *visit,
                            void *context, weft_detail *detail)
 {
+    struct member_visit members = {.visit = visit, .context = context};
     weft_status status = find(reclaim, detail);
-    char *roots[] = {reclaim->path, NULL};
-    bool goes_on = true;
-    FTSENT *entry;
-    FTS *tree;
 
-    if (status != WEFT_OK) {
-        return status;
-    }
-    tree = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR | FTS_XDEV, NULL);
-    if (tree == NULL) {
-        return weftos_fail_errno(detail, "list the groups");
-    }
-    while (goes_on && (entry = fts_read(tree)) != NULL) {
-        if (entry->fts_info == FTS_D) {
-            goes_on = visit_file(entry->fts_path, visit, context);
-        } else if (entry->fts_info == FTS_DNR || entry->fts_info == FTS_ERR) {
-            errno = entry->fts_errno;
-            status = weftos_fail_errno(detail, "list the groups");
-            goes_on = false;
-        }
-    }
-    (void)fts_close(tree);
-    return status;
+    return status == WEFT_OK
+               ? weftos_walk(reclaim->path, visit_file, &members, detail)
+               : status;
 }
 
 /* ------------------------------------------------------------------ look ---
@@ -306,13 +315,15 @@ static weft_status plan(weftos_reclaim *reclaim,
 {
     struct weftos_target_figures now = {0};
     struct reclaim_swap swap;
-    weft_status status = look(reclaim, &now, NULL);
+    weft_status status = look(reclaim, &now, detail);
 
-    (void)detail;
     if (status == WEFT_ENOENT) {
         WEFTOS_OBSTRUCT(plan, WEFT_RECLAIM_GONE,
                         "there is no such control group with memory in it");
         return WEFT_OK;
+    }
+    if (status != WEFT_OK && status != WEFT_EACCES) {
+        return status;
     }
     if (status != WEFT_OK || (now.valid & WEFTOS_TARGET_RESIDENT) == 0) {
         WEFTOS_OBSTRUCT(plan, WEFT_RECLAIM_UNREADABLE,
