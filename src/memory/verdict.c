@@ -81,7 +81,42 @@ struct line {
     double level;
     double slope; /* bytes in a nanosecond */
     double error; /* that the level may have */
+    double walk;  /* the mean square that is added in a nanosecond */
 };
+
+/*
+ * What happens on a machine adds up: the longer the time since a sample, the
+ * further it can have gone. How far, the steps between samples say, as their
+ * squares add up in a random walk.
+ */
+static double find_walk(const double *x, const double *y, size_t points,
+                        double slope)
+{
+    double sum = 0;
+
+    for (size_t i = 1; i < points; i++) {
+        double step = y[i] - y[i - 1] - slope * (x[i] - x[i - 1]);
+
+        sum += step * step;
+    }
+    return points > 1 && x[points - 1] > x[0] ? sum / (x[points - 1] - x[0])
+                                              : 0;
+}
+
+/* By Newton's way: libm would be one library more. */
+static double square_root(double value)
+{
+    double root = value > 1 ? value : 1;
+
+    if (value <= 0) {
+        return 0;
+    }
+    for (double next = (root + value / root) / 2; next < root;
+         next = (root + value / root) / 2) {
+        root = next;
+    }
+    return root;
+}
 
 /* The line of Theil and Sen: single bursts do not bend it. */
 static bool fit(const struct wefti_sample *samples, size_t count,
@@ -112,6 +147,7 @@ static bool fit(const struct wefti_sample *samples, size_t count,
         }
     }
     line->slope = pairs > 0 ? median(slopes, pairs) : 0;
+    line->walk = find_walk(x, y, points, line->slope);
     for (size_t i = 0; i < points; i++) {
         rest[i] = y[i] - line->slope * (x[i] - line->at_ns);
     }
@@ -132,6 +168,7 @@ static bool find_change(const struct wefti_evidence *evidence, double *change,
     double values[WEFTI_SAMPLES_AFTER];
     double rest[WEFTI_SAMPLES_AFTER];
     double spread;
+    double walked;
     double drift = 0;
     size_t count = 0;
 
@@ -157,6 +194,10 @@ static bool find_change(const struct wefti_evidence *evidence, double *change,
             values[i] < *change ? *change - values[i] : values[i] - *change;
     }
     spread = DEVIATION_BY_MEDIAN * median(rest, count);
+    walked =
+        square_root(line.walk * ((double)evidence->ended_ns +
+                                 (double)WEFTI_SETTLE_NS / 2 - line.at_ns));
+    spread = spread > walked ? spread : walked;
     /* Half of what was taken out as drift may not have been one. */
     *error = DEVIATIONS * (spread > line.error ? spread : line.error) +
              (drift < 0 ? -drift : drift) / 2;

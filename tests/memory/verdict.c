@@ -165,6 +165,27 @@ static void test_stories(void)
     }
 }
 
+/* Up by 40 MiB, down by 20, up ...: it need not end where the line does. */
+static void test_walk(void)
+{
+    struct story story = {.anonymous = 0};
+    struct wefti_evidence evidence = tell(&story);
+    weft_verdict verdict = judge(&evidence);
+    uint64_t quiet = verdict.noise_bytes;
+
+    check_case("steps add up: a machine that takes them is not foreseen");
+    for (size_t i = 0; i < evidence.before_count; i++) {
+        evidence.before[i].available_bytes +=
+            (uint64_t)(MIB * (i % 3 == 1   ? 40
+                              : i % 3 == 2 ? 20
+                                           : 0));
+    }
+    verdict = judge(&evidence);
+    CHECK(quiet < (uint64_t)(2 * MIB));
+    CHECK(verdict.noise_bytes > (uint64_t)(100 * MIB));
+    CHECK(verdict.outcome == WEFT_OUTCOME_NO_EFFECT);
+}
+
 /* The system's figure is not what the target's accounts say. */
 static void test_contradiction(void)
 {
@@ -335,6 +356,7 @@ static void test_stall(void)
 void test_main(void)
 {
     test_stories();
+    test_walk();
     test_contradiction();
     test_unknown();
     test_return();
