@@ -256,10 +256,13 @@ if(WEFT_DOUBLE)
 endif()
 
 set(WEFT_OS_WINDOWS_SOURCES
+    os/known.c
     os/gpu_list.c
     os/gpu_nvml.c
     os/meter_glance.c
     os/stub/identity.c
+    os/stub/gpu.c
+    os/stub/library.c
     os/stub/meter_count.c
     os/stub/reclaim.c
     os/stub/others.c
@@ -277,6 +280,10 @@ set(WEFT_OS_WINDOWS_SOURCES
     os/windows/inbox.c
     os/windows/io.c
     os/windows/library.c
+    os/windows/identity.c
+    os/windows/inbox.c
+    os/windows/io.c
+    os/windows/known.c
     os/windows/limit.c
     os/windows/link.c
     os/windows/meter.c
