@@ -181,6 +181,7 @@ set(WEFT_OS_LINUX_SOURCES
 )
 
 set(WEFT_OS_MACOS_SOURCES
+    os/known.c
     os/gpu_list.c
     os/gpu_nvml.c
     os/meter_glance.c
@@ -197,6 +198,8 @@ set(WEFT_OS_MACOS_SOURCES
     os/macos/meter_list.c
     os/macos/heap.c
     os/macos/gpu.c
+    os/macos/identity.c
+    os/macos/known.c
     os/macos/misc.c
     os/macos/os_sync.c
     os/macos/process.c
@@ -204,6 +207,9 @@ set(WEFT_OS_MACOS_SOURCES
     os/stub/gpu.c
     os/stub/alarm.c
     os/stub/identity.c
+    os/stub/meter.c
+    os/stub/meter_count.c
+    os/stub/meter_list.c
     os/stub/reclaim.c
     os/stub/tree.c
     os/macos/run_child.c
@@ -226,10 +232,12 @@ set(WEFT_OS_MACOS_SOURCES
 )
 if(WEFT_APPLE_APP_STORE_SAFE)
     list(APPEND WEFT_OS_MACOS_SOURCES
+        os/macos/identity_signed_none.c
         os/macos/run_origin_none.c os/macos/run_seatbelt_none.c
         os/macos/ulock_none.c)
 else()
     list(APPEND WEFT_OS_MACOS_SOURCES
+        os/macos/identity_signed.c
         os/macos/run_origin.c os/macos/run_seatbelt.c os/macos/ulock.c)
 endif()
 

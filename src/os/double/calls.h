@@ -65,6 +65,7 @@ int double_flock(int fd, int operation);
 struct rusage;
 pid_t double_wait4(pid_t pid, int *status, int options, struct rusage *usage);
 int double_issetugid(void);
+char *double_devname_r(dev_t device, mode_t type, char *name, int bytes);
 
 /* memory.c */
 int double_shm_open(const char *name, int flags, ...);

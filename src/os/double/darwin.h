@@ -93,6 +93,8 @@ typedef struct double_dl_info Dl_info;
 #define clock_gettime_nsec_np(clock) double_clock_gettime_nsec_np(clock)
 #define dladdr(address, info) double_dladdr(address, info)
 #define issetugid() double_issetugid()
+#define devname_r(device, type, name, bytes)                                   \
+    double_devname_r(device, type, name, bytes)
 #define getpeereid(fd, uid, gid) double_getpeereid(fd, uid, gid)
 #define minherit(address, bytes, inherit)                                      \
     double_minherit(address, bytes, inherit)

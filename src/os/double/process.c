@@ -14,6 +14,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,12 +34,14 @@ static int refuse(int os_code)
     return 0;
 }
 
-/* What /proc/PID/stat says: name, state, parent, group, and start in ticks. */
+/* What /proc/PID/stat says; the start is in ticks. */
 struct life {
     char name[16];
     char state;
     int parent;
     int group;
+    unsigned terminal;
+    int front; /* the terminal's group in the foreground */
     unsigned long long start;
 };
 
@@ -67,9 +70,10 @@ static bool read_life(int pid, struct life *life)
     (void)snprintf(life->name, sizeof(life->name), "%.*s",
                    (int)(rest - name - 1), name + 1);
     return sscanf(rest,
-                  ") %c %d %d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d "
+                  ") %c %d %d %*d %u %d %*u %*u %*u %*u %*u %*u %*u %*d "
                   "%*d %*d %*d %*d %*d %llu",
-                  &life->state, &life->parent, &life->group, &life->start) == 4;
+                  &life->state, &life->parent, &life->group, &life->terminal,
+                  &life->front, &life->start) == 6;
 }
 
 /* The time of day at which the machine started. */
@@ -110,6 +114,26 @@ static bool read_owner(int pid, uid_t *uid, gid_t *gid)
     return found == 2;
 }
 
+#define FLAG_TRACED 2 /* PROC_FLAG_TRACED */
+
+static bool is_traced(int pid)
+{
+    char path[64];
+    char line[256];
+    int tracer = 0;
+    FILE *file;
+
+    (void)snprintf(path, sizeof(path), "/proc/%d/status", pid);
+    file = fopen(path, "re");
+    while (file != NULL && fgets(line, sizeof(line), file) != NULL &&
+           sscanf(line, "TracerPid: %d", &tracer) != 1) {
+    }
+    if (file != NULL) {
+        (void)fclose(file);
+    }
+    return tracer != 0;
+}
+
 static void fill_long(int pid, const struct life *life, uid_t uid, gid_t gid,
                       struct proc_bsdinfo *found)
 {
@@ -122,6 +146,9 @@ static void fill_long(int pid, const struct life *life, uid_t uid, gid_t gid,
     found->pbi_pgid = (uint32_t)life->group;
     found->pbi_uid = uid;
     found->pbi_gid = gid;
+    found->pbi_flags = is_traced(pid) ? FLAG_TRACED : 0;
+    found->e_tdev = life->terminal != 0 ? life->terminal : UINT32_MAX;
+    found->e_tpgid = life->front > 0 ? (uint32_t)life->front : 0;
     memcpy(found->pbi_comm, life->name, sizeof(found->pbi_comm) - 1);
     memcpy(found->pbi_name, life->name, sizeof(life->name));
     found->pbi_start_tvsec = boot_seconds() + life->start / ticks;
@@ -301,6 +328,70 @@ static int describe_self(int pid, int flavor, void *buffer, int bytes)
                                       : list_descriptors(buffer, bytes);
 }
 
+/* --------------------------------------------------------------- threads ---
+ */
+
+/* A thread's handle is its number here. */
+static int list_threads(int pid, uint64_t *list, int bytes)
+{
+    char path[64];
+    DIR *folder;
+    const struct dirent *entry;
+    int count = 0;
+
+    (void)snprintf(path, sizeof(path), "/proc/%d/task", pid);
+    folder = opendir(path);
+    while (folder != NULL && (entry = readdir(folder)) != NULL &&
+           (count + 1) * (int)sizeof(*list) <= bytes) {
+        if (entry->d_name[0] != '.') {
+            list[count++] = strtoull(entry->d_name, NULL, 10);
+        }
+    }
+    if (folder != NULL) {
+        (void)closedir(folder);
+    }
+    return count == 0 ? refuse(ESRCH) : count * (int)sizeof(*list);
+}
+
+#define PRIORITY_USER 31
+#define PRIORITY_REALTIME 97
+
+static int describe_thread(uint64_t handle, void *buffer, int bytes)
+{
+    struct proc_threadinfo found;
+    int policy = sched_getscheduler((pid_t)handle);
+
+    if (bytes < (int)sizeof(found)) {
+        return refuse(ENOMEM);
+    }
+    if (policy < 0) {
+        return refuse(ESRCH);
+    }
+    memset(&found, 0, sizeof(found));
+    found.pth_priority = policy == SCHED_FIFO || policy == SCHED_RR
+                             ? PRIORITY_REALTIME
+                             : PRIORITY_USER;
+    memcpy(buffer, &found, sizeof(found));
+    return (int)sizeof(found);
+}
+
+static int describe_threads(int pid, int flavor, uint64_t handle, void *buffer,
+                            int bytes)
+{
+    uid_t uid = 0;
+    gid_t gid = 0;
+
+    if (!read_owner(pid, &uid, &gid)) {
+        return refuse(ESRCH);
+    }
+    if (geteuid() != 0 && uid != geteuid()) {
+        return refuse(EPERM);
+    }
+    return flavor == PROC_PIDLISTTHREADS
+               ? list_threads(pid, buffer, bytes)
+               : describe_thread(handle, buffer, bytes);
+}
+
 static int bytes_of(int flavor)
 {
     switch (flavor) {
@@ -322,6 +413,9 @@ int proc_pidinfo(int pid, int flavor, uint64_t argument, void *buffer,
     uid_t uid = 0;
     gid_t gid = 0;
 
+    if (flavor == PROC_PIDLISTTHREADS || flavor == PROC_PIDTHREADINFO) {
+        return describe_threads(pid, flavor, argument, buffer, bytes);
+    }
     if (flavor == PROC_PIDTASKINFO || flavor == PROC_PIDLISTFDS) {
         return describe_self(pid, flavor, buffer, bytes);
     }

@@ -20,6 +20,7 @@
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/sysctl.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -134,6 +135,38 @@ int proc_pidpath(int pid, void *buffer, uint32_t bytes)
     return (int)length;
 }
 
+/* Of terminals alone, by the number that Linux tells of a process's. */
+char *double_devname_r(dev_t device, mode_t type, char *name, int bytes)
+{
+    const unsigned first_pty = 136; /* UNIX98_PTY_SLAVE_MAJOR of Linux */
+    unsigned number = (unsigned)device;
+    unsigned minor = (number & 0xff) | (number >> 12 & 0xfff00);
+
+    if (type != S_IFCHR || (number >> 8 & 0xfff) != first_pty) {
+        return NULL;
+    }
+    (void)snprintf(name, (size_t)bytes, "pts/%u", minor);
+    return name;
+}
+
+/* No header of macOS has it; no program here is Apple's own. */
+int csops(pid_t pid, unsigned operation, void *buffer, size_t bytes);
+
+int csops(pid_t pid, unsigned operation, void *buffer, size_t bytes)
+{
+    char path[64];
+
+    (void)snprintf(path, sizeof(path), "/proc/%d", pid);
+    if (operation != 0 || bytes != 4) {
+        double_lacks("this operation of csops()");
+    }
+    if (access(path, F_OK) != 0) {
+        return double_fail(ESRCH);
+    }
+    memset(buffer, 0, bytes);
+    return 0;
+}
+
 /* -------------------------------------------------------------- figures --- */
 
 /* XNU tells nobody but root and the process's user (CHECK_SAME_USER). */
@@ -215,6 +248,7 @@ int proc_pid_rusage(int pid, int flavor, rusage_info_t *buffer)
     found.ri_resident_size = figure(status, "VmRSS:");
     found.ri_phys_footprint = figure(status, "VmRSS:");
     found.ri_lifetime_max_phys_footprint = figure(status, "VmHWM:");
+    found.ri_wired_size = figure(status, "VmLck:");
     fill_times(pid, rest, &found);
     memcpy((void *)buffer, &found, sizeof(found));
     return 0;

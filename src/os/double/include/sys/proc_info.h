@@ -17,6 +17,8 @@
 #define PROC_PIDLISTFDS 1
 #define PROC_PIDTBSDINFO 3
 #define PROC_PIDTASKINFO 4
+#define PROC_PIDTHREADINFO 5
+#define PROC_PIDLISTTHREADS 6
 #define PROC_PIDT_SHORTBSDINFO 13
 #define PROC_PIDUNIQIDENTIFIERINFO 17 /* in a private header there */
 #define PROC_PIDFDPSHMINFO 5
@@ -57,6 +59,22 @@ struct proc_taskinfo {
     int32_t pti_numrunning;
     int32_t pti_priority;
 };
+
+struct proc_threadinfo {
+    uint64_t pth_user_time;
+    uint64_t pth_system_time;
+    int32_t pth_cpu_usage;
+    int32_t pth_policy;
+    int32_t pth_run_state;
+    int32_t pth_flags;
+    int32_t pth_sleep_time;
+    int32_t pth_curpri;
+    int32_t pth_priority;
+    int32_t pth_maxpriority;
+    char pth_name[64];
+};
+
+#define PROC_PIDTHREADINFO_SIZE (sizeof(struct proc_threadinfo))
 
 struct proc_fdinfo {
     int32_t proc_fd;
