@@ -409,7 +409,7 @@ weft_status weft_memory_rules_open(const char *text, size_t bytes,
         free(rules);
         return wefti_fail(detail, WEFT_ENOMEM, NO_MEMORY);
     }
-    status = take_text(rules, text, bytes, &at, detail);
+    status = take_text(rules, text != NULL ? text : "", bytes, &at, detail);
     if (status != WEFT_OK) {
         if (line != NULL && status != WEFT_ENOMEM) {
             *line = at;
