@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "../known.h"
+#include "process_list.h"
 #include "win.h"
 
 /* The idle process and the system's own one, on every machine. */
@@ -33,8 +34,8 @@
 #define PATH_UNITS 32768
 
 struct look {
-    const struct weftos_process_entry *all;
-    const struct weftos_process_entry *entry;
+    struct weftos_process_list *all;
+    struct weftos_process_entry entry;
     HANDLE process; /* NULL: it may not be opened */
     weft_memory_identity *identity;
 };
@@ -46,36 +47,36 @@ static void mark(struct look *look, weft_mark which, bool is_set)
 
 /* --------------------------------------------------------------- family --- */
 
-static uint32_t number_of(HANDLE pid)
+static bool find(struct weftos_process_list *all, uint64_t pid,
+                 struct weftos_process_entry *entry)
 {
-    return (uint32_t)(uintptr_t)pid;
-}
-
-static const struct weftos_process_entry *
-find(const struct weftos_process_entry *entry, uint32_t pid)
-{
-    while (entry != NULL && number_of(entry->pid) != pid) {
-        entry = weftos_next_process(entry);
+    all->at = 0;
+    all->has_ended = false;
+    while (weftos_process_next(all, entry)) {
+        if (entry->pid == pid) {
+            return true;
+        }
     }
-    return entry;
+    return false;
 }
 
 /*
- * Whether `entry` descends from the process `pid`. A parent's number is not
+ * Whether a process descends from the process `pid`. A parent's number is not
  * kept for it: who began later has only got the number.
  */
 static bool descends(const struct look *look,
-                     const struct weftos_process_entry *entry, uint32_t pid)
+                     const struct weftos_process_entry *from, uint64_t pid)
 {
-    for (int i = 0; entry != NULL && i < ANCESTORS_MOST; i++) {
-        const struct weftos_process_entry *parent =
-            find(look->all, number_of(entry->parent));
+    struct weftos_process_entry entry = *from;
 
-        if (parent == NULL || parent == entry ||
-            parent->created > entry->created) {
+    for (int i = 0; i < ANCESTORS_MOST; i++) {
+        struct weftos_process_entry parent;
+
+        if (!find(look->all, entry.parent, &parent) ||
+            parent.pid == entry.pid || parent.created > entry.created) {
             return false;
         }
-        if (number_of(parent->pid) == pid) {
+        if (parent.pid == pid) {
             return true;
         }
         entry = parent;
@@ -85,11 +86,14 @@ static bool descends(const struct look *look,
 
 static void look_family(struct look *look)
 {
-    uint32_t pid = number_of(look->entry->pid);
-    uint32_t self = GetCurrentProcessId();
+    uint64_t pid = look->entry.pid;
+    uint64_t own = GetCurrentProcessId();
+    struct weftos_process_entry self;
 
-    mark(look, WEFT_MARK_SELF, pid == self);
-    mark(look, WEFT_MARK_ANCESTOR, descends(look, find(look->all, self), pid));
+    mark(look, WEFT_MARK_SELF, pid == own);
+    if (find(look->all, own, &self)) {
+        mark(look, WEFT_MARK_ANCESTOR, descends(look, &self, pid));
+    }
     mark(look, WEFT_MARK_KERNEL, pid == PID_IDLE || pid == PID_SYSTEM);
     mark(look, WEFT_MARK_FIRST, pid == PID_SYSTEM);
 }
@@ -116,11 +120,14 @@ static bool set_text(char *member, size_t room, const wchar_t *text, int units)
 static void look_name(struct look *look)
 {
     weft_memory_identity *identity = look->identity;
-    int units = look->entry->name_bytes[0] / (int)sizeof(wchar_t);
 
-    if (set_text(identity->name, sizeof(identity->name), look->entry->name,
-                 look->entry->name != NULL ? units : 0)) {
+    weftos_process_name(look->all, &look->entry, identity->name,
+                        sizeof(identity->name));
+    /* As long as the room is as good as cut. */
+    if (strlen(identity->name) + 1 < sizeof(identity->name)) {
         identity->valid |= WEFT_IDENTITY_NAME;
+    } else {
+        memset(identity->name, 0, sizeof(identity->name));
     }
 }
 
@@ -284,18 +291,18 @@ static uint32_t find_front(void)
  */
 static void look_front(struct look *look)
 {
-    uint32_t pid = number_of(look->entry->pid);
+    uint64_t pid = look->entry.pid;
     DWORD own = 0;
     uint32_t front = 0;
 
     if (ProcessIdToSessionId(GetCurrentProcessId(), &own) &&
-        own == look->entry->session) {
+        own == look->entry.session) {
         front = find_front();
     }
     mark(look, WEFT_MARK_FOREGROUND,
-         front != 0 && (pid == front || descends(look, look->entry, front)));
-    mark(look, WEFT_MARK_WINDOWED, front == 0 && look->entry->session != 0);
-    if (look->entry->session == 0) {
+         front != 0 && (pid == front || descends(look, &look->entry, front)));
+    mark(look, WEFT_MARK_WINDOWED, front == 0 && look->entry.session != 0);
+    if (look->entry.session == 0) {
         mark(look, WEFT_MARK_SESSION, true);
     }
 }
@@ -334,10 +341,10 @@ static void look_all(struct look *look)
 {
     weft_memory_identity *identity = look->identity;
 
-    identity->pid = (int64_t)number_of(look->entry->pid);
-    identity->parent = (int64_t)number_of(look->entry->parent);
-    identity->started = look->entry->created;
-    identity->session = (int64_t)look->entry->session;
+    identity->pid = (int64_t)look->entry.pid;
+    identity->parent = (int64_t)look->entry.parent;
+    identity->started = look->entry.created;
+    identity->session = (int64_t)look->entry.session;
     identity->valid |= WEFT_IDENTITY_SESSION;
     identity->ignores_case = true;
     look_family(look);
@@ -355,25 +362,25 @@ static void look_all(struct look *look)
 weft_status weftos_identify(const char *root, int64_t pid,
                             weft_memory_identity *identity, weft_detail *detail)
 {
-    struct weftos_process_entry *all;
-    struct look look = {.identity = identity};
+    struct weftos_process_list all;
+    struct look look = {.all = &all, .identity = identity};
+    DWORD os_code;
 
     (void)root;
     if (pid <= 0 || pid > UINT32_MAX) {
         return weftos_fail(detail, WEFT_ENOENT, 0, "find the process");
     }
     look.process = open_process((DWORD)pid);
-    all = weftos_list_processes();
-    if (all == NULL) {
+    os_code = weftos_list_processes(&all);
+    if (os_code != 0) {
         weftos_close_native(look.process);
-        return weftos_fail(detail, WEFT_EOS, 0, "list the processes");
+        return weftos_fail(detail, weftos_error_status(os_code), os_code,
+                           "list the processes");
     }
-    look.all = all;
-    look.entry = find(all, (uint32_t)pid);
-    if (look.entry != NULL && !has_ended(look.process)) {
+    if (find(&all, (uint64_t)pid, &look.entry) && !has_ended(look.process)) {
         look_all(&look);
     }
-    free(all);
+    free(all.data);
     weftos_close_native(look.process);
     return identity->pid == pid
                ? WEFT_OK
