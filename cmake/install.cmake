@@ -65,3 +65,28 @@ if(EXISTS ${PROJECT_SOURCE_DIR}/${weft_zsh_completion})
     install(FILES ${weft_zsh_completion}
         DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions)
 endif()
+
+# ------------------------------------------------- units of the daemon ---
+
+# They name the command by its place, which is known when it is installed.
+if(WEFT_COMMAND AND UNIX)
+    set(weft_units_dir ${PROJECT_BINARY_DIR}/units)
+    install(CODE "
+        set(WEFT_COMMAND_PATH
+            \"\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_BINDIR}/weft\")
+        foreach(unit weft-memory.service weft-memory.user.service
+                org.weft.memory.plist)
+            configure_file(
+                \"${PROJECT_SOURCE_DIR}/tools/weft/units/\${unit}.in\"
+                \"${weft_units_dir}/\${unit}\" @ONLY)
+        endforeach()")
+    if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
+        install(FILES ${weft_units_dir}/weft-memory.service
+            DESTINATION lib/systemd/system)
+        install(FILES ${weft_units_dir}/weft-memory.user.service
+            DESTINATION lib/systemd/user RENAME weft-memory.service)
+    elseif(APPLE)
+        install(FILES ${weft_units_dir}/org.weft.memory.plist
+            DESTINATION ${CMAKE_INSTALL_DATADIR}/weft)
+    endif()
+endif()
