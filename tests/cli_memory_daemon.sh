@@ -201,17 +201,21 @@ if [[ -n $group && -w /proc/pressure/memory ]] && limit 67108864; then
     ) &
     daemon=$!
     await log started
-    # 80 MiB of a file again and again, in 64 MiB with 50 of a hog.
-    head -c 83886080 /dev/zero >"$work/file"
+    # 40 of its 64 MiB are taken, and 40 MiB of a file are used all the time.
     (
         echo "$BASHPID" >"$group/cgroup.procs"
-        exec python3 -c 'import os, sys
-hog = bytearray(b"x") * (50 << 20)
+        exec python3 -c 'import mmap, os, random, sys
+hog = bytearray(b"x") * (40 << 20)
+with open(sys.argv[1], "w+b") as file:
+    for _ in range(40):
+        file.write(b"y" * (1 << 20))
+        file.flush()
+        os.fsync(file.fileno())
+    pages = mmap.mmap(file.fileno(), 40 << 20, prot=mmap.PROT_READ)
 print("has it", flush=True)
 while True:
-    with open(sys.argv[1], "rb") as file:
-        while file.read(1 << 20):
-            pass' "$work/file" >"$work/hog" 2>&1
+    at = random.randrange(40 << 8) << 12
+    pages[at]' "$work/file" >"$work/hog" 2>&1
     ) &
     hog=$!
     await hog 'has it'
@@ -223,6 +227,8 @@ while True:
     check 'the command of the alert runs' await alert '^memory tight: tight: '
     ask status
     check 'the state is told' says out '"state":"tight"'
+    check 'and who takes most of it' await log \
+        '"verb":"tell".*these take most of it: .* \([0-9]+\) [0-9.]+ .iB'
     check 'nothing was done to anybody' is \
         "$(grep '"event":"action"' "$work/log" | grep -c '"dry_run":false' |
             tr -d ' ')" "$(grep -c '"verb":"tell"' "$work/log")"

@@ -18,6 +18,10 @@
 /* The alarm rings once in so long at most; on Windows it keeps ringing. */
 #define ALARM_WINDOW_NS UINT64_C(2000000000)
 
+/* After so long without an event the history is closed, for its library takes
+ * more memory than all the rest. */
+#define REST_NS UINT64_C(20000000000)
+
 /* How often what is old is let go of in the history. */
 #define PRUNE_NS UINT64_C(3600000000000)
 
@@ -115,7 +119,6 @@ bool memory_daemon_open(memory_daemon *me, int *exit_code)
         !daemon_http_open(me)) {
         return false;
     }
-    daemon_open_store(me);
     open_watch(me);
     return true;
 }
@@ -202,8 +205,48 @@ static bool knows(const weft_memory_figures *figures, weft_memory_figure figure)
     return (figures->valid >> figure & 1) != 0;
 }
 
-/* In a group with a limit, the limit is what there is. */
-static void take_sample(const memory_daemon *me, uint64_t now_ns,
+/* Whether programs have waited lately, beyond the target. */
+static bool has_waited(memory_daemon *me, const policy_sample *sample)
+{
+    const policy_sample *last = &me->policy.last;
+    double interval = (double)(sample->now_ns - last->now_ns);
+
+    if (me->policy.has_sample && sample->now_ns > last->now_ns &&
+        sample->stall_some_ns > last->stall_some_ns &&
+        100 * (double)(sample->stall_some_ns - last->stall_some_ns) >=
+            interval * me->config.constants.stall_target) {
+        me->waited_ns = sample->now_ns;
+    }
+    return me->waited_ns != 0 && (double)(sample->now_ns - me->waited_ns) <=
+                                     me->config.constants.dwell * 1e9;
+}
+
+/*
+ * In a group with a limit, the limit is what there is. Copies of files count
+ * against it, too, and go without harm, so that little is left of it says
+ * nothing unless programs wait besides.
+ */
+static void take_limit(memory_daemon *me, policy_sample *sample)
+{
+    const weft_memory_figures *figures = &me->figures;
+    uint64_t left;
+
+    if (!knows(figures, WEFT_MEMORY_LIMIT) ||
+        !knows(figures, WEFT_MEMORY_LIMIT_USED) || figures->limit_bytes == 0 ||
+        figures->limit_bytes >= sample->total_bytes ||
+        (figures->has_stalls && !has_waited(me, sample))) {
+        return;
+    }
+    left = figures->limit_used_bytes < figures->limit_bytes
+               ? figures->limit_bytes - figures->limit_used_bytes
+               : 0;
+    sample->total_bytes = figures->limit_bytes;
+    if (left < sample->available_bytes) {
+        sample->available_bytes = left;
+    }
+}
+
+static void take_sample(memory_daemon *me, uint64_t now_ns,
                         policy_sample *sample)
 {
     const weft_memory_figures *figures = &me->figures;
@@ -221,18 +264,7 @@ static void take_sample(const memory_daemon *me, uint64_t now_ns,
         sample->swap_total_bytes = figures->swap_total_bytes;
         sample->swap_free_bytes = figures->swap_free_bytes;
     }
-    if (knows(figures, WEFT_MEMORY_LIMIT) &&
-        knows(figures, WEFT_MEMORY_LIMIT_USED) && figures->limit_bytes > 0 &&
-        figures->limit_bytes < sample->total_bytes) {
-        uint64_t left = figures->limit_used_bytes < figures->limit_bytes
-                            ? figures->limit_bytes - figures->limit_used_bytes
-                            : 0;
-
-        sample->total_bytes = figures->limit_bytes;
-        if (left < sample->available_bytes) {
-            sample->available_bytes = left;
-        }
-    }
+    take_limit(me, sample);
     if (!figures->has_stalls) {
         sample->told = figures->pressure;
     }
@@ -275,7 +307,8 @@ static void look(memory_daemon *me, uint64_t now_ns)
     me->looks++;
     take_sample(me, now_ns, &sample);
     me->policy.is_proactive = me->config.proactive || me->is_wanted;
-    if (me->policy.state >= WEFT_PRESSURE_WATCH || me->policy.is_proactive) {
+    if (me->policy.state >= WEFT_PRESSURE_WATCH ||
+        me->policy.rising >= WEFT_PRESSURE_WATCH || me->policy.is_proactive) {
         daemon_list_targets(me, now_ns);
     }
     daemon_fill_targets(me, now_ns, targets);
@@ -342,6 +375,19 @@ static sys_event sleep_until(memory_daemon *me, uint64_t until_ns, int *code)
     return sys_wait_several(&waits, sooner(until_ns, http_ns), code);
 }
 
+/* Returns when it is to be closed. */
+static uint64_t rest(memory_daemon *me, uint64_t now_ns)
+{
+    if (me->store == NULL) {
+        return WEFT_FOREVER;
+    }
+    if (now_ns - me->store_ns >= REST_NS) {
+        memory_store_close(&me->store);
+        return WEFT_FOREVER;
+    }
+    return me->store_ns + REST_NS;
+}
+
 static void prune(memory_daemon *me, uint64_t now_ns)
 {
     uint64_t now_unix_ns = sys_unix_ns();
@@ -391,6 +437,7 @@ int memory_daemon_run(memory_daemon *me)
         daemon_answer(me);
         daemon_http_step(me);
         prune(me, now_ns);
+        due_ns = sooner(due_ns, rest(me, now_ns));
         event = sleep_until(me, sooner(me->look_ns, due_ns), &code);
         if (event == SYS_INTERRUPTED && take_signal(me)) {
             daemon_note(me, "ended");

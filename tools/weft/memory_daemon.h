@@ -79,7 +79,8 @@ typedef struct memory_daemon {
     weft_memory_watch *watch; /* NULL: the system does not tell */
     uint64_t deaf_until_ns;   /* its handle is not waited for before */
     weft_service *service;
-    memory_store *store; /* NULL: there is no history */
+    memory_store *store; /* NULL: not now; see daemon_open_store */
+    uint64_t store_ns;   /* when it was last used */
     daemon_http *http;   /* NULL: nobody asked for it */
     policy policy;
     bandit_random random;
@@ -90,6 +91,7 @@ typedef struct memory_daemon {
     policy_decision decision;    /* likewise */
     uint64_t look_ns;            /* when the next one is due */
     uint64_t list_ns;            /* when processes are listed again */
+    uint64_t waited_ns;          /* when programs were last seen to wait */
     uint64_t paused_until_ns;
     bool is_wanted; /* see daemon_want_memory */
     uint64_t prune_ns;
@@ -166,8 +168,9 @@ void daemon_note(memory_daemon *me, const char *format, ...);
 void daemon_look_at_alerts(memory_daemon *me);
 void daemon_end_alerts(memory_daemon *me);
 
-/* Opens the history, if there is to be one, and says once if it can't. */
-void daemon_open_store(memory_daemon *me);
+/* The history, opened if it is not open; NULL: there is none, which was said
+ * once if there should be one. */
+memory_store *daemon_open_store(memory_daemon *me);
 void daemon_save_app(memory_daemon *me, const memory_app *app);
 
 /* ---------------------------------------------- memory_daemon_answer.c --- */

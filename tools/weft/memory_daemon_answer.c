@@ -74,7 +74,7 @@ void daemon_put_status(const memory_daemon *me, FILE *file)
     tool_json_u64(&json, "hurt", me->outcomes[WEFT_OUTCOME_HURT]);
     tool_json_i64(&json, "kept_60s_bytes", me->kept_bytes);
     tool_json_bool(&json, "history",
-                   me->store != NULL && me->store_problem[0] == '\0');
+                   me->config.keeps_history && me->store_problem[0] == '\0');
     if (me->store_problem[0] != '\0') {
         tool_json_text(&json, "history_problem", me->store_problem);
     }

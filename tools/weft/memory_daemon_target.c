@@ -49,7 +49,7 @@ memory_app *daemon_find_app(memory_daemon *me, const char *exe)
     }
     *oldest = (memory_app){.refault_share = REFAULT_PRIOR};
     bandit_init(&oldest->learnt);
-    if (me->store != NULL) {
+    if (daemon_open_store(me) != NULL) {
         (void)memory_store_load(me->store, exe, oldest, &problem);
     }
     (void)snprintf(oldest->exe, sizeof(oldest->exe), "%s", exe);

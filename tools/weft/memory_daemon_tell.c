@@ -36,17 +36,28 @@ static bool may_log(daemon_log *log, uint64_t now_ns)
     return true;
 }
 
-static void log_event(daemon_log *log, const memory_event *event)
+static void put_line(const daemon_log *log, const memory_event *event)
 {
-    if (log->dropped > 0 && !log->json) {
-        printf("%llu lines were left out\n", (unsigned long long)log->dropped);
-        log->dropped = 0;
-    }
     if (log->json) {
         memory_event_json(stdout, event);
     } else {
         memory_event_print(stdout, event);
     }
+}
+
+static void log_event(daemon_log *log, const memory_event *event)
+{
+    memory_event left = {
+        .kind = MEMORY_EVENT_NOTE, .unix_ns = event->unix_ns, .to = event->to};
+
+    if (log->dropped > 0) {
+        (void)snprintf(left.reason, sizeof(left.reason),
+                       "%llu lines were left out",
+                       (unsigned long long)log->dropped);
+        put_line(log, &left);
+        log->dropped = 0;
+    }
+    put_line(log, event);
     if (fflush(stdout) == 0 && !ferror(stdout)) {
         log->is_lost = false;
         return;
@@ -70,15 +81,29 @@ static void store_failed(memory_daemon *me, const history_problem *problem)
                    problem->text);
 }
 
-static void keep_event(memory_daemon *me, const memory_event *event)
+memory_store *daemon_open_store(memory_daemon *me)
 {
     history_problem problem = {""};
 
+    me->store_ns = weft_now_ns();
+    if (me->config.keeps_history && me->store == NULL &&
+        memory_store_open(me->config.history_file, HISTORY_ADD, &me->store,
+                          &problem) != HISTORY_OPEN) {
+        store_failed(me, &problem);
+    }
+    return me->store;
+}
+
+static void keep_event(memory_daemon *me, const memory_event *event)
+{
+    history_problem problem = {""};
+    memory_store *store = daemon_open_store(me);
+
     me->events[me->event_count++ % DAEMON_EVENTS_MOST] = *event;
-    if (me->store == NULL) {
+    if (store == NULL) {
         return;
     }
-    if (!memory_store_add(me->store, event, &problem)) {
+    if (!memory_store_add(store, event, &problem)) {
         store_failed(me, &problem);
     } else if (me->store_problem[0] != '\0') {
         me->store_problem[0] = '\0';
@@ -86,22 +111,13 @@ static void keep_event(memory_daemon *me, const memory_event *event)
     }
 }
 
-void daemon_open_store(memory_daemon *me)
-{
-    history_problem problem = {""};
-
-    if (me->config.keeps_history &&
-        memory_store_open(me->config.history_file, HISTORY_ADD, &me->store,
-                          &problem) != HISTORY_OPEN) {
-        store_failed(me, &problem);
-    }
-}
-
 void daemon_save_app(memory_daemon *me, const memory_app *app)
 {
     history_problem problem = {""};
 
-    if (me->store != NULL && !memory_store_save(me->store, app, &problem)) {
+    memory_store *store = daemon_open_store(me);
+
+    if (store != NULL && !memory_store_save(store, app, &problem)) {
         store_failed(me, &problem);
     }
 }

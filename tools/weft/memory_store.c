@@ -105,6 +105,7 @@ void memory_store_close(memory_store **me)
         return;
     }
     history_close(&(*me)->file);
+    sqlite_unload();
     free(*me);
     *me = NULL;
 }

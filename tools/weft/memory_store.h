@@ -29,6 +29,7 @@ typedef struct memory_store memory_store;
  */
 history_state memory_store_open(const char *path, history_use use,
                                 memory_store **out, history_problem *problem);
+/* Lets go of SQLite's library, too: nobody else in this process has it. */
 void memory_store_close(memory_store **me);
 
 bool memory_store_add(memory_store *me, const memory_event *event,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * SQLite's library, loaded at run time. It stays for the rest of the process.
+ * SQLite's library, loaded at run time.
  */
 #include <dlfcn.h>
 #include <stdio.h>
@@ -14,13 +14,16 @@
 static const char *const libraries[] = {"libsqlite3.so.0",
                                         "/usr/lib/libsqlite3.dylib"};
 
+static sqlite_calls calls;
+static void *library; /* NULL: it is not loaded */
+
 static void *open_library(char *why, size_t room)
 {
     for (size_t i = 0; i < sizeof(libraries) / sizeof(libraries[0]); i++) {
-        void *library = dlopen(libraries[i], RTLD_NOW | RTLD_LOCAL);
+        void *opened = dlopen(libraries[i], RTLD_NOW | RTLD_LOCAL);
 
-        if (library != NULL) {
-            return library;
+        if (opened != NULL) {
+            return opened;
         }
         if (i == 0) {
             const char *text = dlerror();
@@ -33,7 +36,7 @@ static void *open_library(char *why, size_t room)
 }
 
 /* A pointer to data becomes one to a function, which C has no cast for. */
-static bool find(void *library, const char *name, void *place)
+static bool find(const char *name, void *place)
 {
     void *symbol = dlsym(library, name);
 
@@ -43,12 +46,9 @@ static bool find(void *library, const char *name, void *place)
 
 const sqlite_calls *sqlite_load(char *why, size_t room)
 {
-    static sqlite_calls calls;
-    static bool is_loaded;
     bool has_all = true;
-    void *library;
 
-    if (is_loaded) {
+    if (library != NULL) {
         return &calls;
     }
     library = open_library(why, room);
@@ -56,14 +56,23 @@ const sqlite_calls *sqlite_load(char *why, size_t room)
         return NULL;
     }
 #define SQLITE_FIND(name)                                                      \
-    has_all = find(library, "sqlite3_" #name, &calls.name) && has_all;
+    has_all = find("sqlite3_" #name, &calls.name) && has_all;
     SQLITE_CALLS(SQLITE_FIND)
 #undef SQLITE_FIND
     if (!has_all || calls.libversion_number() < VERSION_LEAST) {
         (void)snprintf(why, room, "this system's SQLite is older than 3.37");
         (void)dlclose(library);
+        library = NULL;
         return NULL;
     }
-    is_loaded = true;
     return &calls;
+}
+
+void sqlite_unload(void)
+{
+    if (library != NULL) {
+        (void)calls.shutdown();
+        (void)dlclose(library);
+        library = NULL;
+    }
 }

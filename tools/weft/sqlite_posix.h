@@ -32,6 +32,7 @@
     X(limit)                                                                   \
     X(open_v2)                                                                 \
     X(prepare_v2)                                                              \
+    X(shutdown)                                                                \
     X(step)                                                                    \
     X(wal_hook)
 
@@ -43,5 +44,8 @@ typedef struct sqlite_calls {
 
 /* NULL: `why` has the reason. */
 const sqlite_calls *sqlite_load(char *why, size_t room);
+
+/* Takes the library out of this process; all files must be closed. */
+void sqlite_unload(void);
 
 #endif
