@@ -9,6 +9,7 @@ typedef struct daemon_values {
     bool check;
     bool dry_run;
     bool json;
+    bool service;
 } daemon_values;
 
 static const tool_option options[] = {
@@ -25,6 +26,10 @@ static const tool_option options[] = {
      .kind = TOOL_FLAG,
      .offset = offsetof(daemon_values, json),
      .help = "log one JSON object a line"},
+    {.name = "service",
+     .kind = TOOL_FLAG,
+     .offset = offsetof(daemon_values, service),
+     .help = "be a service of Windows: for its service manager"},
 };
 
 static const tool_syntax syntax = {
@@ -55,6 +60,31 @@ static int check_config(const config_source *source)
     return is_right ? TOOL_OK : TOOL_USAGE;
 }
 
+static int live(void *context)
+{
+    memory_daemon *me = context;
+    int exit_code;
+
+    if (memory_daemon_open(me, &exit_code)) {
+        exit_code = memory_daemon_run(me);
+    }
+    memory_daemon_close(me);
+    return exit_code;
+}
+
+static int live_as_service(memory_daemon *me)
+{
+    char text[128];
+    int exit_code = TOOL_FAILED;
+    int code = sys_service_run(live, me, &exit_code);
+
+    if (code != 0) {
+        tool_error("this is no service: %s",
+                   sys_error_text(code, text, sizeof(text)));
+    }
+    return exit_code;
+}
+
 int cmd_memory_daemon(int argc, char **argv)
 {
     static memory_daemon me;
@@ -74,10 +104,9 @@ int cmd_memory_daemon(int argc, char **argv)
     }
     me.source = values.source;
     me.log.json = values.json;
-    sys_hold_signals();
-    if (memory_daemon_open(&me, &exit_code)) {
-        exit_code = memory_daemon_run(&me);
+    if (values.service) {
+        return live_as_service(&me);
     }
-    memory_daemon_close(&me);
-    return exit_code;
+    sys_hold_signals();
+    return live(&me);
 }

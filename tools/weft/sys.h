@@ -292,6 +292,17 @@ bool sys_preload_find(char *path, size_t room);
 int sys_preload_execute(const char *library, char **arguments);
 bool sys_preload_is_missing(int code);
 
+/* What a service does until it is asked to end; its exit code. */
+typedef int sys_service(void *context);
+
+/*
+ * Runs as a service of Windows, which the service manager has started: it is
+ * told that the service runs, and to end it is what ends a wait. Signals are
+ * held already. An error code: this process was not started so, or the system
+ * is another one.
+ */
+int sys_service_run(sys_service *body, void *context, int *exit_code);
+
 /* --------------------------------------------------------------- places --- */
 
 /*
