@@ -116,6 +116,58 @@ stop
 check 'after all that it ends in order' is "$code" 0
 rm "$config"
 
+# -------------------------------------------------------- why and suggest ---
+
+# why WHAT...: the output is in out.
+why() {
+    "$WEFT" memory why "$@" >"$work/out" 2>"$work/out.err"
+    code=$?
+}
+
+why 1
+check 'process 1 is left alone' says out 'is left alone: the first process'
+why $$ --json
+check 'JSON of a process' parses
+check '  has its number' says out "\"pid\":$$,"
+why no-such-program
+check 'that no process is meant is an error' is "$code" 1
+check '  and said' says out.err "no process is 'no-such-program'"
+printf '[rules]\navoid name=bash\n' >"$config"
+sleep 600 &
+why $!
+check 'without a rule a process may be touched' says out 'may be touched'
+printf '[rules]\n\nnever name=sleep\n' >"$config"
+why $!
+check 'with one it is left alone' says out 'is left alone: '
+check '  by that line' grep -q -E 'line 3' "$work/out"
+kill %sleep
+rm "$config"
+
+if has_history && command -v python3 >/dev/null; then
+    sql "$usual" "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM
+        n WHERE i < 6) INSERT INTO event (time_ns, kind, was, state, verb, dry,
+        pid, name, exe, bytes, after_ns, outcome, reason, kept_60s_bytes)
+        SELECT i, 'verdict', 2, 2, 3, 0, 7, 'bad', '/opt/bad', 4096,
+        60000000000, 3, '', -4096 FROM n" \
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM
+        n WHERE i < 4) INSERT INTO event (time_ns, kind, was, state, verb, dry,
+        pid, name, exe, bytes, after_ns, outcome, reason, kept_60s_bytes)
+        SELECT i, 'verdict', 2, 2, 3, 0, 7, 'few', '/opt/few', 4096,
+        60000000000, 3, '', -4096 FROM n" \
+        "INSERT INTO app VALUES ('/opt/bad', 1, 0, x'00ff')"
+    "$WEFT" memory suggest >"$work/out" 2>"$work/out.err"
+    check 'what has hurt is to be left alone' says out \
+        "add 'avoid exe=\"/opt/bad\"' to [rules]"
+    check '  with the evidence' says out \
+        'of 6 times 0 helped and 6 hurt; 0 B kept'
+    check 'of what was tried too rarely nothing is said' is \
+        "$(grep -c /opt/few "$work/out")" 0
+    "$WEFT" memory suggest --json >"$work/out" 2>"$work/out.err"
+    check '  in JSON, too' parses
+    why /opt/bad
+    check 'what was learnt and can not be is left out' is "$code" 1
+fi
+
 # ---------------------------------------------------------------- history ---
 
 if has_history; then
