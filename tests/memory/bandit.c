@@ -102,6 +102,8 @@ static void test_prior(void)
         CHECK(view.count == i && view.has_last);
         CHECK(view.is_used == (i == BANDIT_LEAST_OUTCOMES));
         CHECK(view.mean < 0 || view.is_used);
+        CHECK(bandit_has_learnt(&learnt, CONTEXT) == view.is_used);
+        CHECK(!bandit_has_learnt(&learnt, BANDIT_SCARCE_LONG));
     }
 
     check_case("nor one arm's in another context");
@@ -173,7 +175,8 @@ static void test_forgetting(void)
     (void)play(&learnt, &helpful, 1440, &now_ns, &random, counts);
     CHECK(counts[BANDIT_PAGEOUT_100] > 600);
     (void)play(&learnt, &harmful, 2880, &now_ns, &random, counts);
-    CHECK(counts[BANDIT_PAGEOUT_100] == 0);
+    printf("# tried again %u times\n", counts[BANDIT_PAGEOUT_100]);
+    CHECK(counts[BANDIT_PAGEOUT_100] < 72); /* one in 20 */
 
     check_case("time that goes back ages nothing");
     bandit_explain(&learnt, CONTEXT, BANDIT_COLD, now_ns, &view);

@@ -203,7 +203,7 @@ static void test_eta(void)
 {
     machine it = calm_machine();
 
-    check_case("what falls steadily is seen to end, and watched");
+    check_case("what falls steadily is seen to end, watched and marked");
     for (unsigned i = 0; i < 40; i++) {
         it.sample.available_bytes = 8 * GIB - (uint64_t)i * 32 * MIB;
         look(&it, 0, 0);
@@ -211,7 +211,7 @@ static void test_eta(void)
     CHECK(it.decision.has_eta);
     CHECK(it.decision.eta_ns > 210 * S && it.decision.eta_ns < 222 * S);
     CHECK(it.decision.state == WEFT_PRESSURE_WATCH);
-    CHECK(it.decision.step_count == 0);
+    CHECK(count_of(&it, POLICY_COLD) == 1 && it.decision.step_count == 1);
 
     check_case("what only swings has no end");
     it = calm_machine();
@@ -232,6 +232,7 @@ static void test_budget(void)
         machine it = calm_machine();
         uint64_t budget;
 
+        it.target.cold_bytes = 0;
         set_available(&it, percent);
         look(&it, 0, 0);
         look(&it, 0, 0);
@@ -269,10 +270,12 @@ static void test_budget(void)
             look(&it, 0, 0);
             for (size_t j = 0; j < it.decision.step_count; j++) {
                 cpu_ns += it.decision.steps[j].cpu_ns;
-                bytes += it.decision.steps[j].bytes;
+                bytes += it.decision.steps[j].verb == POLICY_PAGEOUT
+                             ? it.decision.steps[j].bytes
+                             : 0;
                 CHECK(it.decision.steps[j].bytes % 4096 == 0);
             }
-            CHECK(cpu_ns <= S / 50);
+            CHECK(cpu_ns <= S / 20);
             CHECK(bytes <= it.sample.total_bytes / 100);
         }
     }
@@ -295,10 +298,7 @@ static void test_order(void)
     CHECK(count_of(&it, POLICY_PAGEOUT) == 1);
     CHECK(count_of(&it, POLICY_TELL) == 1);
 
-    check_case("when it is tight nothing new is marked");
-    CHECK(count_of(&it, POLICY_COLD) == 0);
-
-    check_case("and nobody is asked or told all the time");
+    check_case("nobody is asked or told all the time");
     for (unsigned i = 0; i < 50; i++) {
         look(&it, 0, 0);
         CHECK(count_of(&it, POLICY_ASK) == 0);
@@ -396,7 +396,7 @@ static void test_brake(void)
     check_case("what stays away earns the gain back, step by step");
     gain = it.policy.gain;
     CHECK(!policy_settle(&it.policy, it.sample.now_ns, &good));
-    CHECK(it.policy.gain > gain && it.policy.gain < gain + 0.011);
+    CHECK(it.policy.gain > gain && it.policy.gain < gain + 0.051);
     CHECK(it.policy.cooloff_ns == 0);
 
     check_case("little of much is too much for the working set");

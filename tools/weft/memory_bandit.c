@@ -198,7 +198,7 @@ void bandit_learn(bandit *learnt, bandit_context context, bandit_arm arm,
     double before;
     double mean;
 
-    if (!(reward <= 0) && !(reward > 0)) { /* not a number */
+    if (isunordered(reward, 0.0)) { /* not a number */
         return;
     }
     reward = fmin(fmax(reward, -1), 1);
@@ -259,6 +259,16 @@ static void believe_all(const bandit *learnt, bandit_context context,
     }
 }
 
+bool bandit_has_learnt(const bandit *learnt, bandit_context context)
+{
+    for (int arm = BANDIT_COLD; arm < BANDIT_ARMS; arm++) {
+        if (is_known(&learnt->cells[context][arm])) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bandit_arm bandit_choose(const bandit *learnt, bandit_context context,
                          bandit_arm most, uint64_t now_ns,
                          bandit_random *random)
@@ -266,20 +276,22 @@ bandit_arm bandit_choose(const bandit *learnt, bandit_context context,
     belief beliefs[BANDIT_ARMS];
     bandit_arm best = BANDIT_NOTHING;
     double largest = 0;
+    bool may_try = true;
 
     believe_all(learnt, context, now_ns, beliefs);
     for (int arm = BANDIT_COLD; arm <= (int)most; arm++) {
         const belief *about = &beliefs[arm];
-        double draw = about->mean + about->sd * bandit_normal(random);
+        bool known = is_known(&learnt->cells[context][arm]);
 
-        if (draw > largest) {
-            largest = draw;
-            best = (bandit_arm)arm;
+        if (known || may_try) {
+            double draw = about->mean + about->sd * bandit_normal(random);
+
+            if (draw > largest) {
+                largest = draw;
+                best = (bandit_arm)arm;
+            }
         }
-        if (!is_known(&learnt->cells[context][arm]) ||
-            about->mean + Z_95 * about->sd < 0) {
-            break;
-        }
+        may_try &= known && about->mean + Z_95 * about->sd >= 0;
     }
     return best;
 }

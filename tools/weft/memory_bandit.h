@@ -108,6 +108,12 @@ void bandit_init(bandit *learnt);
 bool bandit_is_sound(const bandit *learnt);
 
 /*
+ * Whether there are outcomes enough of any arm. Until then the law decides
+ * alone, within the safety bound, and what comes of that is learnt.
+ */
+bool bandit_has_learnt(const bandit *learnt, bandit_context context);
+
+/*
  * The arm for the next action. None above `most`: that is the safety bound's
  * word. NOTHING brings 0, and each other arm a draw. Of the arms with less than
  * BANDIT_LEAST_OUTCOMES outcomes only the first may be tried, by what is

@@ -562,11 +562,12 @@ static void plan(policy *state, const policy_target *targets, size_t count,
     if (state->state >= WEFT_PRESSURE_WATCH && need(state) > 0) {
         plan_asking(state, decision);
     }
-    if (may_act(state) && need(state) > 0) {
-        set_budget(state, targets, count, decision);
-        if (state->state <= WEFT_PRESSURE_WATCH && decision->budget_bytes > 0) {
+    if (may_act(state)) {
+        /* Before it is needed, so that there is something to take then. */
+        if (state->state < WEFT_PRESSURE_EMERGENCY) {
             plan_cold(state, targets, count, decision);
         }
+        set_budget(state, targets, count, decision);
         if (state->last.now_ns >= state->act_ns) {
             plan_pageout(state, targets, count, decision);
         }

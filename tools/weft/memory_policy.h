@@ -42,12 +42,12 @@
     X(dwell, 30, "s", "law: three averages")                                   \
     X(gap, 1.5, "", "law: leave at 1.5 times the distance")                    \
     X(swap_full, 80, "% of swap", "oomd Senpai.cpp: no swap-out beyond")       \
-    X(gain_start, 0.05, "of cold memory", "law")                               \
-    X(gain_step, 0.01, "of cold memory", "senpai.py: max_probe 1 %")           \
-    X(gain_most, 0.25, "of cold memory", "law")                                \
+    X(gain_start, 0.5, "of cold memory", "simulation: half of gain_most")      \
+    X(gain_step, 0.05, "of cold memory", "law: ten good windows to gain_most") \
+    X(gain_most, 1, "of cold memory", "law: all of it")                        \
     X(action_memory, 1, "% of memory", "oomd Senpai.cpp: max_probe")           \
-    X(action_cpu, 0.020, "s", "DAMON_RECLAIM quota: 10 ms a second")           \
-    X(action_interval, 6, "s", "senpai.py, oomd Senpai.cpp: interval")         \
+    X(action_cpu, 0.050, "s", "simulation; DAMON quota of 50 ms a second")     \
+    X(action_interval, 1, "s", "simulation; DAMON quota interval")             \
     X(window, 60, "s", "law: the verdict's second look")                       \
     X(refault_share, 5, "% of released", "law")                                \
     X(refault_rate, 0.2, "% of working set a minute",                          \
@@ -56,7 +56,7 @@
     X(cooloff_most, 600, "s", "law")                                           \
     X(cooldown, 60, "s", "law: one window")                                    \
     X(half_lives, 4, "", "law: 1/16 is left of what comes back")               \
-    X(round, 30, "s", "law: from cold to paged out")                           \
+    X(round, 10, "s", "simulation: from cold to paged out")                    \
     X(stall_price, 30, "GB s for a second",                                    \
       "law: a page out for a minute pays its round trip of 8 us")              \
     X(ask_interval, 60, "s", "law: one window")                                \
