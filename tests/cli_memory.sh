@@ -171,4 +171,38 @@ if ! on_windows && [[ -w /proc/pressure/memory ]]; then
     check 'a window that the system does not take' is "$code" 2
     check 'is named' says out.err '--window'
 fi
+mistake 'memory record: too few arguments' record
+mistake "memory record: 'ls': a command comes after '--'" record "$work/x" ls
+mistake "memory simulate: option '--policy': 'best' is not a policy" \
+    simulate -p best x
+mistake "memory simulate: option '--set': 'dwells=1' is not a constant of the \
+policy" simulate --set dwells=1 x
+traces=$WEFT_SOURCE/bench/memory/traces
+run simulate "$work/none"
+check 'a recording that is not there' is "$code" 1
+printf 'weft-memory-trace 1\nH 1 0 4096 1000\nM 0 x\n' >"$work/bad"
+run simulate "$work/bad"
+check 'what is wrong with a recording' is "$code" 1
+check 'is told with its line' says out.err ":3: available_kib: 'x' is not"
+run simulate "$traces/leak.trace" -p kernel -p weft -p threshold --seed 7
+check 'weft memory simulate' is "$code" 0
+check 'compares policies' matches '^threshold  *[0-9.]+ '
+check 'by pairs' matches '^threshold  *useful .* stall .* score '
+cp "$work/out" "$work/first"
+run simulate "$traces/leak.trace" -p kernel -p weft -p threshold --seed 7
+check 'the same each time' cmp -s "$work/out" "$work/first"
+run simulate "$traces/leak.trace" -p weft --json
+check '--json is one object a policy' is "$(wc -l <"$work/out" | tr -d ' ')" 1
+check 'nobody is touched who is protected' matches '"violations_mean":0,'
+if ! on_windows; then
+    run record "$work/new" -i 100ms -d 1s -- sleep 30
+    check 'weft memory record' is "$code" 0
+    cp "$work/new" "$work/out"
+    check 'tells of the program' matches '^N 0 sleep$'
+    check 'and of how long' matches '^M [1-9][0-9]* [0-9]+ '
+    run record "$work/new" -d 1s
+    check 'a file that is there is kept' is "$code" 1
+    run record "$work/other" -d 1s -- "$work/nothing"
+    check 'a program that is not there' is "$code" 1
+fi
 finish

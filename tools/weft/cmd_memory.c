@@ -6,54 +6,40 @@
 
 #include "tool.h"
 
-static const tool_command verbs[] = {
-    {"status", "how much there is, and how scarce it is", cmd_memory_status},
-    {"list", "the processes that take most of it", cmd_memory_list},
-    {"optimize", "take memory back, and tell what that did",
-     cmd_memory_optimize},
-    {"rank", "whose memory would be taken first, and who is protected",
-     cmd_memory_rank},
-    {"groups", "what belongs together, and takes how much", cmd_memory_groups},
-    {"top", "the same again and again, on a screen", cmd_memory_top},
-    {"watch", "a line each time that programs wait for it", cmd_memory_watch},
-    {"ask", "have programs give memory back", cmd_memory_ask},
-    {"listen", "run a program that gives memory back", cmd_memory_listen},
-    {"config", "what the daemon is told, and by what", cmd_memory_config},
-    {"daemon", "watch it, and do what helps", cmd_memory_daemon},
-    {"suggest", "what could be better, and what says so", cmd_memory_suggest},
-    {"watch", "a line each time that programs wait for it", cmd_memory_watch},
-    {"why", "what the daemon would do with a process", cmd_memory_why},
-    {"gpu", "the memory of graphics devices", cmd_memory_gpu},
-    {"leaks", "processes that grow and do not stop", cmd_memory_leaks},
-    {"patterns", "where it goes, and until when", cmd_memory_patterns},
-    {"bench", "what it costs to look at it", cmd_memory_bench},
-};
+/* Name, what fills its column in the help, and summary. */
+#define VERB_LIST(X)                                                           \
+    X(status, "    ", "how much there is, and how scarce it is")               \
+    X(top, "       ", "who takes it, on a screen")                             \
+    X(list, "      ", "the processes that take most of it")                    \
+    X(groups, "    ", "what belongs together, and takes how much")             \
+    X(gpu, "       ", "the memory of graphics devices")                        \
+    X(watch, "     ", "a line each time that programs wait for it")            \
+    X(optimize, "  ", "take memory back, and tell what that did")              \
+    X(rank, "      ", "whose would be taken first, and who is protected")      \
+    X(ask, "       ", "have programs give memory back")                        \
+    X(listen, "    ", "run a program that gives memory back when asked")       \
+    X(leaks, "     ", "processes that grow and do not stop")                   \
+    X(patterns, "  ", "where it goes, and until when")                         \
+    X(suggest, "   ", "what could be better, and what says so")                \
+    X(daemon, "    ", "watch it, and do what helps")                           \
+    X(config, "    ", "what the daemon is told, and by what")                  \
+    X(why, "       ", "what the daemon would do with a process")               \
+    X(record, "    ", "what memory does, as a file")                           \
+    X(simulate, "  ", "what policies would have done")                         \
+    X(bench, "     ", "what it costs to look at it")
+
+#define VERB_ROW(name, column, summary) {#name, summary, cmd_memory_##name},
+#define VERB_LINE(name, column, summary) "  " #name column summary "\n"
+
+static const tool_command verbs[] = {VERB_LIST(VERB_ROW)};
 
 static const tool_syntax syntax = {
     .command = "memory",
     .usage = "COMMAND [options]",
-    .about = "Tells what the memory of this machine does.\n"
+    .about = "Tells what the memory of this machine does, and takes back what "
+             "is not used.\n"
              "\n"
-             "Commands:\n"
-             "  status    how much there is, and how scarce it is\n"
-             "  list      the processes that take most of it\n"
-             "  optimize  take memory back, and tell what that did\n"
-             "  rank      whose memory would be taken first, and who is "
-             "protected\n"
-             "  groups    what belongs together, and takes how much\n"
-             "  top       the same again and again, on a screen\n"
-             "  watch     a line each time that programs wait for it\n"
-             "  ask       have programs give memory back\n"
-             "  listen    run a program that gives memory back when asked\n"
-             "  config    what the daemon is told, and by what\n"
-             "  daemon    watch it, and do what helps\n"
-             "  suggest   what could be better, and what says so\n"
-             "  watch     a line each time that programs wait for it\n"
-             "  why       what the daemon would do with a process\n"
-             "  gpu       the memory of graphics devices\n"
-             "  leaks     processes that grow and do not stop\n"
-             "  patterns  where it goes, and until when\n"
-             "  bench     what it costs to look at it\n",
+             "Commands:\n" VERB_LIST(VERB_LINE),
     .operands_most = 1,
 };
 

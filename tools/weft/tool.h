@@ -94,6 +94,8 @@ tool_run cmd_memory_list;
 tool_run cmd_memory_patterns;
 tool_run cmd_memory_rank;
 tool_run cmd_memory_listen;
+tool_run cmd_memory_record;
+tool_run cmd_memory_simulate;
 tool_run cmd_memory_status;
 tool_run cmd_memory_suggest;
 tool_run cmd_memory_top;

@@ -59,7 +59,7 @@ _weft() {
         command="bench ${COMP_WORDS[2]}"
     [[ $command == runs && ${COMP_WORDS[2]} =~ ^(show|stats|suggest|prune)$ ]] &&
         command="runs ${COMP_WORDS[2]}"
-    [[ $command == memory && ${COMP_WORDS[2]} =~ ^(status|list|optimize|rank|groups|top|watch|ask|listen|config|daemon|suggest|watch|why|gpu|leaks|patterns|bench)$ ]] &&
+    [[ $command == memory && ${COMP_WORDS[2]} =~ ^(status|top|list|groups|gpu|watch|optimize|rank|ask|listen|leaks|patterns|suggest|daemon|config|why|record|simulate|bench)$ ]] &&
         command="memory ${COMP_WORDS[2]}"
     [[ $previous == --* ]] && choices=$(_weft_choices "$command" "$previous")
     if [[ -n $choices ]]; then
@@ -76,7 +76,7 @@ _weft() {
         replay) _weft_reply "$(compgen -f -- "$current")" "$current" ;;
         runs) _weft_reply 'list show stats suggest prune' "$current" ;;
         bench) _weft_reply 'rtt throughput sync fanin fanout' "$current" ;;
-        memory) _weft_reply 'status list optimize rank groups top watch ask listen config daemon suggest watch why gpu leaks patterns bench' "$current" ;;
+        memory) _weft_reply 'status top list groups gpu watch optimize rank ask listen leaks patterns suggest daemon config why record simulate bench' "$current" ;;
         help) _weft_reply "$commands" "$current" ;;
         *) COMPREPLY=() ;;
         esac
