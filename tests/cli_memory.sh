@@ -146,6 +146,32 @@ check 'and when it would be used up' matches '^  used up|^  too few samples$'
 run patterns -d 200ms -i 10ms --json
 check 'in JSON too' matches '^\{"kind":"available","now_bytes":[1-9]'
 
+run patterns --from "$work/nothing"
+check 'a recording that is not there is a failure' is "$code" 1
+check 'that is named' says out.err "cannot read '$work/nothing'"
+echo 'not a recording' >"$work/wrong"
+run patterns --from "$work/wrong"
+check 'so is what is no recording' is "$code" 1
+# A MiB less each second of 1000; one process has it, and another ends.
+{
+    echo 'weft-memory-trace 1'
+    echo 'H 2048000 0 4096 1000'
+    echo 'N 0 eater'
+    echo 'N 1 gone'
+    for ((i = 0; i < 100; i++)); do
+        echo "M $((i * 1000)) $((1024000 - i * 1024))" - - - - - - - - - - - - -
+        echo "P 0 0 $((i * 1024)) 0 - - - -"
+        ((i > 20)) || echo "P 1 0 900000 0 - - - -"
+    done
+} >"$work/trace"
+run patterns --from "$work/trace"
+check 'a recording is looked at' is "$code" 0
+check 'what falls has an end' matches '^  used up in 15[.0-9]* min'
+check 'who has most at its end is told' matches '^eater: 99.0 MiB now'
+run patterns --from "$work/trace" --json
+check 'in JSON without a number of a process' matches \
+    '^\{"kind":"process","name":"eater",'
+
 mistake "memory bench: option '--iterations': '1' is too small" bench -n 1
 if ! on_windows; then
     run bench -n 10 --idle 10ms

@@ -8,13 +8,14 @@
 
 #include "leak_watch.h"
 #include "memory_pace.h"
-#include "pattern_set.h"
+#include "pattern_trace.h"
 
 typedef struct patterns_values {
     uint64_t interval_ns;
     uint64_t duration_ns;
     uint64_t limit;
     double level;
+    const char *from;
     bool json;
 } patterns_values;
 
@@ -35,6 +36,11 @@ static const tool_option options[] = {
      .label = "TIME",
      .help = "watch for so long (default 1m)",
      .least = SECOND_NS / 10},
+    {.name = "from",
+     .kind = TOOL_TEXT,
+     .offset = offsetof(patterns_values, from),
+     .label = "FILE",
+     .help = "look at what weft memory record has written instead"},
     {.name = "limit",
      .letter = 'n',
      .kind = TOOL_COUNT,
@@ -230,9 +236,13 @@ static void print_text(const pattern_set *set)
     for (size_t i = 0; i < set->count; i++) {
         char name[96];
 
-        (void)snprintf(name, sizeof(name), "%llu %s",
-                       (unsigned long long)set->subjects[i].id,
-                       set->subjects[i].name);
+        if (set->is_recorded) {
+            (void)snprintf(name, sizeof(name), "%s", set->subjects[i].name);
+        } else {
+            (void)snprintf(name, sizeof(name), "%llu %s",
+                           (unsigned long long)set->subjects[i].id,
+                           set->subjects[i].name);
+        }
         tool_clean(name);
         print_pattern(name, &set->subjects[i].found, false);
     }
@@ -287,7 +297,9 @@ static void print_json(const pattern_set *set)
     for (size_t i = 0; i < set->count; i++) {
         tool_json_begin(&json, stdout);
         tool_json_text(&json, "kind", "process");
-        tool_json_u64(&json, "pid", set->subjects[i].id);
+        if (!set->is_recorded) {
+            tool_json_u64(&json, "pid", set->subjects[i].id);
+        }
         tool_json_text(&json, "name", set->subjects[i].name);
         add_pattern(&json, &set->subjects[i].found);
         tool_json_end(&json);
@@ -315,7 +327,17 @@ int cmd_memory_patterns(int argc, char **argv)
         tool_error("out of memory");
         return TOOL_FAILED;
     }
-    status = watch_live(&values, set, &detail);
+    if (values.from != NULL) {
+        if (!pattern_read_trace(values.from, set, text, sizeof(text))) {
+            tool_error("cannot read '%s': %s", values.from, text);
+            pattern_free(set);
+            free(set);
+            return TOOL_FAILED;
+        }
+        status = WEFT_OK;
+    } else {
+        status = watch_live(&values, set, &detail);
+    }
     if (status == WEFT_OK &&
         !pattern_judge(set, values.level, (size_t)values.limit)) {
         detail = (weft_detail){WEFT_ENOMEM, 0, "allocate memory"};

@@ -19,7 +19,8 @@ typedef struct pattern_subject {
 typedef struct pattern_set {
     leak_series available;
     pattern found;
-    double total; /* bytes of the machine */
+    double total;     /* bytes of the machine */
+    bool is_recorded; /* numbers are places in a recording */
     pattern_subject *subjects;
     size_t count;
     size_t room;
