@@ -103,17 +103,18 @@ static double find_walk(const double *x, const double *y, size_t points,
                                               : 0;
 }
 
-/* By Newton's way: libm would be one library more. */
+/* By Newton's way, from above: libm would be one library more. */
 static double square_root(double value)
 {
     double root = value > 1 ? value : 1;
+    double next = (root + value / root) / 2;
 
     if (value <= 0) {
         return 0;
     }
-    for (double next = (root + value / root) / 2; next < root;
-         next = (root + value / root) / 2) {
+    while (next < root) {
         root = next;
+        next = (root + value / root) / 2;
     }
     return root;
 }

@@ -162,6 +162,10 @@ void test_main(void)
     weft_memory *memory;
     const char *why = "";
 
+    if (geteuid() != 0) {
+        SKIP("swap takes root");
+    }
+    swap_lock();
     if (!swap_begin((size_t)64 << 20, &why)) {
         SKIP(why);
     }
@@ -171,4 +175,5 @@ void test_main(void)
     test_return(memory);
     weft_memory_close(&memory);
     swap_end();
+    swap_unlock();
 }

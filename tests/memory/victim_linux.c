@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -247,6 +248,9 @@ size_t victim_hot_present(const struct victim *victim)
 /* ------------------------------------------------------------------ swap ---
  */
 
+#define LOCK_FILE "/tmp/weft-test-swap.lock"
+
+static int lock = -1;
 static int janitor = -1;
 static int device;
 
@@ -350,6 +354,20 @@ static void keep_swap(int socket, void *context)
         (void)send(socket, &number, sizeof(number), 0);
     }
     (void)send(socket, "", 1, 0);
+}
+
+void swap_lock(void)
+{
+    lock = open(LOCK_FILE, O_RDONLY | O_CREAT | O_CLOEXEC, 0600);
+    REQUIRE(lock >= 0);
+    while (flock(lock, LOCK_EX) != 0) {
+        REQUIRE(errno == EINTR);
+    }
+}
+
+void swap_unlock(void)
+{
+    (void)close(lock);
 }
 
 /* Another test's device, or the machine's own, would get our pages. */

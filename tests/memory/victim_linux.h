@@ -50,6 +50,13 @@ size_t victim_swapped(const struct victim *victim);
 size_t victim_hot_present(const struct victim *victim);
 
 /*
+ * Waits until no other test has swap of its own, or relies on that there is
+ * none; until swap_unlock, none has.
+ */
+void swap_lock(void);
+void swap_unlock(void);
+
+/*
  * Swap on a zram device of our own, of this size. Whatever becomes of this
  * process, it is removed. False, and why not: it can't be had here.
  */
