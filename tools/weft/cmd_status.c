@@ -11,7 +11,7 @@
 
 /* At which the daemon answers, and how long it may take. */
 #define DAEMON_NAME "weft.memory"
-#define DAEMON_NS UINT64_C(300000000)
+#define DAEMON_NS UINT64_C(2000000000)
 
 /* For all names together. */
 #define NAMES_NS UINT64_C(200000000)
