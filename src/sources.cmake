@@ -204,12 +204,6 @@ set(WEFT_OS_MACOS_SOURCES
     os/macos/os_sync.c
     os/macos/process.c
     os/macos/queue.c
-    os/stub/gpu.c
-    os/stub/alarm.c
-    os/stub/identity.c
-    os/stub/meter.c
-    os/stub/meter_count.c
-    os/stub/meter_list.c
     os/stub/reclaim.c
     os/stub/tree.c
     os/macos/run_child.c
@@ -268,9 +262,6 @@ set(WEFT_OS_WINDOWS_SOURCES
     os/gpu_list.c
     os/gpu_nvml.c
     os/meter_glance.c
-    os/stub/identity.c
-    os/stub/gpu.c
-    os/stub/library.c
     os/stub/meter_count.c
     os/stub/reclaim.c
     os/stub/others.c
@@ -285,13 +276,11 @@ set(WEFT_OS_WINDOWS_SOURCES
     os/windows/gpu_counters.c
     os/windows/handles.c
     os/windows/heap.c
-    os/windows/inbox.c
-    os/windows/io.c
-    os/windows/library.c
     os/windows/identity.c
     os/windows/inbox.c
     os/windows/io.c
     os/windows/known.c
+    os/windows/library.c
     os/windows/limit.c
     os/windows/link.c
     os/windows/meter.c
