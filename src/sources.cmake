@@ -204,7 +204,7 @@ set(WEFT_OS_MACOS_SOURCES
     os/macos/os_sync.c
     os/macos/process.c
     os/macos/queue.c
-    os/stub/reclaim.c
+    os/macos/reclaim.c
     os/stub/tree.c
     os/macos/run_child.c
     os/macos/run_clock.c
@@ -263,7 +263,6 @@ set(WEFT_OS_WINDOWS_SOURCES
     os/gpu_nvml.c
     os/meter_glance.c
     os/stub/meter_count.c
-    os/stub/reclaim.c
     os/stub/others.c
     os/windows/alarm.c
     os/windows/bell.c
@@ -293,6 +292,7 @@ set(WEFT_OS_WINDOWS_SOURCES
     os/windows/place.c
     os/windows/process_list.c
     os/windows/proof.c
+    os/windows/reclaim.c
     os/windows/run_child.c
     os/windows/run_helper.c
     os/windows/run_inherit.c

@@ -95,7 +95,11 @@ typedef struct weft_reclaim_request {
      * /proc/PID/cgroup. FILES: a file, or a folder with all below it.
      */
     const char *path;
-    uint64_t bytes; /* about so much at most; 0: all that can be had */
+    /*
+     * About so much at most; 0: all that can be had. Windows and macOS take
+     * all or nothing: there the plan of another amount says so.
+     */
+    uint64_t bytes;
     /* PAGEOUT: for so long pages must not be used; 0: 30 s. */
     uint64_t idle_ns;
     /*
@@ -238,7 +242,8 @@ WEFT_API weft_status weft_reclaim_get_plan(const weft_reclaim *reclaim,
 
 /*
  * Asks the system to bring back what was taken, where it can: on Linux what
- * PAGEOUT has taken. It returns before all of it is there.
+ * PAGEOUT has taken. It returns before all of it is there. On Windows it gives
+ * a process back the memory priority that COLD has lowered.
  *
  * WEFT_OK. WEFT_ENOENT: the process has ended. WEFT_ENOTSUP: nothing brings
  * that back. WEFT_EINVAL, WEFT_EFORKED, WEFT_EOS. Since 0.1.
@@ -286,12 +291,16 @@ typedef struct weft_verdict {
     uint32_t valid;
     weft_outcome outcome;
     char reason[128]; /* of the outcome, in words */
-    /* What the target has less in memory: what others call freed. */
+    /*
+     * What the target has less in memory: what others call freed. Of this
+     * process's heap on macOS: in its footprint.
+     */
     int64_t claimed_bytes;
     /*
      * How much more is available, without the drift: by the system's figure,
      * and within `noise_bytes` of that, which it may err by, as the target's
-     * own accounts have it. 0 for pages of files.
+     * own accounts have it, where they tell copies of files from the rest: on
+     * Windows and macOS they do not. 0 for pages of files.
      */
     int64_t released_bytes;
     int64_t available_bytes; /* by the system's figure alone */

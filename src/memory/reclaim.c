@@ -108,6 +108,14 @@ static weft_status sample_target(weft_reclaim *reclaim,
         sample->anonymous_bytes = figures.anonymous_bytes;
         sample->valid |= WEFTI_SAMPLE_TARGET;
     }
+    if ((figures.valid & WEFTOS_TARGET_WHOLE) != 0) {
+        sample->resident_bytes = figures.resident_bytes;
+        sample->valid |= WEFTI_SAMPLE_WHOLE;
+    }
+    if ((figures.valid & WEFTOS_TARGET_FAULTS) != 0) {
+        sample->fault_bytes = figures.fault_bytes;
+        sample->valid |= WEFTI_SAMPLE_FAULTS;
+    }
     if ((figures.valid & WEFTOS_TARGET_AWAY) != 0) {
         sample->away_bytes = figures.away_bytes;
         sample->valid |= WEFTI_SAMPLE_AWAY;

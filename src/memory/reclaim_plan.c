@@ -253,7 +253,7 @@ weft_status wefti_reclaim_plan(weft_memory *memory,
 
     if (status == WEFT_ENOTSUP && !is_own(request->verb)) {
         obstruct(plan, WEFT_RECLAIM_UNSUPPORTED,
-                 "this system has nothing that does that");
+                 weftos_reclaim_lack(request->verb));
         return WEFT_OK;
     }
     if (is_own(request->verb) &&

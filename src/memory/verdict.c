@@ -228,6 +228,7 @@ struct accounts {
     const struct wefti_sample *before;
     const struct wefti_sample *after;
     bool has_target;
+    bool has_whole; /* a target of which no part is known: all is claimed */
     int64_t claimed_anonymous;
     int64_t claimed_file;
     int64_t packs; /* more memory for what is compressed */
@@ -260,13 +261,18 @@ static void find_accounts(const struct wefti_evidence *evidence,
         accounts->claimed_file =
             difference(before->resident_bytes, after->resident_bytes) -
             accounts->claimed_anonymous;
+    } else if (has(before, WEFTI_SAMPLE_WHOLE) &&
+               has(after, WEFTI_SAMPLE_WHOLE)) {
+        accounts->has_whole = true;
+        accounts->claimed_anonymous =
+            difference(before->resident_bytes, after->resident_bytes);
     }
 }
 
 static void tell_claim(const struct wefti_evidence *evidence,
                        const struct accounts *accounts, weft_verdict *verdict)
 {
-    if (accounts->has_target) {
+    if (accounts->has_target || accounts->has_whole) {
         verdict->claimed_bytes =
             accounts->claimed_anonymous + accounts->claimed_file;
         verdict->valid |= WEFT_VERDICT_CLAIMED;
@@ -372,6 +378,31 @@ struct returned {
     int64_t file;
 };
 
+/* What has grown, but not by more than page faults have brought. */
+static bool find_whole_returned(const struct accounts *accounts,
+                                const struct wefti_sample *now,
+                                struct returned *returned)
+{
+    const struct wefti_sample *after = accounts->after;
+    int64_t grown;
+
+    if (!accounts->has_whole || !has(now, WEFTI_SAMPLE_WHOLE)) {
+        return false;
+    }
+    grown = difference(now->resident_bytes, after->resident_bytes);
+    /* The counter begins anew at times: it says nothing then. */
+    if (has(after, WEFTI_SAMPLE_FAULTS) && has(now, WEFTI_SAMPLE_FAULTS) &&
+        now->fault_bytes >= after->fault_bytes) {
+        grown =
+            clamp(grown, 0, difference(now->fault_bytes, after->fault_bytes));
+    }
+    returned->file = 0;
+    returned->anonymous = accounts->claimed_anonymous > 0
+                              ? clamp(grown, 0, accounts->claimed_anonymous)
+                              : 0;
+    return true;
+}
+
 static bool find_returned(const struct accounts *accounts,
                           const struct wefti_sample *now,
                           struct returned *returned)
@@ -381,7 +412,7 @@ static bool find_returned(const struct accounts *accounts,
     int64_t file;
 
     if (!accounts->has_target) {
-        return false;
+        return find_whole_returned(accounts, now, returned);
     }
     if (has(after, WEFTI_SAMPLE_REFAULTS) && has(now, WEFTI_SAMPLE_REFAULTS)) {
         anonymous = difference(now->refault_anonymous_bytes,

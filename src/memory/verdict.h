@@ -16,6 +16,9 @@
 #define WEFTI_SAMPLE_TARGET 16u
 #define WEFTI_SAMPLE_AWAY 32u
 #define WEFTI_SAMPLE_REFAULTS 64u
+/* In place of TARGET: it is not known what of it is a copy of a file. */
+#define WEFTI_SAMPLE_WHOLE 128u
+#define WEFTI_SAMPLE_FAULTS 256u
 
 /* What is known of the machine and of the target at one time. */
 struct wefti_sample {
@@ -32,6 +35,7 @@ struct wefti_sample {
     /* What came back to the target since some time, as the system counts. */
     uint64_t refault_anonymous_bytes;
     uint64_t refault_file_bytes;
+    uint64_t fault_bytes; /* of all its page faults, of new pages too */
 };
 
 /* For so long samples are taken after the action before it is judged. */

@@ -26,6 +26,9 @@ weft_status weftos_reclaim_open(const char *root,
                                 const weft_reclaim_request *request,
                                 weftos_reclaim **reclaim, weft_detail *detail);
 
+/* Why there is no such verb here, in words; static. */
+const char *weftos_reclaim_lack(weft_reclaim_verb verb);
+
 /* NULL is allowed. */
 void weftos_reclaim_close(weftos_reclaim *reclaim);
 
@@ -54,6 +57,8 @@ weft_status weftos_reclaim_members(weftos_reclaim *reclaim,
 #define WEFTOS_TARGET_RESIDENT 1u /* both of them */
 #define WEFTOS_TARGET_AWAY 2u
 #define WEFTOS_TARGET_REFAULTS 4u
+#define WEFTOS_TARGET_WHOLE 8u /* in place of RESIDENT: no part is known */
+#define WEFTOS_TARGET_FAULTS 16u
 struct weftos_target_figures {
     uint32_t valid;
     uint64_t resident_bytes;
@@ -62,6 +67,7 @@ struct weftos_target_figures {
     /* That came back, since it began. */
     uint64_t refault_anonymous_bytes;
     uint64_t refault_file_bytes;
+    uint64_t fault_bytes; /* of all page faults, of new pages too */
 };
 
 /*

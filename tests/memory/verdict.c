@@ -338,6 +338,59 @@ static void test_return_odd(void)
     CHECK(llabs(verdict.kept_10s_bytes - 16 * MIB) < MIB / 8);
 }
 
+/* A target that tells how much it has in memory, and no part of it. */
+static void make_whole(struct wefti_evidence *evidence)
+{
+    drop(evidence, WEFTI_SAMPLE_TARGET | WEFTI_SAMPLE_AWAY |
+                       WEFTI_SAMPLE_PACKS | WEFTI_SAMPLE_SWAP);
+    for (size_t i = 0; i < evidence->before_count; i++) {
+        evidence->before[i].valid |= WEFTI_SAMPLE_WHOLE;
+    }
+    for (size_t i = 0; i < evidence->after_count; i++) {
+        evidence->after[i].valid |= WEFTI_SAMPLE_WHOLE;
+    }
+}
+
+static void test_whole(void)
+{
+    struct story story = {.anonymous = 40, .gained = 12};
+    struct wefti_evidence evidence = tell(&story);
+    struct wefti_sample *last;
+    weft_verdict verdict;
+
+    check_case("what left a target is not released where no part is known");
+    come_back(&evidence, &story, 10 * SECOND, 20, 0);
+    make_whole(&evidence);
+    verdict = judge(&evidence);
+    CHECK(verdict.claimed_bytes == 40 * MIB);
+    CHECK(verdict.released_bytes == verdict.available_bytes);
+    CHECK(llabs(verdict.released_bytes - 12 * MIB) < MIB / 8);
+    CHECK((verdict.valid & WEFT_VERDICT_RELOCATED) == 0);
+    CHECK(verdict.outcome == WEFT_OUTCOME_HELPED);
+
+    check_case("what it has grown takes its part with it");
+    CHECK(llabs(verdict.kept_10s_bytes - 6 * MIB) < MIB / 8);
+    CHECK(verdict.refault_bytes == (uint64_t)(20 * MIB));
+
+    check_case("but no more than page faults have brought");
+    last = &evidence.after[evidence.after_count - 1];
+    evidence.after[0].valid |= WEFTI_SAMPLE_FAULTS;
+    evidence.after[0].fault_bytes = (uint64_t)(100 * MIB);
+    last->valid |= WEFTI_SAMPLE_FAULTS;
+    last->fault_bytes = (uint64_t)(110 * MIB);
+    verdict = judge(&evidence);
+    CHECK(llabs(verdict.kept_10s_bytes - 9 * MIB) < MIB / 8);
+    last->fault_bytes = 0;
+    CHECK(judge(&evidence).refault_bytes == (uint64_t)(20 * MIB));
+
+    check_case("without the system's figure nothing is told to be released");
+    drop(&evidence, WEFTI_SAMPLE_AVAILABLE);
+    verdict = judge(&evidence);
+    CHECK(verdict.claimed_bytes == 40 * MIB);
+    CHECK((verdict.valid & WEFT_VERDICT_RELEASED) == 0);
+    CHECK(verdict.outcome == WEFT_OUTCOME_UNKNOWN);
+}
+
 static void test_stall(void)
 {
     struct story story = {.anonymous = 32, .packs = 1, .gained = 31};
@@ -361,5 +414,6 @@ void test_main(void)
     test_unknown();
     test_return();
     test_return_odd();
+    test_whole();
     test_stall();
 }

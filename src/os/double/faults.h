@@ -20,7 +20,8 @@
  *                       one below /tmp (system.c).
  *   WEFT_DOUBLE_PRESSURE  how scarce memory is, as the kernel's level; without
  *                       it 1 (machine.c). It may change while a program runs.
- *   WEFT_DOUBLE_WITHOUT a sysctl, or host_statistics64, that fails.
+ *   WEFT_DOUBLE_WITHOUT a sysctl, or host_statistics64, that fails; vfs_purge
+ * is not there then.
  */
 #ifndef DOUBLE_FAULTS_H
 #define DOUBLE_FAULTS_H

@@ -139,6 +139,9 @@ void *double_dlsym(void *handle, const char *name)
     if (strncmp(name, "sandbox_", strlen("sandbox_")) == 0) {
         return double_find_seatbelt(name);
     }
+    if (strcmp(name, "vfs_purge") == 0) {
+        return double_find_purge();
+    }
     return double_find_word_call(name);
 }
 

@@ -211,6 +211,12 @@ static const struct reclaim_way *way_of(weft_reclaim_verb verb)
     }
 }
 
+const char *weftos_reclaim_lack(weft_reclaim_verb verb)
+{
+    (void)verb;
+    return "this system has nothing that does that";
+}
+
 weft_status weftos_reclaim_open(const char *root,
                                 const weft_reclaim_request *request,
                                 weftos_reclaim **reclaim, weft_detail *detail)

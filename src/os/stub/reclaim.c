@@ -15,6 +15,12 @@ weft_status weftos_reclaim_open(const char *root,
     return stub_refuse(detail, "take memory back");
 }
 
+const char *weftos_reclaim_lack(weft_reclaim_verb verb)
+{
+    (void)verb;
+    return "this system has nothing that does that";
+}
+
 void weftos_reclaim_close(weftos_reclaim *reclaim)
 {
     (void)reclaim;
