@@ -153,8 +153,10 @@ typedef struct weft_memory_identity {
  * a process with thousands of threads or open files.
  *
  * WEFT_OK: also if little could be told; the masks say what. WEFT_ENOENT: no
- * such process, or it has ended. WEFT_EINVAL, WEFT_EFORKED, WEFT_ENOMEM,
- * WEFT_ELIMIT; WEFT_ENOTSUP: not on this system yet; WEFT_EOS. Since 0.1.
+ * such process, or it has ended. WEFT_EACCES: there is one, and this user may
+ * not see it (on Linux, where /proc is mounted with hidepid). WEFT_EINVAL,
+ * WEFT_EFORKED, WEFT_ENOMEM, WEFT_ELIMIT; WEFT_ENOTSUP: not on this system yet;
+ * WEFT_EOS. Since 0.1.
  */
 WEFT_API weft_status weft_memory_identify(weft_memory *memory, int64_t pid,
                                           weft_memory_identity *identity,

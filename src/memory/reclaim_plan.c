@@ -117,26 +117,38 @@ static weft_status judge_gate(weft_status status, const struct wefti_gate *gate,
     }
 }
 
+/* `*started` is 0: it is the process that has the number now. */
+static weft_status open_gate(weft_memory *memory,
+                             const weft_reclaim_request *request, int64_t pid,
+                             uint64_t *started, struct wefti_gate *gate,
+                             weft_detail *detail)
+{
+    weft_memory_identity identity = {.size = sizeof(identity)};
+    weft_status status = WEFT_OK;
+
+    (void)snprintf(gate->protection.reason, sizeof(gate->protection.reason),
+                   "this user may not look at it");
+    if (*started == 0) {
+        status = weft_memory_identify(memory, pid, &identity, detail);
+        *started = identity.started;
+    }
+    return status == WEFT_OK
+               ? wefti_gate_open(memory, pid, *started, request->rules,
+                                 (request->flags & WEFT_RECLAIM_NAMED) != 0,
+                                 gate, detail)
+               : status;
+}
+
 static weft_status check_process(weft_memory *memory,
                                  weft_reclaim_request *request,
                                  weft_reclaim_plan *plan, weft_detail *detail)
 {
-    weft_memory_identity identity = {.size = sizeof(identity)};
     struct wefti_gate gate;
-    weft_status status = WEFT_OK;
+    weft_status status = open_gate(memory, request, request->pid,
+                                   &request->started, &gate, detail);
 
-    gate.protection.reason[0] = '\0';
-    if (request->started == 0) {
-        status = weft_memory_identify(memory, request->pid, &identity, detail);
-        request->started = identity.started;
-    }
     if (status == WEFT_OK) {
-        status = wefti_gate_open(
-            memory, request->pid, request->started, request->rules,
-            (request->flags & WEFT_RECLAIM_NAMED) != 0, &gate, detail);
-        if (status == WEFT_OK) {
-            wefti_gate_close(&gate);
-        }
+        wefti_gate_close(&gate);
     }
     return judge_gate(status, &gate, plan);
 }
@@ -153,22 +165,16 @@ struct member_search {
 static bool check_member(void *context, int64_t pid)
 {
     struct member_search *search = context;
-    weft_memory_identity identity = {.size = sizeof(identity)};
     struct wefti_gate gate;
+    uint64_t started = 0;
 
     if (pid <= 0) {
         obstruct(search->plan, WEFT_RECLAIM_PROTECTED,
                  "it has a process that is not in sight here");
         return false;
     }
-    search->status =
-        weft_memory_identify(search->memory, pid, &identity, search->detail);
-    if (search->status == WEFT_OK) {
-        search->status = wefti_gate_open(
-            search->memory, pid, identity.started, search->request->rules,
-            (search->request->flags & WEFT_RECLAIM_NAMED) != 0, &gate,
-            search->detail);
-    }
+    search->status = open_gate(search->memory, search->request, pid, &started,
+                               &gate, search->detail);
     switch (search->status) {
     case WEFT_OK:
         wefti_gate_close(&gate);

@@ -88,6 +88,18 @@ static bool is_realtime(const struct kin *kin)
            kin->policy == SCHED_DEADLINE;
 }
 
+const struct dirent *weftos_next_entry(DIR *directory, bool *is_seen)
+{
+    const struct dirent *entry;
+
+    do {
+        errno = 0;
+        entry = readdir(directory);
+    } while (entry != NULL && entry->d_name[0] == '.');
+    *is_seen = *is_seen && (entry != NULL || errno == 0);
+    return entry;
+}
+
 /* The policy is each thread's own: that of the first one says little. */
 static void look_threads(struct weftos_look *look)
 {
@@ -97,6 +109,7 @@ static void look_threads(struct weftos_look *look)
     char path[NAME_MAX + 16];
     struct kin kin;
     int count = 0;
+    bool is_seen = true; /* all of them, but those that end meanwhile */
     bool is_set = is_realtime(&look->kin);
 
     if (is_set || look->kin.threads <= 1) {
@@ -112,14 +125,17 @@ static void look_threads(struct weftos_look *look)
         return;
     }
     while (!is_set && count <= THREADS_MOST &&
-           (entry = readdir(threads)) != NULL) {
+           (entry = weftos_next_entry(threads, &is_seen)) != NULL) {
         (void)snprintf(path, sizeof(path), "%s/stat", entry->d_name);
         count++;
-        is_set = entry->d_name[0] != '.' &&
-                 weftos_kin_read_at(folder, path, 0, &kin) && is_realtime(&kin);
+        if (weftos_kin_read_at(folder, path, 0, &kin)) {
+            is_set = is_realtime(&kin);
+        } else {
+            is_seen = is_seen && (errno == ENOENT || errno == ESRCH);
+        }
     }
     (void)closedir(threads);
-    if (is_set || count <= THREADS_MOST) {
+    if (is_set || (is_seen && count <= THREADS_MOST)) {
         mark(look, WEFT_MARK_REALTIME, is_set);
     }
 }
@@ -300,6 +316,24 @@ static weft_status look_all(struct weftos_look *look, weft_detail *detail)
     return WEFT_OK;
 }
 
+/*
+ * Where /proc is mounted with hidepid, other users' processes are not in it;
+ * they are there all the same, and whoever took them for ended would think that
+ * a group has none.
+ */
+static weft_status fail_looking(const struct weftos_look *look,
+                                weft_detail *detail)
+{
+    if (errno != ENOENT && errno != ESRCH) {
+        return weftos_fail_errno(detail, "look at a process");
+    }
+    if (look->root[0] == '\0' &&
+        (getpgid(look->kin.pid) >= 0 || errno == EPERM)) {
+        return weftos_fail(detail, WEFT_EACCES, EPERM, "look at a process");
+    }
+    return weftos_fail(detail, WEFT_ENOENT, ESRCH, "find the process");
+}
+
 weft_status weftos_identify(const char *root, int64_t pid,
                             weft_memory_identity *identity, weft_detail *detail)
 {
@@ -314,9 +348,7 @@ weft_status weftos_identify(const char *root, int64_t pid,
     (void)snprintf(path, sizeof(path), "%s/proc/%d", root, look.kin.pid);
     look.folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (look.folder < 0) {
-        return errno == ENOENT || errno == ESRCH
-                   ? weftos_fail(detail, WEFT_ENOENT, errno, "find the process")
-                   : weftos_fail_errno(detail, "look at a process");
+        return fail_looking(&look, detail);
     }
     status = look_all(&look, detail);
     (void)close(look.folder);

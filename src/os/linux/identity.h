@@ -5,6 +5,8 @@
 #ifndef WEFTOS_LINUX_IDENTITY_H
 #define WEFTOS_LINUX_IDENTITY_H
 
+#include <dirent.h>
+
 #include "../identity.h"
 #include "kin.h"
 
@@ -28,6 +30,12 @@ void weftos_look_files(struct weftos_look *look);
 
 /* The terminal and the display: FOREGROUND and WINDOWED. */
 void weftos_look_front(struct weftos_look *look);
+
+/*
+ * The next of a directory of /proc, less "." and ".."; NULL: no other. Not all
+ * of them were seen if reading has failed: then `*is_seen` becomes false.
+ */
+const struct dirent *weftos_next_entry(DIR *directory, bool *is_seen);
 
 /* Reads a stat file below `root`. */
 bool weftos_look_kin(const char *root, pid_t pid, struct kin *kin);

@@ -8,6 +8,7 @@
  */
 #define _GNU_SOURCE
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
@@ -31,12 +32,14 @@ static const struct {
     {"anon_inode:kvm-vcpu:", true, WEFT_MARK_MACHINE},
 };
 
-static uint32_t marks_of(int folder, const char *name)
+/* What is closed meanwhile says nothing; what can't be read, not enough. */
+static uint32_t marks_of(int folder, const char *name, bool *is_seen)
 {
     char link[64]; /* longer than any of them */
     ssize_t length = readlinkat(folder, name, link, sizeof(link) - 1);
     uint32_t marks = 0;
 
+    *is_seen = *is_seen && (length >= 0 || errno == ENOENT || errno == ESRCH);
     link[length > 0 ? length : 0] = '\0';
     for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
         if (files[i].is_beginning
@@ -54,6 +57,7 @@ void weftos_look_files(struct weftos_look *look)
     DIR *directory = folder >= 0 ? fdopendir(folder) : NULL;
     const struct dirent *entry;
     uint32_t count = 0;
+    bool is_seen = true;
 
     if (directory == NULL) {
         if (folder >= 0) {
@@ -61,12 +65,13 @@ void weftos_look_files(struct weftos_look *look)
         }
         return;
     }
-    while (count <= FILES_MOST && (entry = readdir(directory)) != NULL) {
-        look->identity->marks |= marks_of(folder, entry->d_name);
+    while (count <= FILES_MOST &&
+           (entry = weftos_next_entry(directory, &is_seen)) != NULL) {
+        look->identity->marks |= marks_of(folder, entry->d_name, &is_seen);
         count++;
     }
     (void)closedir(directory);
-    if (count <= FILES_MOST) {
+    if (is_seen && count <= FILES_MOST) {
         look->identity->marks_known |=
             WEFT_MARK_BIT(WEFT_MARK_AUDIO) | WEFT_MARK_BIT(WEFT_MARK_MACHINE);
     }

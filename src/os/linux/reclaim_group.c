@@ -113,7 +113,12 @@ struct member_visit {
     bool is_over;
 };
 
-/* Each line of cgroup.procs; 0 is one of another namespace. */
+/*
+ * Each line of cgroup.procs; 0 is one of another namespace. A group of threads
+ * has none (EOPNOTSUPP): their processes are listed in one above, which is of
+ * the same target, as only that counts memory. Any other failure to read leaves
+ * unknown who is in it.
+ */
 static void read_members(int file, struct member_visit *members)
 {
     FILE *lines = fdopen(file, "r");
@@ -124,13 +129,22 @@ static void read_members(int file, struct member_visit *members)
         (void)close(file);
         return;
     }
-    while (!members->is_over && fgets(line, sizeof(line), lines) != NULL) {
+    while (!members->is_over) {
         const char *end;
         uint64_t pid;
 
-        if (weftos_parse_number(line, &end, &pid) && pid <= INT32_MAX) {
-            members->is_over = !members->visit(members->context, (int64_t)pid);
+        errno = 0;
+        if (fgets(line, sizeof(line), lines) == NULL) {
+            break;
         }
+        if (!weftos_parse_number(line, &end, &pid) || pid > INT32_MAX) {
+            pid = 0;
+        }
+        members->is_over = !members->visit(members->context, (int64_t)pid);
+    }
+    if (!members->is_over && ferror(lines) != 0 && errno != EOPNOTSUPP &&
+        errno != ENODEV) {
+        members->is_over = !members->visit(members->context, 0);
     }
     (void)fclose(lines);
 }

@@ -53,9 +53,13 @@ static weft_status look_at(const struct walk *walk, int folder,
 {
     struct stat info;
 
-    if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ||
-        fstatat(folder, name, &info, AT_SYMLINK_NOFOLLOW) != 0) {
+    if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0) {
         return WEFT_OK;
+    }
+    if (fstatat(folder, name, &info, AT_SYMLINK_NOFOLLOW) != 0) {
+        /* A folder that may be listed, and not entered, denies it. */
+        return errno == ENOENT ? WEFT_OK
+                               : walk->visit(walk->context, -1, name, detail);
     }
     if (S_ISREG(info.st_mode)) {
         return walk->visit(walk->context, folder, name, detail);
@@ -78,8 +82,17 @@ static weft_status enter(const struct walk *walk, int folder, int depth,
         (void)close(folder);
         return status;
     }
-    while (status == WEFT_OK && (entry = readdir(entries)) != NULL) {
+    while (status == WEFT_OK) {
+        errno = 0;
+        entry = readdir(entries);
+        if (entry == NULL) {
+            break;
+        }
         status = look_at(walk, dirfd(entries), entry->d_name, depth, detail);
+    }
+    /* A group or a folder that is removed meanwhile has nothing more. */
+    if (status == WEFT_OK && errno != 0 && errno != ENOENT && errno != ENODEV) {
+        status = weftos_fail_errno(detail, "list a folder");
     }
     (void)closedir(entries);
     return status;
