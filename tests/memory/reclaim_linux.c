@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -324,6 +325,113 @@ static void test_files(weft_memory *memory)
     refuse(memory, &request, WEFT_RECLAIM_GONE, WEFT_ENOENT);
 }
 
+/* What was opened of a folder's, since it is watched. */
+static bool was_opened(int watch)
+{
+    char events[4096];
+
+    return read(watch, events, sizeof(events)) > 0;
+}
+
+/* A pipe stands for devices, which do more when they are opened. */
+static void test_no_files(weft_memory *memory)
+{
+    char folder[] = "/var/tmp/weft-reclaim-XXXXXX";
+    char path[64];
+    weft_reclaim_request request = ask_for(WEFT_RECLAIM_FILES, 0);
+    weft_reclaim_plan made = {.size = sizeof(made)};
+    int watch = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+    int file;
+
+    check_case("what is no file is not opened, even if it is named");
+    REQUIRE(mkdtemp(folder) != NULL);
+    (void)snprintf(path, sizeof(path), "%s/pipe", folder);
+    REQUIRE(mkfifo(path, 0600) == 0);
+    REQUIRE(watch >= 0 && inotify_add_watch(watch, path, IN_OPEN) >= 0);
+    request.path = path;
+    CHECK_STATUS(plan(memory, &request, &made), WEFT_OK);
+    CHECK(made.obstacle == WEFT_RECLAIM_NOTHING);
+    CHECK(!was_opened(watch));
+    file = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    CHECK(file >= 0 && was_opened(watch));
+    (void)close(file);
+    (void)close(watch);
+    CHECK(unlink(path) == 0 && rmdir(folder) == 0);
+}
+
+/* ------------------------------------------------------- large mappings ---
+ */
+
+/* More than the kernel takes in one call. */
+#define LARGE_BYTES (UINT64_C(5) << 30)
+
+/* Of the mapping at an address, in KiB; -1: it is not there. */
+static long count_referenced(pid_t pid, const char *address)
+{
+    char path[48];
+    char line[512];
+    unsigned long start = 0;
+    unsigned long end = 0;
+    long found = -1;
+    FILE *file;
+
+    (void)snprintf(path, sizeof(path), "/proc/%d/smaps", (int)pid);
+    file = fopen(path, "re");
+    REQUIRE(file != NULL);
+    while (fgets(line, sizeof(line), file) != NULL) {
+        (void)sscanf(line, "%lx-%lx", &start, &end);
+        if (start <= (uintptr_t)address && (uintptr_t)address < end &&
+            strncmp(line, "Referenced:", 11) == 0) {
+            found = strtol(line + 11, NULL, 10);
+        }
+    }
+    (void)fclose(file);
+    return found;
+}
+
+static void touch_of(pid_t pid, const char *address)
+{
+    char path[48];
+    int file;
+
+    (void)snprintf(path, sizeof(path), "/proc/%d/mem", (int)pid);
+    file = open(path, O_RDWR | O_CLOEXEC);
+    REQUIRE(file >= 0);
+    REQUIRE(pwrite(file, "x", 1, (off_t)(uintptr_t)address) == 1);
+    (void)close(file);
+}
+
+static void test_large(weft_memory *memory)
+{
+    const size_t bytes = (size_t)LARGE_BYTES;
+    weft_reclaim *reclaim = NULL;
+    weft_reclaim_request request;
+    struct victim victim;
+    char *large;
+
+    check_case("all of a mapping is reached, however large it is");
+    large = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (bytes != LARGE_BYTES || large == MAP_FAILED) {
+        printf("# there is no room for one\n");
+        return;
+    }
+    REQUIRE(madvise(large, bytes, MADV_NOHUGEPAGE) == 0);
+    victim_start(&victim, VICTIM_TEXT, FILE_BYTES, false);
+    touch_of(victim.pid, large);
+    touch_of(victim.pid, large + bytes - 1);
+    CHECK(count_referenced(victim.pid, large) > 0);
+    request = ask_for(WEFT_RECLAIM_COLD, victim.pid);
+    if (weft_reclaim_run(memory, &request, &reclaim, NULL) == WEFT_OK) {
+        CHECK(count_referenced(victim.pid, large) == 0);
+    } else {
+        printf("# this user may not advise about another process\n");
+    }
+    weft_reclaim_close(&reclaim);
+    victim_end(&victim);
+    CHECK(munmap(large, bytes) == 0);
+}
+
 /* ---------------------------------------------------------------- groups ---
  */
 
@@ -462,6 +570,8 @@ void test_main(void)
     test_fork(memory);
     test_no_swap(memory);
     test_files(memory);
+    test_no_files(memory);
+    test_large(memory);
     test_few(memory);
     if (geteuid() == 0) {
         test_group(memory);

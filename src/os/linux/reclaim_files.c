@@ -44,15 +44,40 @@ struct round {
     bool is_counted;  /* cachestat has told of each */
 };
 
-/* A name may be a device's or a pipe's by now: neither is waited for. */
-static int open_file(int folder, const char *name)
+/*
+ * A name may be a device's or a pipe's, and to open one does something: a
+ * watchdog begins to count, a tape is rewound, who waits for a reader goes on.
+ * So it is found first, which does nothing, and what was found is opened if it
+ * is a file. `*is_file` tells; -1 and false: it is none, or it failed.
+ */
+static int open_file(int folder, const char *name, bool *is_file)
 {
-    const int flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY |
-                      (folder == AT_FDCWD ? 0 : O_NOFOLLOW);
-    int file = openat(folder, name, flags | O_NOATIME);
+    const int flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
+    int found =
+        openat(folder, name,
+               O_PATH | O_CLOEXEC | (folder == AT_FDCWD ? 0 : O_NOFOLLOW));
+    int file = -1;
+    struct stat info;
+    char path[32];
+    int error;
 
-    /* O_NOATIME is for owners. */
-    return file < 0 && errno == EPERM ? openat(folder, name, flags) : file;
+    *is_file = true;
+    if (found < 0) {
+        return -1;
+    }
+    if (fstat(found, &info) == 0) {
+        *is_file = S_ISREG(info.st_mode);
+    }
+    if (*is_file) {
+        (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", found);
+        file = open(path, flags | O_NOATIME);
+        /* O_NOATIME is for owners. */
+        file = file < 0 && errno == EPERM ? open(path, flags) : file;
+    }
+    error = errno;
+    (void)close(found);
+    errno = error;
+    return file;
 }
 
 static void count_file(struct round *round, int file)
@@ -71,14 +96,17 @@ static weft_status visit(void *context, int folder, const char *name,
                          weft_detail *detail)
 {
     struct round *round = context;
-    struct stat info;
+    bool is_file;
     int file;
 
     if (folder == -1) {
         round->refused++;
         return WEFT_OK;
     }
-    file = open_file(folder, name);
+    file = open_file(folder, name, &is_file);
+    if (file < 0 && !is_file) {
+        return WEFT_OK;
+    }
     if (file < 0) {
         if (errno == EMFILE || errno == ENFILE || errno == ENOMEM) {
             return weftos_fail_errno(detail, "open a file");
@@ -86,13 +114,11 @@ static weft_status visit(void *context, int folder, const char *name,
         round->refused += errno != ENOENT;
         return WEFT_OK;
     }
-    if (fstat(file, &info) == 0 && S_ISREG(info.st_mode)) {
-        round->files++;
-        if (round->drops) {
-            (void)posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED);
-        }
-        count_file(round, file);
+    round->files++;
+    if (round->drops) {
+        (void)posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED);
     }
+    count_file(round, file);
     (void)close(file);
     return WEFT_OK;
 }
@@ -142,6 +168,10 @@ static weft_status plan(weftos_reclaim *reclaim,
     if (round.files == 0 && round.refused > 0) {
         WEFTOS_OBSTRUCT(plan, WEFT_RECLAIM_PRIVILEGE,
                         "this user may not open it for reading");
+        return WEFT_OK;
+    }
+    if (round.files == 0) {
+        WEFTOS_OBSTRUCT(plan, WEFT_RECLAIM_NOTHING, "there is no file in it");
         return WEFT_OK;
     }
     if (round.is_counted) {

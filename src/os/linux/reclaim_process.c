@@ -275,8 +275,9 @@ static weft_status judge(int error, weft_detail *detail)
     }
 }
 
-/* The range in which a call has ended that did `done` bytes. */
-static size_t range_at(const struct iovec *ranges, size_t count, size_t done)
+/* What of them is done is cut off: whole ranges, whose count is told, and the
+ * beginning of the next one. */
+static size_t cut(struct iovec *ranges, size_t count, size_t done)
 {
     size_t at = 0;
 
@@ -284,14 +285,20 @@ static size_t range_at(const struct iovec *ranges, size_t count, size_t done)
         done -= ranges[at].iov_len;
         at++;
     }
+    if (at < count) {
+        ranges[at].iov_base = (char *)ranges[at].iov_base + done;
+        ranges[at].iov_len -= done;
+    }
     return at;
 }
 
 /*
- * Advises about all ranges. What is no more mapped, or was locked meanwhile,
- * ends a call: then the next one goes on behind that.
+ * Advises about all ranges, which are used up by that. A call does less than 2
+ * GiB, whatever it is given: the next one goes on there. What is no more
+ * mapped, or was locked meanwhile, ends a call too, and then the next one fails
+ * at once: so that range is given up.
  */
-static weft_status advise(weft_handle process, const struct iovec *ranges,
+static weft_status advise(weft_handle process, struct iovec *ranges,
                           size_t count, int advice, weft_detail *detail)
 {
     int tries = 0;
@@ -300,7 +307,7 @@ static weft_status advise(weft_handle process, const struct iovec *ranges,
         size_t most = count < RANGES_MOST ? count : RANGES_MOST;
         long done =
             syscall(SYS_process_madvise, process, ranges, most, advice, 0);
-        size_t at = done > 0 ? range_at(ranges, most, (size_t)done) : 0;
+        size_t at = done > 0 ? cut(ranges, most, (size_t)done) : 1;
 
         if (done < 0 && (errno == EAGAIN || errno == EINTR) && tries < TRIES) {
             tries++;
@@ -310,8 +317,6 @@ static weft_status advise(weft_handle process, const struct iovec *ranges,
             return judge(errno, detail);
         }
         tries = 0;
-        /* The one that it ended in is given up. */
-        at += at < most ? 1 : 0;
         ranges += at;
         count -= at;
     }
