@@ -124,5 +124,10 @@ if ! on_windows; then
     mkdir "$work/folder"
     config --check --file "$work/folder"
     check 'so is what is no file' is "$code" 2
+    mkfifo "$work/pipe"
+    timeout 60 "$WEFT" memory config --check --file "$work/pipe" \
+        2>"$work/out.err"
+    check 'a pipe that nobody writes to is not waited for' is $? 2
+    check '  and is no file' says out.err 'it is no file'
 fi
 finish

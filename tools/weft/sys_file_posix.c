@@ -32,7 +32,9 @@ static int lock(int fd)
 
 int sys_file_open(const char *path, sys_file_use use, weft_handle *file)
 {
-    static const int flags[] = {[SYS_FILE_READ] = O_RDONLY,
+    /* A pipe is not waited for: reading tells then that it is no file. */
+    static const int flags[] = {[SYS_FILE_READ] =
+                                    O_RDONLY | O_NONBLOCK | O_NOCTTY,
                                 [SYS_FILE_NEW] = O_RDWR | O_CREAT | O_EXCL,
                                 [SYS_FILE_APPEND] = O_RDWR | O_CREAT};
     int fd = open(path, flags[use] | O_CLOEXEC, 0666);
