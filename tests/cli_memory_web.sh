@@ -207,28 +207,28 @@ check '  and it ends in order' is "$?" 0
 
 # ------------------------------------------------------------------ config ---
 
-# refused MESSAGE ARGUMENT...: a daemon that does not begin.
+# refused CODE MESSAGE ARGUMENT...: a daemon that does not begin.
 refused() {
-    local message=$1
-    shift
+    local code=$1 message=$2
+    shift 2
     begin "$@"
     wait "$daemon"
-    check "refused: $message" is "$?" 1
+    check "refused: $message" is "$?" "$code"
     check '  and that is said' says log.err "$message"
 }
 
-refused 'is neither 127.0.0.1:PORT' --set http.listen=0.0.0.0:8080
-refused 'is neither 127.0.0.1:PORT' --set http.listen=8080
-refused 'has no port' --set http.listen=127.0.0.1:99999
-refused 'has no port' --set http.listen=127.0.0.1:
+refused 2 'is neither 127.0.0.1:PORT' --set http.listen=0.0.0.0:8080
+refused 2 'is neither 127.0.0.1:PORT' --set http.listen=8080
+refused 2 'has no port' --set http.listen=127.0.0.1:99999
+refused 2 'has no port' --set http.listen=127.0.0.1:
 printf 'short' >"$work/token"
-refused '16 to 128 characters' --set http.listen=127.0.0.1:0 \
+refused 1 '16 to 128 characters' --set http.listen=127.0.0.1:0 \
     --set "http.token-file=$work/token"
 printf '0123456789abcdef 123' >"$work/token"
-refused 'no blanks' --set http.listen=127.0.0.1:0 \
+refused 1 'no blanks' --set http.listen=127.0.0.1:0 \
     --set "http.token-file=$work/token"
 chmod 640 "$work/token"
-refused 'others may read it' --set http.listen=127.0.0.1:0 \
+refused 1 'others may read it' --set http.listen=127.0.0.1:0 \
     --set "http.token-file=$work/token"
 begin
 check 'without the key nothing listens' is "$url" ''

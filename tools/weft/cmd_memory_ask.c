@@ -231,6 +231,9 @@ int cmd_memory_ask(int argc, char **argv)
     if (status != WEFT_OK) {
         weft_detail_text(&detail, text, sizeof(text));
         tool_error("cannot ask for memory: %s", text);
+    } else if (values.pid != 0 && found.count == 0) {
+        tool_error("no process %llu listens", (unsigned long long)values.pid);
+        status = WEFT_ENOENT;
     } else if (values.json) {
         print_json(&found);
     } else {

@@ -209,9 +209,17 @@ static void print_json(const leak_watch *watch, bool all)
 
 /* ---------------------------------------------------------------- whole --- */
 
+/* Who names a process that is not there is told so at once. */
 static weft_status sample(void *context, double time, weft_detail *detail)
 {
-    return leak_watch_sample(context, time, detail);
+    leak_watch *watch = context;
+    weft_status status = leak_watch_sample(watch, time, detail);
+
+    if (status == WEFT_OK && watch->count == 0) {
+        *detail = (weft_detail){WEFT_ENOENT, 0, "find the processes"};
+        status = WEFT_ENOENT;
+    }
+    return status;
 }
 
 static weft_status watch_all(leak_watch *watch, const leaks_values *values,
@@ -257,12 +265,12 @@ int cmd_memory_leaks(int argc, char **argv)
     watch.names = operands.items;
     watch.name_count = (size_t)operands.count;
     status = watch_all(&watch, &values, &detail);
-    if (status != WEFT_OK) {
+    if (status == WEFT_ENOENT && watch.count == 0) {
+        tool_error("there is no such process");
+        exit_code = TOOL_FAILED;
+    } else if (status != WEFT_OK) {
         weft_detail_text(&detail, text, sizeof(text));
         tool_error("cannot watch the processes: %s", text);
-        exit_code = TOOL_FAILED;
-    } else if (watch.count == 0) {
-        tool_error("there is no such process");
         exit_code = TOOL_FAILED;
     } else {
         qsort(watch.subjects, watch.count, sizeof(*watch.subjects), compare);

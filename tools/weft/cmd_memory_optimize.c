@@ -46,9 +46,8 @@ static const tool_option options[] = {
     {.name = "verb",
      .kind = TOOL_CHOICE,
      .offset = offsetof(optimize_values, verb),
-     .label = "VERB",
-     .help = "cold, pageout, group, files, heap, ask, trim, standby or purge "
-             "(default: what fits the target)",
+     .label = "cold|pageout|group|files|heap|ask|trim|standby|purge",
+     .help = "what is done (default: what fits the target)",
      .choices = verb_words},
     {.name = "dry-run",
      .letter = 'n',
@@ -184,7 +183,11 @@ static bool step(optimize_job *job, const optimize_values *values)
     weft_reclaim_phase phase = weft_reclaim_get_phase(job->reclaim);
 
     if (status != WEFT_OK && job->acted_ns == 0) {
-        job->is_over = true; /* there is nothing to be told of it */
+        job->is_over = true;
+        if (status == WEFT_ENOENT && !job->is_named) {
+            wipe();
+            optimize_print_gone(job, values->json);
+        }
     } else if (job->acted_ns == 0 && phase >= WEFT_RECLAIM_SETTLING) {
         job->acted_ns = weft_now_ns();
     }

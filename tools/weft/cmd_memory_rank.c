@@ -64,7 +64,7 @@ static const tool_syntax syntax = {
         "Lists the processes in the order in which memory would be taken from "
         "them. COLD\nis guessed from what is theirs alone (PRIVATE) and the "
         "CPU time that they use,\nGAIN is what of that would come free. Who is "
-        "protected is not in it; --all shows\nthem too, with the reasons. "
+        "protected is not in it; --all\nshows them too, with the reasons. "
         "Nothing is done to any of them.\n",
     .options = options,
     .option_count = TOOL_COUNT_OF(options),

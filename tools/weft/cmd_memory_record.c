@@ -415,7 +415,11 @@ static bool start(char **arguments, weft_process **program)
         status = weft_process_start(spec, arguments, program, &detail);
     }
     if (status != WEFT_OK) {
-        weft_detail_text(&detail, text, sizeof(text));
+        if (status == WEFT_ENOENT) {
+            (void)snprintf(text, sizeof(text), "there is no such program");
+        } else {
+            weft_detail_text(&detail, text, sizeof(text));
+        }
         tool_error("cannot start '%s': %s", arguments[0], text);
     }
     weft_process_spec_close(&spec);
@@ -426,10 +430,14 @@ static bool start(char **arguments, weft_process **program)
 static bool close_file(FILE *file, const char *path)
 {
     bool failed = ferror(file) != 0;
+    char text[256];
 
+    errno = 0; /* of an earlier write it is not known any more */
     failed |= fclose(file) != 0;
     if (failed) {
-        tool_error("cannot write '%s'", path);
+        tool_error("cannot write '%s': %s", path,
+                   errno != 0 ? sys_error_text(errno, text, sizeof(text))
+                              : "a write has failed");
     }
     return !failed;
 }
@@ -450,6 +458,7 @@ static int record(const record_values *values, const char *path,
     weft_detail detail = {WEFT_OK, 0, NULL};
     weft_status status;
     char text[256];
+    bool was_started;
     bool done = false;
 
     to.file = fopen(path, "wx");
@@ -460,7 +469,8 @@ static int record(const record_values *values, const char *path,
     }
     sys_hold_signals();
     status = weft_memory_open(&to.memory, &detail);
-    if (arguments == NULL || start(arguments, &to.program)) {
+    was_started = arguments == NULL || start(arguments, &to.program);
+    if (was_started) {
         if (status == WEFT_OK) {
             status = record_on(&to, &detail);
         }
@@ -473,6 +483,9 @@ static int record(const record_values *values, const char *path,
     weft_process_close(&to.program);
     weft_memory_close(&to.memory);
     done &= close_file(to.file, path);
+    if (!was_started) {
+        (void)remove(path);
+    }
     release_signals();
     free(to.processes.items);
     free(to.knowns);

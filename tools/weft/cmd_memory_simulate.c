@@ -185,9 +185,9 @@ static const tool_syntax syntax = {
     .usage = "FILE... [options]",
     .about =
         "Plays recordings of 'weft memory record' in machines with less "
-        "memory, once with\neach policy, and compares what the policies bring "
-        "and cost. Nothing is done to\nthis machine. Policies: kernel, "
-        "threshold, timer, purge, earlyoom, senpai, oomd,\ndamon, weft, "
+        "memory, once\nwith each policy, and compares what the policies bring "
+        "and cost. Nothing is done\nto this machine. Policies: kernel, "
+        "threshold, timer, purge, earlyoom, senpai,\noomd, damon, weft, "
         "weft-no-bandit, weft-no-brake, weft-proactive, oracle.\n",
     .options = options,
     .option_count = TOOL_COUNT_OF(options),

@@ -119,7 +119,9 @@ static void print_finding_json(const weft_memory_process *process,
     tool_json_begin(&json, stdout);
     tool_json_i64(&json, "pid", process->pid);
     tool_json_text(&json, "name", process->name);
-    tool_json_text(&json, "exe", found->identity.exe);
+    if (found->identity.exe[0] != '\0') {
+        tool_json_text(&json, "exe", found->identity.exe);
+    }
     tool_json_bool(&json, "protected", found->protection.is_protected);
     if (found->protection.is_protected) {
         tool_json_text(&json, "cause",

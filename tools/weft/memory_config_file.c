@@ -10,6 +10,7 @@
 #include <weft/system.h>
 
 #include "memory_config.h"
+#include "memory_web.h"
 #include "sys.h"
 
 const char *config_take_set(void *place, const char *argument)
@@ -147,6 +148,25 @@ static bool take_sets(memory_config *config, const config_source *source,
     return is_right;
 }
 
+/* What the web server would refuse. */
+static bool check_place(const memory_config *config, config_complain *complain,
+                        void *context)
+{
+    web_place place;
+    char text[192];
+    const char *why = NULL;
+
+    if (config->http_listen[0] != '\0') {
+        why = web_parse_place(config->http_listen, &place);
+    }
+    if (why != NULL) {
+        (void)snprintf(text, sizeof(text), "[http] listen: '%.80s' %s",
+                       config->http_listen, why);
+        complain(context, 0, text);
+    }
+    return why == NULL;
+}
+
 bool memory_config_load(memory_config *config, const config_source *source,
                         config_complain *complain, void *context)
 {
@@ -168,6 +188,7 @@ bool memory_config_load(memory_config *config, const config_source *source,
     }
     is_right = take_sets(config, source, complain, context) && is_right;
     is_right = check_rules(config, complain, context) && is_right;
+    is_right = check_place(config, complain, context) && is_right;
     why = memory_config_contradiction(config);
     if (why != NULL) {
         complain(context, 0, why);

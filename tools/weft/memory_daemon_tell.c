@@ -139,7 +139,7 @@ static void alert(memory_daemon *me, const memory_event *event)
 {
     char state[64];
     char available[64];
-    char reason[192];
+    char reason[288];
     char *variables[] = {state, available, reason, NULL};
     sys_shell *shell = free_shell(me);
     const char *command;

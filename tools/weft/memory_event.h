@@ -47,7 +47,7 @@ typedef struct memory_event {
     uint64_t bytes;    /* ACTION: at most */
     uint64_t after_ns; /* VERDICT */
     weft_verdict verdict;
-    char reason[160];
+    char reason[256];
 } memory_event;
 
 /* One line for people, as it is logged: without the time. */

@@ -52,6 +52,9 @@ typedef struct optimize_jobs {
     uint64_t looked_at;    /* processes that were planned for */
     uint64_t protected_by; /* of them, those that may not be touched */
     uint64_t idle;         /* those with nothing to gain */
+    uint64_t small;        /* those with less than is worth it */
+    uint64_t gone;         /* those that have ended meanwhile */
+    uint64_t over_limit;   /* those that are more than was asked for */
     char idle_reason[160]; /* of the first of them */
 } optimize_jobs;
 
@@ -71,6 +74,9 @@ void optimize_end(optimize_jobs *jobs);
 void optimize_print_plan(const optimize_job *job, bool json);
 void optimize_print_verdict(const optimize_job *job,
                             const weft_verdict *verdict, bool json);
+
+/* It has ended before anything was taken from it. */
+void optimize_print_gone(const optimize_job *job, bool json);
 
 /* Where nothing was named: what was looked at, and why nothing is done. */
 void optimize_print_sum(const optimize_jobs *jobs, bool json);

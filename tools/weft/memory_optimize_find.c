@@ -63,6 +63,12 @@ static bool plan(weft_memory *memory, optimize_job *job, int *exit_code)
         WEFT_OK) {
         return true;
     }
+    if (detail.status == WEFT_EINVAL) {
+        *exit_code = tool_usage_error(
+            "memory optimize", "'--verb %s' has no such target as '%s'",
+            weft_reclaim_verb_name(job->request.verb), job->name);
+        return false;
+    }
     weft_detail_text(&detail, text, sizeof(text));
     tool_error("cannot plan for '%s': %s", job->name, text);
     *exit_code = TOOL_FAILED;
@@ -281,8 +287,15 @@ static bool is_worth_it(optimize_jobs *jobs, const optimize_job *job)
         }
         return false;
     }
-    return job->plan.obstacle != WEFT_RECLAIM_GONE &&
-           (!job->plan.may_run || job->plan.candidate_bytes >= WORTH_BYTES);
+    if (job->plan.obstacle == WEFT_RECLAIM_GONE) {
+        jobs->gone++;
+        return false;
+    }
+    if (job->plan.may_run && job->plan.candidate_bytes < WORTH_BYTES) {
+        jobs->small++;
+        return false;
+    }
+    return true;
 }
 
 static bool find_largest(weft_memory *memory, const optimize_values *values,
@@ -310,6 +323,7 @@ static bool find_largest(weft_memory *memory, const optimize_values *values,
     if (done && jobs->count > 0) {
         qsort(jobs->items, jobs->count, sizeof(*jobs->items), compare);
         if (jobs->count > values->limit) {
+            jobs->over_limit = jobs->count - (size_t)values->limit;
             jobs->count = (size_t)values->limit;
         }
     }

@@ -92,6 +92,27 @@ void optimize_print_plan(const optimize_job *job, bool json)
     (void)fflush(stdout);
 }
 
+void optimize_print_gone(const optimize_job *job, bool json)
+{
+    if (json) {
+        tool_json line;
+
+        begin(&line, "ended", job);
+        tool_json_end(&line);
+    } else {
+        print_name(job);
+        printf("it has ended\n");
+    }
+    (void)fflush(stdout);
+}
+
+static void add_count(uint64_t count, const char *what)
+{
+    if (count > 0) {
+        printf(", %llu %s", (unsigned long long)count, what);
+    }
+}
+
 void optimize_print_sum(const optimize_jobs *jobs, bool json)
 {
     if (json) {
@@ -102,6 +123,9 @@ void optimize_print_sum(const optimize_jobs *jobs, bool json)
         tool_json_u64(&line, "processes", jobs->looked_at);
         tool_json_u64(&line, "protected", jobs->protected_by);
         tool_json_u64(&line, "nothing_to_gain", jobs->idle);
+        tool_json_u64(&line, "below_1_mib", jobs->small);
+        tool_json_u64(&line, "ended", jobs->gone);
+        tool_json_u64(&line, "over_limit", jobs->over_limit);
         if (jobs->idle_reason[0] != '\0') {
             tool_json_text(&line, "reason", jobs->idle_reason);
         }
@@ -113,6 +137,9 @@ void optimize_print_sum(const optimize_jobs *jobs, bool json)
            (unsigned long long)jobs->looked_at,
            (unsigned long long)jobs->protected_by,
            (unsigned long long)jobs->idle);
+    add_count(jobs->small, "have less than 1 MiB to take");
+    add_count(jobs->gone, "have ended");
+    add_count(jobs->over_limit, "are more than '--limit'");
     if (jobs->count == 0 && jobs->idle_reason[0] != '\0') {
         printf(": %s", jobs->idle_reason);
     }

@@ -4,6 +4,9 @@
  */
 #include "memory_rank.h"
 
+/* Less that is compressed tells nothing of how well pages compress. */
+#define PACKED_LEAST (UINT64_C(1) << 20)
+
 static bool knows(const weft_memory_figures *figures, weft_memory_figure figure)
 {
     return (figures->valid >> figure & 1) != 0;
@@ -36,7 +39,8 @@ void rank_find_backing(const weft_memory_figures *figures,
     } else if (figures->swap_free_bytes == 0) {
         SAY(backing, "swap is full: what is cold has nowhere to go");
     } else if (knows(figures, WEFT_MEMORY_PACKED) &&
-               knows(figures, WEFT_MEMORY_PACK) && figures->packed_bytes > 0) {
+               knows(figures, WEFT_MEMORY_PACK) &&
+               figures->packed_bytes >= PACKED_LEAST) {
         backing->room_bytes = figures->swap_free_bytes;
         judge_pack(figures, backing);
     } else {
