@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 #
-# The memory daemon: that it begins and ends in order, is alone, reads its
-# config again, goes on without a history, and is right about how scarce memory
+# The memory daemon: that it begins and ends in order, is alone, publishes
+# changes, reads its config again, goes on without a history, and is right about how scarce memory
 # is.
 # shellcheck source=tests/tap.bash disable=SC1091,SC2154
 . "$(dirname "$0")/tap.bash"
 
 export HOME=$work/home XDG_CONFIG_HOME=$work/config XDG_STATE_HOME=$work/state
 mkdir -p "$HOME" "$XDG_CONFIG_HOME/weft"
+mkfifo "$work/input"
 config=$XDG_CONFIG_HOME/weft/memory.conf
 usual=$XDG_STATE_HOME/weft/memory.db
 
@@ -98,6 +99,41 @@ check 'it ends in order' is "$code" 0
 check '  and says so' says log 'ended'
 "$WEFT" memory status --json >"$work/out"
 check 'then nobody has a daemon' is "$(grep -c daemon_state "$work/out")" 0
+
+# ------------------------------------------------------------------ topic ---
+
+topic=weft.memory.pressure
+"$WEFT" sub --wait --count 1 --quiet "$topic" >"$work/news" 2>"$work/news.err" \
+    </dev/null &
+subscriber=$!
+start --set policy.watch-available=100
+wait "$subscriber"
+check 'who listens hears that the state has changed' grep -q \
+    '^{"event":"state",.*"from":"calm","state":"watch",.*}$' "$work/news"
+"$WEFT" sub --history --count 1 --quiet "$topic" >"$work/out" \
+    2>"$work/out.err" </dev/null
+check '  and who comes late is told, if he asks' cmp -s "$work/news" "$work/out"
+check '  in JSON' parses
+stop
+"$WEFT" pub --quiet "$topic" <"$work/input" >"$work/out" 2>"$work/out.err" &
+publisher=$!
+exec 9>"$work/input"
+await_topic() {
+    local i
+    for ((i = 0; i < 200; i++)); do
+        "$WEFT" ls 2>/dev/null | grep -q "$topic" && return
+        sleep 0.1
+    done
+    return 1
+}
+check 'another has the topic' await_topic
+start
+check 'a topic that can not be had is said' says log \
+    "nothing is published at '$topic'"
+stop
+check '  and stops nothing' is "$code" 0
+exec 9>&-
+wait "$publisher"
 
 # ----------------------------------------------------------------- config ---
 

@@ -120,6 +120,7 @@ bool memory_daemon_open(memory_daemon *me, int *exit_code)
         return false;
     }
     open_watch(me);
+    daemon_open_topic(me);
     return true;
 }
 
@@ -129,6 +130,7 @@ void memory_daemon_close(memory_daemon *me)
     daemon_end_alerts(me);
     daemon_http_close(me);
     weft_service_close(&me->service);
+    weft_publisher_close(&me->publisher);
     weft_memory_watch_close(&me->watch);
     weft_memory_close(&me->memory);
     weft_memory_rules_close(&me->rules);

@@ -14,6 +14,7 @@
 
 #include <weft/protect.h>
 #include <weft/service.h>
+#include <weft/topic.h>
 
 #include "memory_config.h"
 #include "memory_store.h"
@@ -21,6 +22,9 @@
 
 /* The name at which it is asked. */
 #define DAEMON_NAME "weft.memory"
+
+/* The topic of the changes of its state. */
+#define DAEMON_TOPIC "weft.memory.pressure"
 
 /* Processes that are looked at, applications that are remembered, actions
  * whose outcome is followed, events that are told without a history. */
@@ -79,9 +83,10 @@ typedef struct memory_daemon {
     weft_memory_watch *watch; /* NULL: the system does not tell */
     uint64_t deaf_until_ns;   /* its handle is not waited for before */
     weft_service *service;
-    memory_store *store; /* NULL: not now; see daemon_open_store */
-    uint64_t store_ns;   /* when it was last used */
-    daemon_http *http;   /* NULL: nobody asked for it */
+    weft_publisher *publisher; /* NULL: the topic can't be had */
+    memory_store *store;       /* NULL: not now; see daemon_open_store */
+    uint64_t store_ns;         /* when it was last used */
+    daemon_http *http;         /* NULL: nobody asked for it */
     policy policy;
     bandit_random random;
     uint64_t started_ns;
@@ -158,7 +163,11 @@ void daemon_end_runs(memory_daemon *me);
 
 /* ----------------------------------------------- memory_daemon_tell.c --- */
 
-/* Logs an event, keeps it, and sends alerts; sets its time and state. */
+/* Begins the topic; that it can't be had is said, and stops nothing. */
+void daemon_open_topic(memory_daemon *me);
+
+/* Logs an event, keeps it, publishes it if it is a change of the state, and
+ * sends alerts; sets its time and state. */
 void daemon_tell(memory_daemon *me, memory_event *event);
 
 TOOL_PRINTF(2, 3)

@@ -1,17 +1,23 @@
 /* SPDX-License-Identifier: MIT
  *
- * What the daemon tells: the log, the history, and the commands of alerts. None
- * of them may stop it: a log that nobody reads, or a full disk, is said once,
- * and the daemon goes on.
+ * What the daemon tells: the log, the history, the topic, and the commands of
+ * alerts. None of them may stop it: a log that nobody reads, or a full disk, is
+ * said once, and the daemon goes on.
  */
 #include "memory_daemon.h"
 
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Lines that may be logged at once, and how often one more may be. */
 #define LINES_AT_ONCE 30
 #define LINE_NS UINT64_C(2000000000)
+
+/* A reliable subscriber that takes nothing for so long is let go of, and so
+ * long a message may wait for that. */
+#define CUT_OFF_NS UINT64_C(100000000)
+#define PUBLISH_NS UINT64_C(300000000)
 
 /* ------------------------------------------------------------------ log --- */
 
@@ -122,6 +128,50 @@ void daemon_save_app(memory_daemon *me, const memory_app *app)
     }
 }
 
+/* ---------------------------------------------------------------- topic --- */
+
+void daemon_open_topic(memory_daemon *me)
+{
+    weft_publisher_options options = WEFT_PUBLISHER_OPTIONS_INIT;
+    weft_detail detail = {WEFT_OK, 0, NULL};
+    char text[128];
+
+    /* The least of rings has room for the last 40 changes or so. */
+    options.ring_bytes = (size_t)16 << 10;
+    options.flags = WEFT_PUBLISHER_SOLE;
+    options.subscribers_max = 64;
+    options.cut_off_ns = CUT_OFF_NS;
+    if (weft_publisher_open(DAEMON_TOPIC, &options, &me->publisher, &detail) !=
+        WEFT_OK) {
+        weft_detail_text(&detail, text, sizeof(text));
+        daemon_note(me, "nothing is published at '%s': %s", DAEMON_TOPIC, text);
+    }
+}
+
+static void publish(memory_daemon *me, const memory_event *event)
+{
+    sys_text line = {.data = NULL};
+    FILE *file = me->publisher != NULL ? sys_text_open(&line) : NULL;
+    weft_status status = WEFT_ENOMEM;
+
+    if (me->publisher == NULL) {
+        return;
+    }
+    if (file != NULL) {
+        memory_event_json(file, event);
+        /* Whoever prints a message ends the line. */
+        if (sys_text_close(&line) && line.bytes > 0) {
+            status =
+                weft_publisher_send(me->publisher, line.data, line.bytes - 1,
+                                    weft_after_ns(PUBLISH_NS));
+        }
+        free(line.data);
+    }
+    if (status != WEFT_OK) {
+        tool_error("a change was not published: %s", weft_status_text(status));
+    }
+}
+
 /* --------------------------------------------------------------- alerts --- */
 
 static sys_shell *free_shell(memory_daemon *me)
@@ -212,6 +262,7 @@ void daemon_tell(memory_daemon *me, memory_event *event)
         log_event(&me->log, event);
     }
     if (event->kind == MEMORY_EVENT_STATE) {
+        publish(me, event);
         alert(me, event);
     }
 }
