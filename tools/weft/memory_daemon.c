@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include <weft/system.h>
+#include <weft/trim.h>
 
 /*
  * With memory to spare and an alarm that rings when programs begin to wait,
@@ -385,6 +386,8 @@ static uint64_t rest(memory_daemon *me, uint64_t now_ns)
     }
     if (now_ns - me->store_ns >= REST_NS) {
         memory_store_close(&me->store);
+        /* Where there is no such call, what was freed stays in the heap. */
+        (void)weft_memory_trim_heap(NULL);
         return WEFT_FOREVER;
     }
     return me->store_ns + REST_NS;
