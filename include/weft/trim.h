@@ -20,7 +20,14 @@
  * and 20 KiB or so.
  *
  * Who may ask: this user's processes, and those of root. Who may listen to
- * whom: see weft_memory_ask. What an answer says is its process's own word.
+ * whom: see weft_memory_ask. What an answer says is its process's own word: all
+ * numbers are possible, also such as nobody can give, so that a sum of them
+ * can overflow.
+ *
+ * A listener acts on 16 demands at once, and after that on 4 a second. Those
+ * beyond are refused at once: an asker that never ends can't keep a program
+ * from its work, but it may keep it from hearing others. Askers that connect
+ * and say nothing take 64 of its descriptors at most, for 5 s each.
  *
  * Threads: weft_memory_on_pressure starts a thread, in which all signals are
  * blocked, and the callback is called there: one demand after the other. It
@@ -207,10 +214,11 @@ WEFT_API weft_status weft_memory_trim_heap(weft_detail *detail);
 
 /* How an answer came about. */
 typedef enum weft_memory_answer_kind {
-    WEFT_ANSWER_GIVEN = 1,  /* it has answered */
-    WEFT_ANSWER_LATE = 2,   /* not by the deadline */
-    WEFT_ANSWER_GONE = 3,   /* it has ended, or listens no more */
-    WEFT_ANSWER_REFUSED = 4 /* it does not let us ask, or breaks the rules */
+    WEFT_ANSWER_GIVEN = 1, /* it has answered */
+    WEFT_ANSWER_LATE = 2,  /* not by the deadline */
+    WEFT_ANSWER_GONE = 3,  /* it has ended, or listens no more */
+    /* It does not let us ask, is asked too often, or breaks the rules. */
+    WEFT_ANSWER_REFUSED = 4
 } weft_memory_answer_kind;
 
 /* "given" and so on, or "unknown"; static. Since 0.1. */

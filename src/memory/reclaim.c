@@ -207,6 +207,24 @@ static weft_status restore(weft_reclaim *reclaim, weft_handle process,
     return weftos_reclaim_restore(reclaim->target, process, detail);
 }
 
+/*
+ * What others say is theirs, and may be any number: a sum that can't be is kept
+ * as the largest one, which is none that the verdict takes for known.
+ */
+static void add_given(struct wefti_evidence *evidence,
+                      const weft_memory_answer *answer)
+{
+    uint64_t bytes = (uint64_t)answer->measured_bytes;
+
+    if ((answer->valid & WEFT_ANSWER_MEASURED) == 0 ||
+        answer->measured_bytes <= 0) {
+        return;
+    }
+    evidence->given_bytes = bytes > UINT64_MAX - evidence->given_bytes
+                                ? UINT64_MAX
+                                : evidence->given_bytes + bytes;
+}
+
 /* Asks programs that listen, and adds up what they have given. */
 static weft_status ask(weft_reclaim *reclaim, weft_detail *detail)
 {
@@ -224,13 +242,10 @@ static weft_status ask(weft_reclaim *reclaim, weft_detail *detail)
         &options, weft_after_ns(reclaim->request.answer_ns), answers,
         ANSWERS_MOST, &count, detail);
     for (size_t i = 0; i < count && i < ANSWERS_MOST; i++) {
-        if ((answers[i].valid & WEFT_ANSWER_MEASURED) != 0 &&
-            answers[i].measured_bytes > 0) {
-            reclaim->evidence.given_bytes +=
-                (uint64_t)answers[i].measured_bytes;
-        }
+        add_given(&reclaim->evidence, &answers[i]);
     }
-    reclaim->evidence.has_given = status == WEFT_OK;
+    /* What those gave for whom there was no room is not known. */
+    reclaim->evidence.has_given = status == WEFT_OK && count <= ANSWERS_MOST;
     free(answers);
     return status;
 }

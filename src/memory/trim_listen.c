@@ -6,6 +6,11 @@
  * Demands are taken one after the other, in the order in which their askers
  * have connected. Whoever connects while one is being answered waits in the
  * system's queue, and is told nothing: its deadline bounds that.
+ *
+ * To give takes time, and what was given has to be got back: who asks without
+ * end must not make a program do nothing else. So a demand costs a token, and
+ * of those there are some at first, and then so many a second. Who comes when
+ * there is none is refused at once, and keeps nobody waiting who comes later.
  */
 #include "trim.h"
 
@@ -28,6 +33,17 @@
  */
 #define BREAK_NS 10000000
 
+/*
+ * A daemon asks once in some seconds, and so do the few people that there are:
+ * each may begin when it likes, so a dozen at the same time are not too many.
+ * TOKEN_NS brings one token: 4 in a second.
+ */
+#define TOKENS_MOST 16
+#define TOKEN_NS UINT64_C(250000000)
+
+/* So many askers who get nothing may keep a caller that waits for none. */
+#define TURNED_AWAY_MOST 64
+
 /* The demand that is being answered. */
 struct task {
     weft_handle asker; /* WEFTOS_NONE: there is none */
@@ -42,7 +58,11 @@ struct weft_memory_listener {
     weft_listener *listener;
     char name[WEFT_NAME_MAX + 1];
     unsigned flags;
+    int64_t self; /* this process's number */
+    struct wefti_settings settings;
     struct task task;
+    unsigned tokens;
+    uint64_t token_ns; /* when the last one came */
 
     /* With a thread of its own. */
     weftos_thread *thread;
@@ -76,18 +96,18 @@ static weft_status take_options(const weft_memory_listener_options *given,
 
 /* Takes the first name that is free, from this process's own on. */
 static weft_status take_name(weft_memory_listener *listener,
-                             const struct wefti_settings *settings,
                              weft_detail *detail)
 {
     weftos_process_id self = {0, 0};
     weft_status status = weftos_process_mark(&self, NULL, detail);
 
     listener->token = weftos_process_token();
+    listener->self = self.pid;
     for (uint32_t i = 0; status == WEFT_OK && i < WEFTI_TRIM_TRIES; i++) {
         (void)snprintf(listener->name, sizeof(listener->name), "%s%u",
                        WEFTI_TRIM_NAME,
                        (unsigned)((self.pid + i) % WEFTI_TRIM_NAMES));
-        status = wefti_listener_open(listener->name, settings,
+        status = wefti_listener_open(listener->name, &listener->settings,
                                      &listener->listener, detail);
         if (status != WEFT_EINUSE) {
             return status;
@@ -104,13 +124,9 @@ static weft_status open_listener(const weft_memory_listener_options *options,
                                  weft_detail *detail)
 {
     weft_memory_listener_options taken;
-    struct wefti_settings settings;
     weft_memory_listener *listener;
     weft_status status = take_options(options, &taken, detail);
 
-    if (status == WEFT_OK) {
-        status = wefti_settings_init(&settings, NULL, detail);
-    }
     if (status != WEFT_OK) {
         return status;
     }
@@ -119,12 +135,17 @@ static weft_status open_listener(const weft_memory_listener_options *options,
         return wefti_fail(detail, WEFT_ENOMEM, "allocate a listener");
     }
     listener->flags = taken.flags;
+    listener->tokens = TOKENS_MOST;
+    listener->token_ns = weftos_now_ns();
     listener->task.asker = WEFTOS_NONE;
     listener->pokes[0] = WEFTOS_NONE;
     listener->pokes[1] = WEFTOS_NONE;
-    settings.pattern = WEFTI_DEMAND;
-    settings.admits_root = true;
-    status = take_name(listener, &settings, detail);
+    status = wefti_settings_init(&listener->settings, NULL, detail);
+    if (status == WEFT_OK) {
+        listener->settings.pattern = WEFTI_DEMAND;
+        listener->settings.admits_root = true;
+        status = take_name(listener, detail);
+    }
     if (status != WEFT_OK) {
         free(listener);
         return status;
@@ -197,24 +218,40 @@ wefti_memory_listener_endpoint(const weft_memory_listener *listener)
 
 /* ------------------------------------------------------------- demands --- */
 
+/* False: more has been asked for than is acted on. */
+static bool take_token(weft_memory_listener *listener)
+{
+    uint64_t now_ns = weftos_now_ns();
+    uint64_t come = (now_ns - listener->token_ns) / TOKEN_NS;
+
+    if (come >= TOKENS_MOST - listener->tokens) {
+        listener->tokens = TOKENS_MOST;
+        listener->token_ns = now_ns;
+    } else {
+        listener->tokens += (unsigned)come;
+        listener->token_ns += come * TOKEN_NS;
+    }
+    if (listener->tokens == 0) {
+        return false;
+    }
+    listener->tokens--;
+    return true;
+}
+
 /* Nobody waits any more: nothing is worth doing. */
 static bool is_too_late(const struct wefti_newcomer *newcomer)
 {
     return weftos_now_ns() >= newcomer->answer.deadline_ns;
 }
 
-/*
- * Tells the asker that it is its turn, and who we are. False: it has gone, or
- * its time was up before.
- */
+/* Tells the asker that it is its turn, and who we are. False: it has gone. */
 static bool welcome(const struct wefti_newcomer *newcomer)
 {
     const struct wefti_greeting greeting =
         wefti_greeting(WEFTI_WELCOME, WEFTI_DEMAND);
 
     wefti_step("welcome asker");
-    return !is_too_late(newcomer) &&
-           weftos_socket_send(newcomer->socket, &greeting, sizeof(greeting),
+    return weftos_socket_send(newcomer->socket, &greeting, sizeof(greeting),
                               NULL, 0, NULL) == WEFT_OK;
 }
 
@@ -236,6 +273,50 @@ static void begin(weft_memory_listener *listener,
     wefti_board_add(&wefti_listener_board(listener->listener)->admitted, 1);
 }
 
+/* The asker hangs up when it has read it: on Windows it would be lost else. */
+static void refuse(weft_memory_listener *listener, weft_handle asker)
+{
+    struct wefti_board *board = wefti_listener_board(listener->listener);
+
+    wefti_refuse(asker, &listener->settings, WEFT_ELIMIT);
+    wefti_listener_linger(listener->listener, asker);
+    wefti_board_add(&board->turned_away, 1);
+}
+
+/*
+ * Is it to be answered now? If not it is turned away. This process itself asks
+ * to end its own thread, and may always.
+ */
+static bool is_admitted(weft_memory_listener *listener,
+                        const struct wefti_newcomer *newcomer)
+{
+    bool is_own = newcomer->answer.peer.pid == listener->self;
+
+    if (is_too_late(newcomer)) {
+        weftos_close(newcomer->socket);
+        return false;
+    }
+    if (!is_own && !take_token(listener)) {
+        refuse(listener, newcomer->socket);
+        return false;
+    }
+    if (!welcome(newcomer)) {
+        weftos_close(newcomer->socket);
+        return false;
+    }
+    return true;
+}
+
+/* Have askers who get nothing kept the caller for longer than it wants? */
+static bool is_kept(unsigned turned_away, uint64_t deadline_ns)
+{
+    if (deadline_ns == WEFT_NOW) {
+        return turned_away >= TURNED_AWAY_MOST;
+    }
+    return turned_away > 0 && deadline_ns != WEFT_FOREVER &&
+           weftos_now_ns() >= deadline_ns;
+}
+
 /* As weft_memory_listener_next; WEFT_ECLOSED: the thread is to end. */
 static weft_status next(weft_memory_listener *listener,
                         weft_memory_demand *demand, uint64_t deadline_ns,
@@ -247,7 +328,12 @@ static weft_status next(weft_memory_listener *listener,
     uint64_t id;
 
     wefti_board_set(&board->parked, 1);
-    for (;;) {
+    for (unsigned turned_away = 0;; turned_away++) {
+        if (is_kept(turned_away, deadline_ns)) {
+            return wefti_fail(
+                detail, deadline_ns == WEFT_NOW ? WEFT_EAGAIN : WEFT_ETIMEDOUT,
+                "hear a demand among many that come to nothing");
+        }
         status = wefti_listener_next_newcomer(listener->listener, deadline_ns,
                                               &newcomer, &id, detail);
         if (status == WEFT_OK && id != WEFTOS_NEW_CONNECTION) {
@@ -256,10 +342,9 @@ static weft_status next(weft_memory_listener *listener,
         if (status != WEFT_OK) {
             return status;
         }
-        if (welcome(&newcomer)) {
+        if (is_admitted(listener, &newcomer)) {
             break;
         }
-        weftos_close(newcomer.socket);
     }
     wefti_board_set(&board->parked, 0);
     begin(listener, &newcomer, demand);

@@ -50,6 +50,9 @@
  */
 #define STACK_BYTES 262144
 
+/* Before the next try when something is lacking. */
+#define BREAK_NS 10000000
+
 /* So often the thread is looked for after its end, 100 us apart. */
 #define LOOKS 10000
 #define LOOK_NS 100000
@@ -107,15 +110,29 @@ static bool show(weft_memory_listener *listener)
     return goes_on;
 }
 
-/* Answers until this process itself asks, which is how it is ended. */
+/*
+ * Answers until this process itself asks, which is how it is ended. What the
+ * program lacks for the moment (descriptors, as a rule) is there again later.
+ */
 static void answer_all(weft_memory_listener *listener)
 {
-    weft_memory_demand demand = {.asker = {.pid = 0}};
+    const struct timespec pause = {0, BREAK_NS};
+    weft_memory_demand demand;
 
-    while (weft_memory_listener_next(listener, &demand, WEFT_FOREVER, NULL) ==
-               WEFT_OK &&
-           demand.asker.pid != (int64_t)getpid()) {
-        (void)weft_memory_listener_answer(listener, WEFT_TRIM_UNKNOWN);
+    for (;;) {
+        weft_status status =
+            weft_memory_listener_next(listener, &demand, WEFT_FOREVER, NULL);
+
+        if (status == WEFT_OK) {
+            if (demand.asker.pid == (int64_t)getpid()) {
+                return;
+            }
+            (void)weft_memory_listener_answer(listener, WEFT_TRIM_UNKNOWN);
+        } else if (status == WEFT_ELIMIT || status == WEFT_ENOMEM) {
+            (void)nanosleep(&pause, NULL);
+        } else {
+            return;
+        }
     }
 }
 
