@@ -63,6 +63,7 @@ set(WEFT_MEMORY_SOURCES
     memory/trim.c
     memory/trim_ask.c
     memory/trim_listen.c
+    memory/trim_watch.c
     memory/verdict.c
     memory/watch.c
 )

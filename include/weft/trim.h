@@ -85,7 +85,7 @@ typedef struct weft_memory_demand {
     weft_trim_level level;
     /* When the asker goes on without an answer. What is given later helps. */
     uint64_t deadline_ns;
-    weft_peer asker; /* as the kernel says */
+    weft_peer asker; /* as the kernel says; or see WEFT_MEMORY_LISTENER_WATCH */
 } weft_memory_demand;
 
 /* Given back: it is not known how much. */
@@ -109,6 +109,20 @@ typedef struct weft_memory_listener weft_memory_listener;
  * and threads that allocate wait meanwhile.
  */
 #define WEFT_MEMORY_LISTENER_KEEPS_HEAP 1u
+
+/*
+ * Watch the memory, too: for a program that has to do without a daemon that
+ * asks. When the system tells that programs wait for memory (as a
+ * weft_memory_watch with its defaults, at most once in 2 s) this is a demand
+ * of nobody's: its asker has the pid 0 and the uid -1, which no other has; its
+ * deadline is WEFT_FOREVER, and no answer is sent. Its level is that of
+ * weft_memory_look then, and MILD where that is calm: it may be a group, such
+ * as a container, that has no memory left, and not the machine.
+ *
+ * It takes some ten descriptors more. Opening fails as weft_memory_watch_open
+ * and weft_memory_open do: with WEFT_ENOTSUP where the system does not tell.
+ */
+#define WEFT_MEMORY_LISTENER_WATCH 2u
 
 /* Set it up with WEFT_MEMORY_LISTENER_OPTIONS_INIT; zero is the default. */
 typedef struct weft_memory_listener_options {
@@ -160,6 +174,15 @@ WEFT_API void weft_memory_listener_close(weft_memory_listener **listener);
  */
 WEFT_API weft_handle
 weft_memory_listener_handle(const weft_memory_listener *listener);
+
+/*
+ * With WEFT_MEMORY_LISTENER_WATCH the second handle to wait for, by the rules
+ * of weft_memory_watch_handle: on Windows it stays ready while memory is low,
+ * and is to be left alone for 2 s then. WEFT_HANDLE_NONE for one that does not
+ * watch or has a thread. Owned by the listener. Since 0.1.
+ */
+WEFT_API weft_handle
+weft_memory_listener_watch_handle(const weft_memory_listener *listener);
 
 /*
  * Waits for the next demand, and measures what this process takes. Several that

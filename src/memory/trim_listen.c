@@ -23,6 +23,7 @@
 #include "../ipc/board.h"
 #include "../ipc/listener.h"
 #include "../os/heap.h"
+#include "trim_watch.h"
 
 /* The endpoint's id of the pokes. */
 #define POKE_ID WEFTI_PENDING_MOST
@@ -41,12 +42,16 @@
 #define TOKENS_MOST 16
 #define TOKEN_NS UINT64_C(250000000)
 
+#define FLAGS_KNOWN                                                            \
+    (WEFT_MEMORY_LISTENER_KEEPS_HEAP | WEFT_MEMORY_LISTENER_WATCH)
+
 /* So many askers who get nothing may keep a caller that waits for none. */
 #define TURNED_AWAY_MOST 64
 
 /* The demand that is being answered. */
 struct task {
-    weft_handle asker; /* WEFTOS_NONE: there is none */
+    bool is_open;      /* there is one */
+    weft_handle asker; /* WEFTOS_NONE: the system, by the listener's watch */
     uint64_t deadline_ns;
     uint64_t began_ns;
     uint64_t before_bytes;
@@ -56,6 +61,7 @@ struct task {
 struct weft_memory_listener {
     uint64_t token;
     weft_listener *listener;
+    struct wefti_trim_watch *watch; /* NULL: it does not watch */
     char name[WEFT_NAME_MAX + 1];
     unsigned flags;
     int64_t self; /* this process's number */
@@ -89,7 +95,7 @@ static weft_status take_options(const weft_memory_listener_options *given,
                             sizeof(*options))) {
         return wefti_fail(detail, WEFT_EINVAL, "check the option size");
     }
-    return (options->flags & ~WEFT_MEMORY_LISTENER_KEEPS_HEAP) == 0
+    return (options->flags & ~FLAGS_KNOWN) == 0
                ? WEFT_OK
                : wefti_fail(detail, WEFT_EINVAL, "check the option flags");
 }
@@ -146,7 +152,12 @@ static weft_status open_listener(const weft_memory_listener_options *options,
         listener->settings.admits_root = true;
         status = take_name(listener, detail);
     }
+    if (status == WEFT_OK && (taken.flags & WEFT_MEMORY_LISTENER_WATCH) != 0) {
+        status = wefti_trim_watch_open(weft_listener_handle(listener->listener),
+                                       &listener->watch, detail);
+    }
     if (status != WEFT_OK) {
+        weft_listener_close(&listener->listener);
         free(listener);
         return status;
     }
@@ -191,6 +202,7 @@ void weft_memory_listener_close(weft_memory_listener **listener_)
         weftos_endpoint_forget(wefti_listener_endpoint(listener->listener),
                                POKE_ID, listener->pokes[0], WEFTOS_NONE);
     }
+    wefti_trim_watch_close(&listener->watch);
     weft_listener_close(&listener->listener);
     weftos_close(listener->task.asker);
     weftos_close(listener->pokes[0]);
@@ -202,6 +214,15 @@ weft_handle weft_memory_listener_handle(const weft_memory_listener *listener)
 {
     return listener != NULL && listener->thread == NULL
                ? weft_listener_handle(listener->listener)
+               : WEFT_HANDLE_NONE;
+}
+
+weft_handle
+weft_memory_listener_watch_handle(const weft_memory_listener *listener)
+{
+    return listener != NULL && listener->thread == NULL &&
+                   listener->watch != NULL
+               ? wefti_trim_watch_handle(listener->watch)
                : WEFT_HANDLE_NONE;
 }
 
@@ -255,22 +276,39 @@ static bool welcome(const struct wefti_newcomer *newcomer)
                               NULL, 0, NULL) == WEFT_OK;
 }
 
+static void begin_task(weft_memory_listener *listener, weft_handle asker,
+                       uint64_t deadline_ns)
+{
+    struct task *task = &listener->task;
+
+    task->is_open = true;
+    task->asker = asker;
+    task->deadline_ns = deadline_ns;
+    task->is_measured =
+        weftos_heap_footprint(&task->before_bytes, NULL) == WEFT_OK;
+    task->began_ns = weftos_now_ns();
+}
+
 static void begin(weft_memory_listener *listener,
                   const struct wefti_newcomer *newcomer,
                   weft_memory_demand *demand)
 {
-    struct task *task = &listener->task;
-
     *demand = (weft_memory_demand){
         .level = (weft_trim_level)newcomer->answer.topic_flags,
         .deadline_ns = newcomer->answer.deadline_ns,
         .asker = newcomer->answer.peer};
-    task->asker = newcomer->socket;
-    task->deadline_ns = demand->deadline_ns;
-    task->is_measured =
-        weftos_heap_footprint(&task->before_bytes, NULL) == WEFT_OK;
-    task->began_ns = weftos_now_ns();
+    begin_task(listener, newcomer->socket, demand->deadline_ns);
     wefti_board_add(&wefti_listener_board(listener->listener)->admitted, 1);
+}
+
+/* Nobody asks, nobody waits, and nobody is told. */
+static void begin_own(weft_memory_listener *listener, unsigned level,
+                      weft_memory_demand *demand)
+{
+    *demand = (weft_memory_demand){.level = (weft_trim_level)level,
+                                   .deadline_ns = WEFT_FOREVER,
+                                   .asker = {0, -1, -1}};
+    begin_task(listener, WEFTOS_NONE, WEFT_FOREVER);
 }
 
 /* The asker hangs up when it has read it: on Windows it would be lost else. */
@@ -351,6 +389,40 @@ static weft_status next(weft_memory_listener *listener,
     return WEFT_OK;
 }
 
+/* The same where the memory is watched, too. */
+static weft_status next_or_own(weft_memory_listener *listener,
+                               weft_memory_demand *demand, uint64_t deadline_ns,
+                               weft_detail *detail)
+{
+    unsigned level;
+
+    if (listener->watch == NULL) {
+        return next(listener, demand, deadline_ns, detail);
+    }
+    for (unsigned tries = 0;; tries++) {
+        weft_status status;
+
+        if (is_kept(tries * TURNED_AWAY_MOST, deadline_ns)) {
+            return wefti_fail(
+                detail, deadline_ns == WEFT_NOW ? WEFT_EAGAIN : WEFT_ETIMEDOUT,
+                "hear a demand among many that come to nothing");
+        }
+        status =
+            wefti_trim_watch_wait(listener->watch, deadline_ns, &level, detail);
+        if (status == WEFT_OK && level != 0) {
+            begin_own(listener, level, demand);
+            return WEFT_OK;
+        }
+        if (status == WEFT_OK) {
+            status = next(listener, demand, WEFT_NOW, detail);
+            if (status == WEFT_EAGAIN) {
+                continue;
+            }
+        }
+        return status;
+    }
+}
+
 weft_status weft_memory_listener_next(weft_memory_listener *listener,
                                       weft_memory_demand *demand,
                                       uint64_t deadline_ns, weft_detail *detail)
@@ -361,8 +433,8 @@ weft_status weft_memory_listener_next(weft_memory_listener *listener,
     if (is_forked(listener)) {
         return wefti_fail(detail, WEFT_EFORKED, "listen for pressure");
     }
-    return listener->task.asker == WEFTOS_NONE
-               ? next(listener, demand, deadline_ns, detail)
+    return !listener->task.is_open
+               ? next_or_own(listener, demand, deadline_ns, detail)
                : wefti_fail(detail, WEFT_EBUSY, "answer the last demand first");
 }
 
@@ -403,8 +475,11 @@ static void send_yield(weft_memory_listener *listener,
 {
     weft_handle asker = listener->task.asker;
 
-    wefti_step("send yield");
     listener->task.asker = WEFTOS_NONE;
+    if (asker == WEFTOS_NONE) {
+        return;
+    }
+    wefti_step("send yield");
     if (weftos_socket_send(asker, yield, sizeof(*yield), NULL, 0, NULL) ==
         WEFT_OK) {
         wefti_listener_linger(listener->listener, asker);
@@ -430,6 +505,7 @@ static void answer(weft_memory_listener *listener, uint64_t bytes)
     yield.valid |= WEFT_ANSWER_TOOK;
     measure(&listener->task, &yield);
     count(listener, &yield);
+    listener->task.is_open = false;
     send_yield(listener, &yield);
 }
 
@@ -442,7 +518,7 @@ weft_status weft_memory_listener_answer(weft_memory_listener *listener,
     if (is_forked(listener)) {
         return WEFT_EFORKED;
     }
-    if (listener->task.asker == WEFTOS_NONE) {
+    if (!listener->task.is_open) {
         return WEFT_EINVAL;
     }
     answer(listener, bytes);
@@ -478,7 +554,7 @@ static void run(void *context)
 
     while (atomic_load(&listener->is_closing) == 0) {
         weft_memory_demand demand;
-        weft_status status = next(listener, &demand, WEFT_FOREVER, NULL);
+        weft_status status = next_or_own(listener, &demand, WEFT_FOREVER, NULL);
 
         if (status == WEFT_OK) {
             answer(listener, listener->trim != NULL
