@@ -69,7 +69,8 @@ static weft_status bind_name(int fd, const struct weftos_place *place,
             return weftos_fail(detail, WEFT_EINUSE, EADDRINUSE,
                                "take the name");
         }
-        if (unlink(path) != 0) {
+        /* Its owner was about to remove it, which takes no lock. */
+        if (unlink(path) != 0 && errno != ENOENT) {
             return weftos_fail_errno(detail, "remove a dead socket");
         }
     }

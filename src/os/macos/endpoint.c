@@ -116,7 +116,9 @@ static weft_status free_other_name(const struct sockaddr_un *other,
 
     if (rmdir(other->sun_path) != 0 && errno == ENOTDIR) {
         status = check_free(other, detail);
-        if (status == WEFT_OK && unlink(other->sun_path) != 0) {
+        /* Its owner may have removed it just now, which takes no lock. */
+        if (status == WEFT_OK && unlink(other->sun_path) != 0 &&
+            errno != ENOENT) {
             status = weftos_fail_errno(detail, "remove a dead socket");
         }
     }
