@@ -190,6 +190,9 @@ static bool check_member(void *context, int64_t pid)
                        "process %lld is in it: %.120s", (long long)pid,
                        gate.protection.reason);
         return false;
+    case WEFT_ENOTSUP:
+        search->status = judge_gate(WEFT_ENOTSUP, &gate, search->plan);
+        return false;
     default:
         return false;
     }
