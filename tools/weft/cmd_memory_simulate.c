@@ -186,9 +186,9 @@ static const tool_syntax syntax = {
     .about =
         "Plays recordings of 'weft memory record' in machines with less "
         "memory, once\nwith each policy, and compares what the policies bring "
-        "and cost. Nothing is done\nto this machine. Policies: kernel, "
-        "threshold, timer, purge, earlyoom, senpai,\noomd, damon, weft, "
-        "weft-no-bandit, weft-no-brake, weft-proactive, oracle.\n",
+        "and cost. Nothing is\ndone to this machine. Policies: kernel, "
+        "threshold, timer, purge, earlyoom,\nsenpai, oomd, damon, weft, "
+        "weft-no-bandit, weft-no-brake, weft-proactive,\noracle.\n",
     .options = options,
     .option_count = TOOL_COUNT_OF(options),
     .operands_least = 1,

@@ -137,12 +137,12 @@ void optimize_print_sum(const optimize_jobs *jobs, bool json)
            (unsigned long long)jobs->looked_at,
            (unsigned long long)jobs->protected_by,
            (unsigned long long)jobs->idle);
+    if (jobs->count == 0 && jobs->idle_reason[0] != '\0') {
+        printf(" (%s)", jobs->idle_reason);
+    }
     add_count(jobs->small, "have less than 1 MiB to take");
     add_count(jobs->gone, "have ended");
     add_count(jobs->over_limit, "are more than '--limit'");
-    if (jobs->count == 0 && jobs->idle_reason[0] != '\0') {
-        printf(": %s", jobs->idle_reason);
-    }
     putchar('\n');
 }
 
