@@ -215,26 +215,23 @@ static void start_victim(struct victim *victim, const char *name, size_t bytes)
 
 static void enter(void)
 {
-    (void)snprintf(folder, sizeof(folder), "/tmp/weft-test-daemon-XXXXXX");
-    REQUIRE(mkdtemp(folder) != NULL);
     REQUIRE(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0);
     REQUIRE(mount("weft", folder, "tmpfs", MS_NOSUID, "mode=0700") == 0);
     REQUIRE(mount("proc", "/proc", "proc", 0, NULL) == 0);
 }
 
-/* Goes with whatever is left in it. */
-static void leave(void)
-{
-    (void)umount2(folder, MNT_DETACH);
-    (void)rmdir(folder);
-}
-
-/* Does a case as the first process of a namespace, which ends with it. */
+/*
+ * Does a case as the first process of a namespace: all that is in it ends with
+ * that one, in whichever way.
+ */
 static void do_alone(void (*work)(void))
 {
-    pid_t outer = fork();
+    pid_t outer;
     int how = -1;
 
+    (void)snprintf(folder, sizeof(folder), "/tmp/weft-test-daemon-XXXXXX");
+    REQUIRE(mkdtemp(folder) != NULL);
+    outer = fork();
     REQUIRE(outer >= 0);
     if (outer == 0) {
         pid_t inner = unshare(CLONE_NEWPID | CLONE_NEWNS) == 0 ? fork() : -1;
@@ -242,13 +239,13 @@ static void do_alone(void (*work)(void))
         if (inner == 0) {
             enter();
             work();
-            leave();
             check_exit_child();
         }
         _exit(inner > 0 && waitpid(inner, &how, 0) == inner && how == 0 ? 0
                                                                         : 1);
     }
     CHECK(waitpid(outer, &how, 0) == outer && how == 0);
+    CHECK(rmdir(folder) == 0);
 }
 
 static bool can_be_alone(void)
@@ -287,7 +284,13 @@ static void check_learnt(const char *pid)
 {
     const char *const why[] = {"memory", "why", "--json", pid, NULL};
     static struct command command;
+    char history[128];
 
+    (void)snprintf(history, sizeof(history), "%s/weft/memory.db", folder);
+    if (access(history, F_OK) != 0) {
+        printf("# without SQLite nothing is kept\n");
+        return;
+    }
     begin(&command, why);
     CHECK(await(&command, "\"arm\":\"page out 100 %\"", "\"n\":1,", SOON_S));
     CHECK(end(&command) == 0);
