@@ -140,9 +140,10 @@ starts_with() {
     [[ $first =~ ^\ *$1\  ]]
 }
 
-# The largest are first, and the hog is among them: others may be larger.
+# The largest are first, and the hog is among them: others may be larger. Who
+# can't be measured has the place that what is resident of it gives it.
 is_by_size() {
-    rows | awk '{ print $3 }' | sort -c -r -h 2>/dev/null &&
+    rows | awk '{ print $3 == "-" ? $6 : $3 }' | sort -c -r -h 2>/dev/null &&
         rows | grep -q "^ *$hog "
 }
 
