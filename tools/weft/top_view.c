@@ -2,7 +2,6 @@
  *
  * Rows of processes: which ones, in which order, and which is selected.
  */
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,13 +9,18 @@
 
 /* --------------------------------------------------------------- filter --- */
 
+/* Letters of ASCII alone, whatever the locale; names are bytes. */
+static char fold(char byte)
+{
+    return (char)(byte >= 'A' && byte <= 'Z' ? byte - 'A' + 'a' : byte);
+}
+
 static bool contains(const char *text, const char *part)
 {
     for (; *text != '\0'; text++) {
         size_t i = 0;
 
-        while (part[i] != '\0' && tolower((unsigned char)text[i]) ==
-                                      tolower((unsigned char)part[i])) {
+        while (part[i] != '\0' && fold(text[i]) == fold(part[i])) {
             i++;
         }
         if (part[i] == '\0') {
